@@ -1,0 +1,26 @@
+.PHONY: check static test test-slow coverage format fields lock
+
+check: static test        # what pre-commit, the workflow and CI hold a change to
+
+static:
+	.ci/check
+
+test:
+	uv run pytest
+
+test-slow:
+	uv run pytest -m slow
+
+coverage:
+	uv run pytest --cov
+
+format:
+	uv run ruff check --fix .
+	uv run ruff format .
+
+fields:                   # the tables of configs/README.md, from config.py
+	uv run python .ci/fields.py
+
+lock:                     # the newest versions that pyproject.toml allows, pinned there
+	uv run --script .ci/lock.py
+	uv lock

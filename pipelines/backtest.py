@@ -1,0 +1,30 @@
+"""The flow that scores a registered forecaster on windows it has not seen."""
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from foreseq import bundle, evaluation, panel, registry
+from foreseq.config import DatasetConfig
+from foreseq.metrics import Scores
+from pipelines import console
+from pipelines.forecast import history_of
+
+
+@task(cache_policy=NO_CACHE)
+def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
+    """Backtest on the newest windows that are fair."""
+    tested = evaluation.unseen_backtest(bundle.load(bundle_folder), panel.load(folder))
+    return tested.scores()
+
+
+@flow
+def backtest(model: str, history: DatasetConfig | None) -> dict[str, Scores]:
+    """Score a forecaster beside the naive ones; return the measures of each."""
+    version = registry.resolve(model)
+    ingested = history_of(version, history)
+    scores = score(registry.fetch(version), ingested.folder)
+    for name, each in scores.items():
+        console.say(f"{name:<15} MASE {each.mase:.4f}  sMAPE {each.smape:.3f}  MAE {each.mae:.5g}")
+    return scores

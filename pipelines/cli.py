@@ -1,0 +1,311 @@
+"""The command line: each command runs the flow of its name.
+
+Heavy imports wait inside the commands, so that `--help` answers at once.
+"""
+
+import json
+import os
+import re
+import sys
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
+from pipelines import environment
+
+if TYPE_CHECKING:
+    from foreseq.batch import Manifest
+    from foreseq.config import DatasetConfig, ExperimentConfig
+
+app = typer.Typer(
+    help="Recurrent forecasts of many time series: trained, judged, published, made every night.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
+Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
+Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.steps=500.")]
+Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
+
+
+def main() -> None:
+    """Run the command line; expected failures become one message and an exit code."""
+    environment.prepare()
+    try:
+        app()
+    except ForeseqError as error:
+        _say(f"foreseq: {error}")
+        sys.exit(error.exit_code)
+    except Exception as error:
+        from pipelines import console
+
+        console.say_crash(error)
+        sys.exit(1)
+
+
+@app.command()
+def run(
+    config: Config = None,
+    data: Data = None,
+    horizon: Horizon = None,
+    output: Output = None,
+    overrides: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ingest, train, evaluate, publish through the gate, and forecast.
+
+    Without arguments: the AirPassengers example.
+    """
+    experiment = _begin(config, data, horizon, overrides)
+    from foreseq import tracking
+    from pipelines.console import say
+    from pipelines.run import run as flow
+
+    ran = flow(experiment, output)
+    decision = ran.published.decision
+    say(f"forecast {ran.manifest.series} series x {ran.manifest.horizon} steps in {ran.folder}")
+    say(f"skill    {ran.published.skill:.3f} over the seasonal naive, on the test windows")
+    say(f"compare  foreseq ui, then {tracking.ui_link(ran.run_id)}")
+    _result(
+        as_json,
+        run_id=ran.run_id,
+        model=experiment.model,
+        version=str(ran.published.version),
+        published=decision.published,
+        reason=decision.reason,
+        skill=ran.published.skill,
+        forecast=str(ran.folder),
+        forecast_by=ran.manifest.model_version,
+    )
+    if not decision.published:
+        raise NotPublished(f"{ran.published.version} is not published: {decision.reason}")
+    _complain_of_failures(ran.manifest)
+
+
+@app.command()
+def ingest(
+    config: Config = None,
+    data: Data = None,
+    horizon: Horizon = 1,
+    overrides: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read, check and store the series of a config or file."""
+    experiment = _begin(config, data, horizon, overrides)
+    from pipelines.ingest import ingest as flow
+
+    ingested = flow(experiment.dataset)
+    _result(
+        as_json,
+        folder=str(ingested.folder),
+        fingerprint=ingested.fingerprint,
+        fresh=ingested.fresh,
+        repairs=asdict(ingested.repairs),
+    )
+
+
+@app.command()
+def train(
+    config: Config = None,
+    data: Data = None,
+    horizon: Horizon = None,
+    overrides: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train and test a forecaster and track it; publish nothing."""
+    experiment = _begin(config, data, horizon, overrides)
+    from pipelines.ingest import ingest as read
+    from pipelines.train import train as flow
+
+    run_id = flow(experiment, read(experiment.dataset))
+    _result(as_json, run_id=run_id, model=experiment.model)
+
+
+@app.command()
+def publish(run_id: str, as_json: AsJson = False) -> None:
+    """Let the gate decide on the forecaster of a training run."""
+    _begin_quietly()
+    from pipelines.publish import publish as flow
+
+    published = flow(run_id)
+    _result(
+        as_json,
+        version=str(published.version),
+        published=published.decision.published,
+        reason=published.decision.reason,
+        skill=published.skill,
+    )
+    if not published.decision.published:
+        raise NotPublished(f"{published.version} is not published: {published.decision.reason}")
+
+
+@app.command()
+def rollback(model: str, as_json: AsJson = False) -> None:
+    """Make the previous champion of a model its champion again."""
+    _begin_quietly()
+    from foreseq import registry
+    from pipelines.console import say
+
+    version = registry.rollback(model)
+    say(f"champion {version}")
+    _result(as_json, version=str(version))
+
+
+@app.command()
+def forecast(
+    model: Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")],
+    output: Annotated[Path, typer.Option(help="Folder for the forecasts.")],
+    history: Annotated[
+        str | None, typer.Option("--input", help="Histories; without: the model's own source.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast what follows the last observation of every series, whole or not at all."""
+    _begin_quietly()
+    from pipelines.forecast import forecast as flow
+
+    source = _history(history)
+    manifest = flow(model, source, output)
+    _result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
+    _complain_of_failures(manifest)
+
+
+@app.command()
+def backtest(
+    model: Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")],
+    history: Annotated[
+        str | None, typer.Option("--input", help="Series; without: the model's own source.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a published forecaster on the newest windows it has not seen."""
+    _begin_quietly()
+    from pipelines.backtest import backtest as flow
+
+    source = _history(history)
+    scores = flow(model, source)
+    _result(as_json, **{name: score._asdict() for name, score in scores.items()})
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Where it listens, on this machine only.")] = 5000,
+) -> None:
+    """Open the MLflow UI on the configured store."""
+    from foreseq import store
+
+    store.open_store()
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # 2 processes, not 10
+    _say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
+    command = ["-m", "mlflow", "ui", "--backend-store-uri", store.address(), "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 our own interpreter
+
+
+@app.command()
+def example_data(
+    target: Annotated[Path, typer.Argument(help="NAME.csv, NAME.parquet, or a folder of parts.")],
+    series: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    freq: Annotated[str, typer.Option(help="D, h, MS, ...; 1 for integer steps.")] = "D",
+    length: Annotated[int, typer.Option(min=2, help="Steps of the longest.")] = 730,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same data.")] = 1,
+) -> None:
+    """Write a panel of made-up but realistic series."""
+    from foreseq import examples
+
+    _say(f"wrote {examples.write(target, series, freq, length, seed)}")
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what is installed, where data and stores are, and what is wrong."""
+    from pipelines.doctor import diagnose
+
+    healthy = True
+    for name, told, fine in diagnose():
+        healthy &= fine
+        _say(f"{'ok   ' if fine else 'WRONG'} {name:<12} {told}")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _begin(
+    config: Path | None, data: str | None, horizon: int | None, overrides: list[str] | None
+) -> "ExperimentConfig":
+    """Read the experiment before anything heavy is imported, then import quietly."""
+    from foreseq.config import build_experiment, load_experiment
+
+    told = overrides or []
+    if data is not None:
+        if config is not None:
+            raise ConfigError("give a config or --data, not both")
+        if horizon is None:
+            raise ConfigError("--data needs --horizon: how many steps to forecast")
+        dataset = {"name": _stem(data), "source": data, "horizon": horizon}
+        experiment = build_experiment({"dataset": dataset}, told, origin="--set")
+    else:
+        if config is None:  # the example works from any folder
+            config = environment.EXAMPLE
+            told = [f"dataset.source={environment.EXAMPLE_DATA}", *told]
+        if horizon is not None:
+            told = [*told, f"dataset.horizon={horizon}"]
+        experiment = load_experiment(config, told)
+    _begin_quietly()
+    return experiment
+
+
+def _begin_quietly() -> None:
+    """Send what libraries say to a file."""
+    from pipelines import console
+
+    console.hush()
+
+
+def _history(source: str | None) -> "DatasetConfig | None":
+    """Return how a file of histories is read; the model says what it forecasts from it."""
+    from foreseq.config import DatasetConfig
+
+    if source is None:
+        return None
+    return DatasetConfig(name=_stem(source), source=source, horizon=1)
+
+
+def _stem(source: str) -> str:
+    """Name a dataset after its file."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
+    return name.strip("-._") or "panel"
+
+
+def _complain_of_failures(manifest: "Manifest") -> None:
+    if manifest.failures:
+        series, reason = next(iter(manifest.failures.items()))
+        raise DoneInPart(
+            f"{len(manifest.failures)} series without a forecast, see _manifest.json; first"
+            f" {series}: {reason}"
+        )
+
+
+def _result(as_json: bool, **result: Any) -> None:
+    """Write the result as one line of JSON, where asked for; what is not a number becomes null."""
+    if as_json:
+        told = {name: _json(value) for name, value in result.items()}
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+
+
+def _json(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _say(line: str) -> None:
+    from pipelines import console
+
+    console.say(line)

@@ -1,0 +1,123 @@
+"""What a person sees: our few lines on the terminal, what libraries say in a file.
+
+Why the file: TensorFlow, MLflow and Prefect write to standard error from C++, threads and other
+processes. Moving the descriptor itself is the one way that catches them all.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from foreseq.training import Progress as Training
+
+LOG = Path(".state") / "foreseq.log"
+
+
+class Report(Protocol):
+    """Takes where the training is."""
+
+    def __call__(self, stage: str, progress: "Training") -> None:
+        """Take the stage and one look."""
+
+
+class _Terminal:
+    """The console in use: standard error as it was at the start, or since `hush`."""
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def hush() -> None:
+    """Send standard error to `LOG` from now on, except what this module writes.
+
+    With `FORESEQ_VERBOSE` set, everything stays where it is.
+    """
+    if os.environ.get("FORESEQ_VERBOSE"):
+        return
+    own = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
+    _Terminal.console = Console(file=own, highlight=False, soft_wrap=True)
+    try:
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    except OSError:  # a folder that cannot be written to
+        log = os.open(os.devnull, os.O_WRONLY)
+    sys.stderr.flush()
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def say(line: str) -> None:
+    """Write a line for people."""
+    _Terminal.console.print(line, markup=False)
+
+
+def say_crash(error: Exception) -> None:
+    """Write a line for people and, to standard error, what a developer needs to see."""
+    traceback.print_exception(error)
+    say(f"foreseq: this is a defect: {type(error).__name__}: {error}; its traceback is in {LOG}")
+
+
+@contextmanager
+def training_progress() -> Iterator[Report]:
+    """Yield what shows the progress of training: bars on a terminal, a line a member elsewhere."""
+    with _bars() if _Terminal.console.is_terminal else _lines() as report:
+        yield report
+
+
+@contextmanager
+def _bars() -> Iterator[Report]:
+    columns = (
+        TextColumn("{task.description:<8}"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_Terminal.console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, progress: "Training") -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(
+                    stage, total=progress.steps * progress.members, told=""
+                )
+            done = progress.steps * progress.member + progress.look.step
+            bars.update(tasks[stage], completed=done, told=_told(progress))
+
+        with _lines() as lines:
+
+            def both(stage: str, progress: "Training") -> None:
+                report(stage, progress)
+                lines(stage, progress)
+
+            yield both
+
+
+@contextmanager
+def _lines() -> Iterator[Report]:
+    newest: list[tuple[str, Training]] = []
+
+    def tell() -> None:
+        for stage, progress in newest:
+            member = f"member {progress.member + 1} of {progress.members}: "
+            say(f"{stage:<8} {member if progress.members > 1 else ''}{_told(progress)}")
+
+    def report(stage: str, progress: "Training") -> None:
+        if newest and (newest[0][0], newest[0][1].member) != (stage, progress.member):
+            tell()
+        newest[:] = [(stage, progress)]
+
+    yield report
+    tell()
+
+
+def _told(progress: "Training") -> str:
+    look = progress.look
+    validation = "" if look.validation != look.validation else f", validation {look.validation:.4f}"
+    return f"step {look.step}, loss {look.loss:.4f}{validation}"

@@ -1,0 +1,217 @@
+"""What a user leaves open, chosen from the data by rules that can be read."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreseq import calendar, evaluation, metrics, windows
+from foreseq.config import ExperimentConfig
+from foreseq.panel import Panel
+from foreseq.windows import Span, Windows
+
+PROBED = 2000
+"""Series a rule looks at: more cost time and hardly change a median."""
+
+LONGEST_PATCH = 48
+"""Steps beyond which one recurrent step takes in too much at once."""
+LONGEST_CYCLE = 200
+"""Steps of the longest cycle that the context is made to hold twice."""
+GROWS = 0.5
+"""Exponent of `swing ~ level ** p` from which the logarithm evens out more than it distorts."""
+FEW_BLOCKS, LITTLE_CHANGE = 4, 0.2
+"""Fewer blocks, or less change of their log level, cannot tell that exponent."""
+YEARS = 3
+"""Years of history from which the calendar can be learned."""
+
+
+class Choice(NamedTuple):
+    """One field that was chosen, and why."""
+
+    field: str
+    value: Any
+    reason: str
+
+
+class Facts(NamedTuple):
+    """What the rules go by, from the training span alone."""
+
+    panel: Panel
+    ends: NDArray[np.int64]
+    """Steps of each series that may be read, shape (n_series,)."""
+    horizon: int
+    test: Span
+    validation: Span
+
+    @property
+    def typical(self) -> int:
+        """Steps in the median series that is long enough to train on."""
+        return int(np.median(self.ends[self.ends >= windows.LEAST_PAST + self.horizon]))
+
+
+def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig, list[Choice]]:
+    """Fill in every field left open.
+
+    Returns:
+        The experiment with nothing open, and what was chosen.
+
+    Raises:
+        SeriesTooShort: If no series has a window to train, validate and test on.
+    """
+    facts = _facts(experiment, panel)
+    told = experiment.model_dump()
+    told["dataset"] |= {"freq": panel.freq, "season": panel.season}
+    choices = []
+    for field, rule in RULES.items():
+        section, name = field.split(".")
+        if told[section][name] is None:
+            value, reason = rule(facts, told["network"])
+            told[section][name] = value
+            choices.append(Choice(field, value, reason))
+    return ExperimentConfig.model_validate(told), choices
+
+
+def _facts(experiment: ExperimentConfig, panel: Panel) -> Facts:
+    horizon, plan = experiment.dataset.horizon, experiment.split
+    ends = windows.split(panel, horizon, plan).train_ends
+    return Facts(panel, ends, horizon, *windows.spans(panel, horizon, plan))
+
+
+def _stride(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+    return facts.test.stride, "the horizon: no step is tested twice"
+
+
+def _validation_stride(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+    return facts.validation.stride, "a quarter of the horizon"
+
+
+def _validation_windows(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+    told = f"{windows.ENOUGH} together, within a fifth of a typical history"
+    return facts.validation.cutoffs, told
+
+
+def _patch(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
+    season, context = facts.panel.season, network["context"]
+    if context is not None:
+        best = max(n for n in range(1, min(context, max(season, 8)) + 1) if context % n == 0)
+        return best, f"the longest that divides the context of {context} steps"
+    if season == 1:
+        return min(4, facts.horizon), "no season to fold"
+    if season <= LONGEST_PATCH:
+        return season, "one season"
+    divisors = [n for n in range(4, LONGEST_PATCH + 1) if season % n == 0]
+    if divisors:
+        return max(divisors), f"divides the season of {season}"
+    return 7, f"the season of {season} is too long to fold"
+
+
+def _context(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
+    patch, season = network["patch"], facts.panel.season
+    room = min(facts.typical // 4, LONGEST_CYCLE)
+    longer = [n for n in calendar.seasons(facts.panel.freq) if n <= room]
+    wanted = max(2 * max([season, *longer]), 3 * season, 2 * facts.horizon, 4 * patch)
+    room = max(facts.typical - facts.horizon, patch)
+    steps = -(-min(wanted, room) // patch) * patch
+    if wanted <= room:
+        return steps, "two of the longest cycle, three seasons, twice the horizon"
+    return steps, f"what a typical history of {facts.typical} steps leaves room for"
+
+
+def _log(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
+    if not _are_positive(facts):
+        return False, "some values are not positive"
+    slopes = []
+    for position in _probe(facts):
+        end = facts.ends[position]
+        values = facts.panel.series(position)[:end, 0]
+        values = values[facts.panel.seen(position)[:end]]
+        slopes.append(_spread_grows_with_level(values, max(facts.panel.season, 4)))
+    slope = np.nanmedian(slopes) if np.isfinite(slopes).any() else 0.0
+    if slope > GROWS:
+        return True, f"swings grow with the level (exponent {slope:.2f})"
+    return False, f"swings hardly grow with the level (exponent {slope:.2f})"
+
+
+def _are_positive(facts: Facts) -> bool:
+    """Tell whether the logarithm of every observation exists: one series without it is one lost."""
+    lengths = facts.panel.lengths
+    steps = np.arange(len(facts.panel.observed)) - np.repeat(facts.panel.offsets[:-1], lengths)
+    known = facts.panel.observed & (steps < np.repeat(facts.ends, lengths))
+    return bool((facts.panel.values[known, 0] > 0).all())
+
+
+def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
+    """Return p of `swing ~ level ** p` over blocks of one series; NaN if it cannot be told."""
+    count = len(values) // block
+    blocks = values[len(values) - count * block :].reshape(count, block)
+    level, swing = blocks.mean(axis=1), blocks.std(axis=1)
+    usable = swing > 0
+    if usable.sum() < FEW_BLOCKS or np.ptp(np.log(level[usable])) < LITTLE_CHANGE:
+        return float("nan")
+    return float(np.polyfit(np.log(level[usable]), np.log(swing[usable]), 1)[0])
+
+
+def _baseline(facts: Facts, network: dict[str, Any]) -> tuple[str, str]:
+    if facts.panel.season == 1:
+        return "last", "there is no season"
+    if network["context"] < facts.panel.season:
+        return "last", f"a context of {network['context']} steps does not hold a season"
+    chosen = _recent_windows(facts)
+    actual = windows.futures(facts.panel, chosen, facts.horizon)
+    scale = metrics.seasonal_errors(
+        facts.panel.values[:, 0], facts.panel.observed, facts.panel.offsets, facts.ends,
+        facts.panel.season,
+    )  # fmt: skip
+    last, seasonal = (
+        metrics.score(actual, method(facts.panel, chosen, facts.horizon), chosen.series, scale)
+        for method in (evaluation.naive, evaluation.seasonal_naive)
+    )
+    told = f"naive MASE {last.mase:.2f}, seasonal naive {seasonal.mase:.2f} before the cutoffs"
+    return ("last" if last.mase < seasonal.mase else "seasonal"), told
+
+
+def _recent(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
+    wanted = max(2 * facts.panel.season, min(facts.horizon, 16))
+    return min(network["context"], wanted, 96), "two seasons"
+
+
+def _calendar(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
+    if not calendar.feature_names(facts.panel.freq):
+        return False, "the frequency has no calendar"
+    needed = YEARS * calendar.steps_per_year(facts.panel.freq)
+    if facts.typical >= needed:
+        return True, "three years to learn the calendar from"
+    return False, f"a typical history of {facts.typical} steps is less than three years"
+
+
+def _steps(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+    points = max(int(facts.ends.sum()), 1000)
+    return int(min(300 * (points / 1000) ** 0.35, 4000)), f"{points} observations to learn from"
+
+
+RULES = {
+    "split.stride": _stride,
+    "split.validation_stride": _validation_stride,
+    "split.validation_windows": _validation_windows,
+    "network.patch": _patch,
+    "network.context": _context,
+    "network.log": _log,
+    "network.baseline": _baseline,
+    "network.recent": _recent,
+    "network.calendar": _calendar,
+    "training.steps": _steps,
+}
+
+
+def _probe(facts: Facts) -> NDArray[np.int64]:
+    """Return the positions of some series that are long enough to train on."""
+    usable = np.flatnonzero(facts.ends >= windows.LEAST_PAST + facts.horizon)
+    return usable[:: -(-len(usable) // PROBED)]
+
+
+def _recent_windows(facts: Facts) -> Windows:
+    """Return up to three cutoffs of each probed series, a horizon apart, the newest in training."""
+    series = np.repeat(_probe(facts), 3)
+    cutoff = facts.ends[series] - facts.horizon * np.tile([1, 2, 3], len(series) // 3)
+    enough = cutoff >= windows.LEAST_PAST
+    return Windows(series[enough], cutoff[enough])

@@ -1,0 +1,143 @@
+"""Forecasts of many series as a folder: Parquet parts, a manifest, `_SUCCESS` when all is there."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from foreseq import files, windows
+from foreseq.config import Config
+from foreseq.errors import ConfigError
+from foreseq.forecast import Forecaster, table
+from foreseq.panel import Panel
+from foreseq.windows import Windows
+
+MANIFEST, SUCCESS = "_manifest.json", "_SUCCESS"
+"""With an underscore, so that whoever reads the folder as Parquet reads the parts alone."""
+PART = 50_000
+"""Series in one Parquet part."""
+
+
+class Manifest(Config):
+    """What a folder of forecasts holds, and what it was made of."""
+
+    model_version: str
+    """Name and version of the forecaster."""
+    model_digest: str
+    """SHA-256 of its bundle."""
+    data: str
+    """Fingerprint of the histories."""
+    horizon: int
+    series: int
+    """Series forecast."""
+    rows: int
+    parts: dict[str, str]
+    """File name to its SHA-256."""
+    failures: dict[str, str]
+    """Series without a forecast, and why."""
+
+
+class Source(NamedTuple):
+    """What forecasts: the name, and the digest that identifies it."""
+
+    forecaster: Forecaster
+    version: str
+    digest: str
+
+
+def write(source: Source, panel: Panel, folder: Path) -> Manifest:
+    """Forecast what follows the last observation of every series, whole or not at all.
+
+    A folder that holds the very forecasts already is left as it is.
+
+    Args:
+        source: What forecasts.
+        panel: The histories.
+        folder: New, empty, or an older output of this function, which is replaced.
+
+    Raises:
+        ConfigError: If the folder holds something else.
+    """
+    there = read_manifest(folder)
+    if not _may_be_replaced(folder, there):
+        raise ConfigError(
+            f"{folder}: must be a new folder or one of forecasts, found other files; name another"
+        )
+    data = panel.fingerprint()
+    if there and _is_whole(folder, there) and _is_made_of(there, source, data):
+        return there
+    with files.new_folder(folder) as beside:
+        chosen = windows.newest(panel)
+        failures = source.forecaster.unanswerable(panel, chosen)
+        parts = {}
+        rows = 0
+        answered = _without(chosen, failures)
+        for number, part in enumerate(list(windows.batches(answered, PART)) or [answered]):
+            file = beside / f"part-{number:05}.parquet"
+            frame = _forecast(source, panel, part)
+            frame.to_parquet(file, index=False)
+            parts[file.name] = files.sha256(file)
+            rows += len(frame)
+        manifest = Manifest(
+            model_version=source.version,
+            model_digest=source.digest,
+            data=data,
+            horizon=source.forecaster.experiment.dataset.horizon,
+            series=chosen.count - len(failures),
+            rows=rows,
+            parts=parts,
+            failures={str(panel.ids[row]): reason for row, reason in failures.items()},
+        )
+        (beside / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if not failures:
+            (beside / SUCCESS).touch()
+    return manifest
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """Return the forecast table of a folder that `write` wrote."""
+    parts = [pd.read_parquet(file) for file in sorted(folder.glob("part-*.parquet"))]
+    return pd.concat(parts, ignore_index=True)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a folder of forecasts; None if it is not one."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _may_be_replaced(folder: Path, manifest: Manifest | None) -> bool:
+    """Tell whether nothing in the folder is anyone else's."""
+    if not folder.exists():
+        return True
+    ours = {MANIFEST, SUCCESS, *manifest.parts} if manifest else set()
+    return folder.is_dir() and all(file.name in ours for file in folder.iterdir())
+
+
+def _is_made_of(manifest: Manifest, source: Source, data: str) -> bool:
+    return manifest.data == data and (source.version, source.digest) == (
+        manifest.model_version,
+        manifest.model_digest,
+    )
+
+
+def _is_whole(folder: Path, manifest: Manifest) -> bool:
+    return (folder / SUCCESS).exists() == (not manifest.failures) and all(
+        (folder / name).is_file() and files.sha256(folder / name) == digest
+        for name, digest in manifest.parts.items()
+    )
+
+
+def _without(chosen: Windows, failures: dict[int, str]) -> Windows:
+    keep = np.ones(chosen.count, bool)
+    keep[list(failures)] = False
+    return chosen.take(keep)
+
+
+def _forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
+    levels = source.forecaster.experiment.network.quantiles
+    answers = source.forecaster(panel, part)
+    return table(panel, part, answers, levels, version=source.version)

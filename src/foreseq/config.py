@@ -1,0 +1,345 @@
+"""Everything a user can choose: each choice one field in one place, with its bounds and meaning.
+
+A field left at None is chosen from the data; `auto.settle` fills it in, so that a tracked run
+always says what it really used.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from foreseq.errors import ConfigError
+
+MEDIAN = 0.5
+"""The level that becomes `y_hat`."""
+
+Value = TypeVar("Value")
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+"""A share to drop; 1 would drop everything, which Keras silently reads as dropping nothing."""
+
+
+class Config(BaseModel):
+    """A frozen value that knows all its fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Told = TypeVar("Told", bound=Config)
+
+
+class ColumnsConfig(Config):
+    """What the columns of the long table are called in the user's file."""
+
+    unique_id: str = "unique_id"
+    """Which series a row belongs to; a file without this column holds one series."""
+    ds: str = "ds"
+    """When: a timestamp or an integer step."""
+    y: str = "y"
+    """How much."""
+
+
+class DatasetConfig(Config):
+    """Where series come from, and what is done about their flaws."""
+
+    name: str = Field(default="panel", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Names the panel in `data/series/` and the model in the registry."""
+    source: str
+    """File, folder of Parquet files or fsspec URL; relative to the working directory."""
+    layout: Literal["long", "wide"] = "long"
+    """`long`: a row per series and time. `wide`: a time column and a column per series."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """The user's names of the three columns."""
+    freq: str | PositiveInt | None = None
+    """Pandas alias (`h`, `D`, `W`, `MS`, `15min`) or, of integers, the step; None: inferred."""
+    season: PositiveInt | None = None
+    """Steps after which the pattern repeats; 1 means no season; None: inferred."""
+    horizon: PositiveInt
+    """Steps to forecast after the last observation."""
+    gaps: Literal["mark", "interpolate", "refuse"] = "mark"
+    """Steps without a row: left unobserved, filled on a line between neighbours, or refused."""
+    missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
+    """Rows whose y is empty: as for `gaps`, or read as zero."""
+    duplicates: Literal["equal", "first", "last", "mean", "sum", "refuse"] = "equal"
+    """Rows for one series and time: `equal` collapses rows that agree and refuses the others."""
+
+
+class CellsConfig(Config):
+    """The recurrent stack, shared by forecasts and text."""
+
+    kind: Literal["simple", "lstm", "gru"] = "gru"
+    """Which recurrence."""
+    units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128, 128)
+    """Width of each layer, from the input upwards."""
+    dropout: Rate = 0.0
+    """Share of a layer's inputs dropped, one mask for all steps of a window."""
+    recurrent_dropout: Rate = 0.0
+    """Share of the recurrent state dropped, one mask for all steps of a window."""
+    weight_dropout: Rate = 0.0
+    """Share of the recurrent weights dropped, one mask for all windows of a batch; unlike
+    `recurrent_dropout` it leaves a GPU its fused kernels."""
+    reset: Literal["after", "before"] = "after"
+    """GRU: the reset gate acts on the product of state and weights (`after`, what GPUs compute), or
+    on the state itself (`before`, the textbook's). Two different functions."""
+    activation: Literal["tanh", "relu"] = "tanh"
+    """Simple cells: what bends the state."""
+    start: Literal["joint", "orthogonal", "xavier", "identity"] = "joint"
+    """First weights: Glorot for the input, orthogonal for the state, drawn for all gates as one
+    matrix (`joint`) or gate by gate (`orthogonal`); Glorot for both, gate by gate (`xavier`); for
+    simple cells also the identity for the state, which goes with relu."""
+    memory_bias: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """First bias of the gate that keeps the old state: the forget gate of an LSTM, the update gate
+    of a GRU; larger remembers longer. None: 1 for an LSTM, 0 for a GRU."""
+    normalise: bool = False
+    """Bring the input of each layer above the first to mean 0 and variance 1, at every step."""
+    residual: bool = False
+    """Each layer above the first adds to its input rather than replaces it."""
+
+    @model_validator(mode="after")
+    def _options_suit_the_cell(self) -> Self:
+        simple = self.kind == "simple"
+        if not simple and (self.activation == "relu" or self.start == "identity"):
+            raise ValueError("relu and identity are for simple cells: gates already keep gradients")
+        if simple and self.memory_bias is not None:
+            raise ValueError(
+                "memory_bias needs a gate that keeps the state; simple cells have none"
+            )
+        if self.kind != "gru" and self.reset == "before":
+            raise ValueError(f"reset is a gate of gru cells, {self.kind} cells have none")
+        if self.residual and len(set(self.units)) > 1:
+            raise ValueError(f"residual layers must be equally wide, found {self.units}")
+        return self
+
+
+class NetworkConfig(Config):
+    """What the forecaster reads, and how it answers."""
+
+    cells: CellsConfig = CellsConfig()
+    """The recurrent stack."""
+    context: PositiveInt | None = None
+    """Past steps the network reads; older ones are out of sight. None: chosen from the data."""
+    patch: PositiveInt | None = None
+    """Steps folded into one recurrent step; 1 is the classic network. None: chosen from data."""
+    decoder: Literal["direct"] = "direct"
+    """`direct`: last state, position in the horizon and calendar give the whole horizon at once."""
+    log: bool | None = None
+    """Work on the logarithm; needs positive values. None: chosen from the data."""
+    baseline: Literal["none", "last", "seasonal"] | None = None
+    """What the network learns the difference from. None: chosen from the data."""
+    recent: PositiveInt | None = None
+    """Newest steps shown to the head directly, past the recurrence. None: two seasons at most."""
+    calendar: bool | None = None
+    """Show hour, weekday, day and month. None: where the data are long enough to teach them."""
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Levels to forecast beside the median; none: a point forecast."""
+
+    @model_validator(mode="after")
+    def _context_holds_whole_patches(self) -> Self:
+        if self.context is not None and self.patch is not None and self.context % self.patch:
+            raise ValueError(f"context {self.context} is not a multiple of patch {self.patch}")
+        return self
+
+    @model_validator(mode="after")
+    def _quantiles_ascend_around_the_median(self) -> Self:
+        if self.quantiles and (
+            list(self.quantiles) != sorted(set(self.quantiles)) or MEDIAN not in self.quantiles
+        ):
+            raise ValueError("quantiles must ascend and hold 0.5, the median that becomes y_hat")
+        return self
+
+
+class TrainingConfig(Config):
+    """How the network learns."""
+
+    loss: Literal["mase", "mae"] = "mase"
+    """Error minimised: absolute, each series divided by its seasonal-naive error (`mase`), or plain
+    (`mae`). Quantiles use the pinball form of either."""
+    steps: PositiveInt | None = None
+    """Batches to learn from at most. None: chosen from the data."""
+    batch: PositiveInt = 128
+    """Windows in a batch."""
+    learning_rate: PositiveFloat = 1e-3
+    """RMSProp's rate at the start; it falls to a hundredth along a cosine."""
+    clip_norm: PositiveFloat = 1.0
+    """Longest gradient, all weights taken together."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Share of a weight lost in each step, times the rate."""
+    average: Rate = 0.99
+    """Momentum of the running mean of the weights, which is what forecasts; 0: the last weights."""
+    patience: PositiveInt = 6
+    """Looks at the validation windows without improvement before training stops."""
+    looks: PositiveInt = 20
+    """Looks at the validation windows spread over `steps`."""
+    members: PositiveInt = 1
+    """Networks that differ by seed; their median is the forecast."""
+    refit: bool = True
+    """After the test, learn again from all observations, as many steps as were best."""
+    seed: NonNegativeInt = 1
+    """Same config, data and seed give the same weights on one machine."""
+    jit: bool = False
+    """Compile the training step with XLA."""
+
+
+class SplitConfig(Config):
+    """Which cutoffs serve which purpose; always the newest for the test, then the validation."""
+
+    test_windows: PositiveInt = 1
+    """Cutoffs of each series held back for the final test."""
+    stride: PositiveInt | None = None
+    """Steps between two of them. None: the horizon."""
+    validation_windows: PositiveInt | None = None
+    """Cutoffs of each series, before the test span, that stop the training. None: chosen from the
+    data."""
+    validation_stride: PositiveInt | None = None
+    """Steps between two of those. None: a quarter of the horizon."""
+
+
+class GateConfig(Config):
+    """When a challenger may become champion."""
+
+    min_skill: float = 0.0
+    """Skill over the seasonal naive that must be exceeded."""
+    margin: NonNegativeFloat = 0.0
+    """Share by which the champion's error must be undercut."""
+
+
+class ExperimentConfig(Config):
+    """One forecaster: its data, network, training, test and gate."""
+
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    """Names the model in the registry; empty: the dataset's name."""
+    dataset: DatasetConfig
+    """Its data; in YAML also the path of a file under `configs/datasets/`."""
+    network: NetworkConfig = NetworkConfig()
+    """What it reads and how it answers."""
+    training: TrainingConfig = TrainingConfig()
+    """How it learns."""
+    split: SplitConfig = SplitConfig()
+    """What it is judged on."""
+    gate: GateConfig = GateConfig()
+    """When it is published."""
+
+    @property
+    def model(self) -> str:
+        """The name in the registry."""
+        return self.name or self.dataset.name
+
+
+def settled(value: Value | None) -> Value:
+    """Return a choice that is no longer open.
+
+    Raises:
+        ConfigError: If it still is.
+    """
+    if value is None:
+        raise ConfigError("a field is still open (None); let auto.settle choose it from the data")
+    return value
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Read an experiment from YAML, then apply `a.b=value` overrides.
+
+    Args:
+        path: A file of `configs/forecasters/`; its `dataset` may name another YAML file,
+            relative to this one.
+        overrides: Fields to set, the value written as YAML.
+
+    Raises:
+        ConfigError: If a file is missing, is not YAML, or a field is unknown or out of bounds.
+    """
+    told = read_yaml(path)
+    if isinstance(told.get("dataset"), str):
+        told["dataset"] = read_yaml(path.parent / told["dataset"])
+    return build_experiment(told, overrides, origin=str(path))
+
+
+def build_experiment(
+    told: dict[str, Any], overrides: Sequence[str] = (), *, origin: str = "configuration"
+) -> ExperimentConfig:
+    """Validate what was told, then apply `a.b=value` overrides.
+
+    Raises:
+        ConfigError: If a field is unknown or out of bounds; the message names `origin`.
+
+    Example:
+        >>> experiment = build_experiment(
+        ...     {"dataset": {"source": "a.csv", "horizon": 12}}, ["training.steps=50"])
+        >>> experiment.training.steps
+        50
+    """
+    return build(ExperimentConfig, told, overrides, origin=origin)
+
+
+def build(
+    kind: type[Told], told: dict[str, Any], overrides: Sequence[str] = (), *, origin: str
+) -> Told:
+    """Validate what was told of any config, after its `a.b=value` overrides.
+
+    Raises:
+        ConfigError: If a field is unknown or out of bounds; the message names `origin`.
+    """
+    for override in overrides:
+        told = _override(told, override)
+    try:
+        return kind.model_validate(told)
+    except ValidationError as error:
+        lines = [_plain(origin, dict(problem)) for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the fields and values of a YAML file.
+
+    Raises:
+        ConfigError: If it cannot be read, is not YAML, or holds something else.
+    """
+    try:
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); check the path of the configuration"
+        ) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {error}") from None
+    if not isinstance(told, dict):
+        raise ConfigError(f"{path}: must hold fields and values, found {type(told).__name__}")
+    return told
+
+
+def _override(told: dict[str, Any], override: str) -> dict[str, Any]:
+    """Return `told` with one `a.b=value` applied; the argument stays as it was."""
+    field, sign, value = override.partition("=")
+    if not sign or not field.strip():
+        raise ConfigError(f"--set {override}: write it as field.subfield=value")
+    first, _, rest = field.strip().partition(".")
+    if not rest:
+        try:
+            return {**told, first: yaml.safe_load(value)}
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {override}: {value!r} is not a YAML value") from None
+    inner = told.get(first) or {}
+    if not isinstance(inner, dict):
+        raise ConfigError(f"--set {override}: {first} holds no fields")
+    return {**told, first: _override(inner, f"{rest}={value}")}
+
+
+def _plain(origin: str, problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "experiment"
+    if problem["type"] == "extra_forbidden":
+        return f"{origin}: {where}: no such field; see configs/README.md for those there are"
+    if problem["type"] == "missing":
+        return f"{origin}: {where}: is required"
+    return f"{origin}: {where}: {problem['msg']}, found {problem['input']!r}"

@@ -1,0 +1,89 @@
+"""What can go wrong, as a tree; every leaf tells the process how to exit.
+
+ForeseqError                1
+├── ConfigError             2   the command or the configuration is wrong
+├── DataRefused             3   the data break a rule
+│   └── SeriesTooShort      3   not one window fits
+├── BundleRefused           3   a saved forecaster is damaged or not ours
+├── NotPublished            4   the gate kept the old champion
+└── DoneInPart              5   some series were answered, others were not
+"""
+
+from typing import ClassVar
+
+
+class ForeseqError(Exception):
+    """An expected failure: its text is all that a person needs to see."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(ForeseqError):
+    """The command or the configuration cannot be carried out as written."""
+
+    exit_code = 2
+
+
+class DataRefused(ForeseqError):
+    """The data break a rule.
+
+    Example:
+        >>> print(DataRefused("y must be a number", found="'abc'", file="s.csv", series="A",
+        ...                   row=7, remedy="correct the cell or drop the row"))
+        s.csv, series A, row 7: y must be a number, found 'abc'; correct the cell or drop the row
+    """
+
+    exit_code = 3
+
+    def __init__(  # noqa: PLR0913 - a refusal is a rule, a remedy and four words for the place
+        self,
+        rule: str,
+        *,
+        remedy: str,
+        found: str = "",
+        file: str = "",
+        series: str = "",
+        row: int | None = None,
+    ) -> None:
+        """Compose the one message a person reads.
+
+        Args:
+            rule: What must hold.
+            remedy: What the user can do about it.
+            found: What was there instead.
+            file: The file or URL.
+            series: The id of the first series that breaks the rule.
+            row: Line of the file, the header being line 1; rows of Parquet count from 1.
+        """
+        self.rule, self.remedy, self.found = rule, remedy, found
+        self.file, self.series, self.row = file, series, row
+        place = [
+            file,
+            f"series {series}" if series else "",
+            f"row {row}" if row is not None else "",
+        ]
+        where = ", ".join(part for part in place if part)
+        what = f"{rule}, found {found}" if found else rule
+        super().__init__(f"{where}: {what}; {remedy}" if where else f"{what}; {remedy}")
+
+
+class SeriesTooShort(DataRefused):
+    """Not one window of any series fits."""
+
+
+class BundleRefused(ForeseqError):
+    """A saved forecaster is damaged, incomplete or not one of ours."""
+
+    exit_code = 3
+
+
+class NotPublished(ForeseqError):
+    """The gate kept the old champion."""
+
+    exit_code = 4
+
+
+class DoneInPart(ForeseqError):
+    """Some series were answered, others were not."""
+
+    exit_code = 5

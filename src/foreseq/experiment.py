@@ -1,0 +1,80 @@
+"""One experiment from panel to bundle: settle, fit, test once, fit again with everything."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from foreseq import auto, bundle, evaluation, training, windows
+from foreseq.auto import Choice
+from foreseq.bundle import Bundle, Origin
+from foreseq.config import ExperimentConfig, settled
+from foreseq.evaluation import Backtest
+from foreseq.forecast import Forecaster
+from foreseq.panel import Panel
+from foreseq.training import Member, Progress, Task
+
+
+class Outcome(NamedTuple):
+    """What an experiment brought."""
+
+    bundle: Bundle
+    backtest: Backtest
+    """On the test windows, read once, after the last choice was made."""
+    choices: list[Choice]
+    """What was left open, and how it was decided."""
+    members: list[Member]
+    """With their curves."""
+
+
+def conduct(
+    experiment: ExperimentConfig,
+    panel: Panel,
+    *,
+    checkpoint: Path | None = None,
+    report: Callable[[str, Progress], None] = lambda _stage, _progress: None,
+) -> Outcome:
+    """Train and test a forecaster.
+
+    Args:
+        experiment: What to do; fields left open are chosen from the training span.
+        panel: The data.
+        checkpoint: Folder to keep the state of training in, and to resume from.
+        report: Told the stage, `fit` or `refit`, and where it is.
+
+    Raises:
+        SeriesTooShort: If no series has a window to train, validate and test on.
+    """
+    plan, choices = auto.settle(experiment, panel)
+    steps = settled(plan.training.steps)
+    parts = windows.split(panel, plan.dataset.horizon, plan.split)
+    members = training.fit(
+        Task(panel, parts.train_ends, parts.validation, steps),
+        plan,
+        checkpoint=checkpoint and checkpoint / "fit",
+        report=lambda progress: report("fit", progress),
+    )
+    evaluated = bundle.state(panel, parts.train_ends, members)
+    tested = evaluation.backtest(Forecaster(plan, evaluated), panel, parts.test)
+    final = evaluated
+    if plan.training.refit:
+        again = training.fit(
+            Task(panel, panel.lengths, None, steps, _typical_stop(members)),
+            plan,
+            checkpoint=checkpoint and checkpoint / "refit",
+            report=lambda progress: report("refit", progress),
+        )
+        final = bundle.state(panel, panel.lengths, again)
+    best = tuple(member.best_step for member in members)
+    return Outcome(
+        Bundle(plan, Origin(data=panel.fingerprint(), steps=best), evaluated, final),
+        tested,
+        choices,
+        members,
+    )
+
+
+def _typical_stop(members: list[Member]) -> int:
+    """Return the step to stop at where no validation windows are left to tell."""
+    return int(np.median([member.best_step for member in members]))

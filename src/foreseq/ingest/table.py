@@ -1,0 +1,270 @@
+"""A long table to a panel: sorted, one row a step, on the grid, every repair counted."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foreseq import calendar
+from foreseq.config import DatasetConfig
+from foreseq.errors import DataRefused
+from foreseq.ingest.columns import Columns, parse
+from foreseq.ingest.frequency import infer_freq
+from foreseq.ingest.repairs import Repairs
+from foreseq.ingest.season import infer_season
+from foreseq.panel import Panel
+
+MOST_STEPS_PER_ROW = 100
+SPARE_STEPS = 10_000
+"""A series with n rows may have 100 n + 10,000 steps; beyond, one of its times must be wrong."""
+
+
+def to_panel(
+    table: pd.DataFrame, dataset: DatasetConfig, *, file: str = ""
+) -> tuple[Panel, Repairs]:
+    """Return the panel of a table `unique_id, ds, y`, and what had to be repaired.
+
+    Args:
+        table: Rows in any order; its index names them in messages.
+        dataset: Frequency, season and what to do about flaws.
+        file: Names the table in messages.
+
+    Raises:
+        ConfigError: If the dataset's frequency is no frequency.
+        DataRefused: If a row breaks a rule, or needs a repair that the dataset forbids.
+
+    Example:
+        >>> table = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 4], "y": [1.0, 2.0, 4.0]})
+        >>> dataset = DatasetConfig(source="memory", horizon=1, gaps="interpolate")
+        >>> panel, repairs = to_panel(table, dataset)
+        >>> panel.series(0)[:, 0].tolist(), repairs.gaps_filled
+        ([1.0, 2.0, 3.0, 4.0], 1)
+    """
+    columns = parse(table, file)
+    ordered, unsorted = _sort(columns)
+    single = _collapse(ordered, dataset)
+    offsets = np.searchsorted(single.codes, np.arange(len(single.names) + 1))
+    freq = _settle_freq(single, offsets, dataset)
+    steps = _locate(single, offsets, freq)
+    ends = steps[offsets[1:] - 1] + 1  # steps of each series
+    grid = np.concatenate([[0], np.cumsum(ends)]).astype(np.int64)
+    values, observed, repairs = _lay_out(single, steps + grid[single.codes], grid, dataset)
+    panel = Panel(
+        values=values[:, None],
+        observed=observed,
+        offsets=grid,
+        starts=single.ds[offsets[:-1]],
+        ids=single.names,
+        freq=freq,
+        season=dataset.season or infer_season(values, observed, grid, freq),
+    )
+    return panel, replace(
+        repairs,
+        rows=len(columns.y),
+        unsorted_series=unsorted,
+        duplicates_collapsed=len(columns.y) - len(single.y),
+    )
+
+
+def _sort(columns: Columns) -> tuple[Columns, int]:
+    """Return the rows by series and time, stably, and how many series were not so."""
+    codes = columns.codes
+    if (np.diff(codes) < 0).any():
+        columns = _take(columns, np.argsort(codes, kind="stable"))
+        codes = columns.codes
+    turns = (np.diff(codes) == 0) & (columns.ds[1:] < columns.ds[:-1])
+    unsorted = len(np.unique(codes[1:][turns]))
+    if unsorted:
+        columns = _take(columns, np.lexsort((columns.ds, codes)))
+    return columns, unsorted
+
+
+def _take(columns: Columns, order: NDArray[Any]) -> Columns:
+    return replace(
+        columns,
+        codes=columns.codes[order],
+        ds=columns.ds[order],
+        y=columns.y[order],
+        rows=columns.rows[order],
+    )
+
+
+def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
+    """Return one row for each series and time."""
+    new = np.append(True, (np.diff(columns.codes) > 0) | (columns.ds[1:] != columns.ds[:-1]))
+    if new.all():
+        return columns
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], len(new)) - 1
+    y, policy = columns.y, dataset.duplicates
+    if policy in ("equal", "refuse"):
+        before = np.repeat(first, last - first + 1)
+        agree = (y == y[before]) | (np.isnan(y) & np.isnan(y[before]))
+        broken = ~new if policy == "refuse" else ~agree
+        if broken.any():
+            raise _duplicate(columns, int(broken.argmax()), int(before[broken.argmax()]))
+    if policy == "last":
+        return _take(columns, last)
+    single = _take(columns, first)
+    if policy not in ("mean", "sum"):
+        return single
+    count = np.add.reduceat(np.isfinite(y), first, dtype=np.int64)
+    total = np.add.reduceat(np.nan_to_num(y), first)
+    total[count == 0] = np.nan
+    return replace(single, y=total if policy == "sum" else total / np.maximum(count, 1))
+
+
+def _duplicate(columns: Columns, row: int, before: int) -> DataRefused:
+    remedy = "drop one, or choose dataset.duplicates: first, last, mean or sum"
+    if len(columns.names) == 1:
+        remedy += "; if the file holds several series, name their column with "
+        remedy += "dataset.columns.unique_id"
+    return columns.refusal(
+        row,
+        "a series has one y at a time",
+        found=f"y {columns.y[row]:g} beside {columns.y[before]:g} of row {columns.rows[before]}"
+        f" at {_show(columns.ds[row])}",
+        remedy=remedy,
+    )
+
+
+def _settle_freq(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> str:
+    if dataset.freq is None:
+        freq = infer_freq(columns.ds, offsets)
+    else:
+        freq = calendar.canonical(dataset.freq)
+    if freq is None:
+        raise DataRefused(
+            "some series must have two times, or the frequency cannot be inferred",
+            found="one row each",
+            file=columns.file,
+            remedy="set dataset.freq",
+        )
+    if calendar.is_integer(freq) != (columns.ds.dtype.kind == "i"):
+        raise columns.refusal(
+            0,
+            f"ds must hold {'integer steps' if calendar.is_integer(freq) else 'timestamps'}, "
+            f"as dataset.freq {freq} says",
+            found=_show(columns.ds[0]),
+            remedy="correct dataset.freq or leave it out",
+        )
+    return freq
+
+
+def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.int64]:
+    """Return the step of each row from its series' start, after checking that there is one."""
+    starts = columns.ds[offsets[:-1]][columns.codes]
+    steps = calendar.positions(columns.ds, starts, freq)
+    astray = calendar.at(starts, steps, freq) != columns.ds
+    if astray.any():
+        row = int(astray.argmax())
+        remedy = "correct the time, or set dataset.freq"
+        if columns.zone:
+            remedy += f"; times were converted from {columns.zone} to UTC: write local times"
+        raise columns.refusal(
+            row,
+            f"times must follow each other by {freq} from {_show(starts[row])} on",
+            found=_show(columns.ds[row]),
+            remedy=remedy,
+        )
+    counts = np.diff(offsets)
+    bound = MOST_STEPS_PER_ROW * counts + SPARE_STEPS
+    absurd = steps[offsets[1:] - 1] >= bound
+    if absurd.any():
+        series = int(absurd.argmax())
+        inside = slice(offsets[series], offsets[series + 1])
+        row = int(offsets[series] + np.diff(steps[inside]).argmax() + 1)
+        raise columns.refusal(
+            row,
+            f"a series of {counts[series]:,} rows may span {bound[series]:,} steps of {freq}",
+            found=f"{_show(columns.ds[row])} right after {_show(columns.ds[row - 1])}",
+            remedy="correct the time, or set a coarser dataset.freq",
+        )
+    return steps
+
+
+def _lay_out(
+    columns: Columns, places: NDArray[np.int64], grid: NDArray[np.int64], dataset: DatasetConfig
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], Repairs]:
+    """Return values and which are observed, shape (steps_total,) each, flaws treated as told."""
+    empty = np.isnan(columns.y)
+    _check_refused(columns, places, empty, dataset)
+    values = np.zeros(grid[-1])
+    values[places] = np.nan_to_num(columns.y)
+    observed = np.zeros(grid[-1], dtype=bool)
+    observed[places] = ~empty
+    fillable = np.full(grid[-1], dataset.gaps == "interpolate")
+    fillable[places] = empty & (dataset.missing == "interpolate")
+    filled = _interpolate(values, observed, fillable, grid)
+    if dataset.missing == "zero":
+        filled[places] = empty
+    missing_filled = int(filled[places].sum())
+    repairs = Repairs(
+        rows=len(columns.y),
+        series=len(columns.names),
+        steps=int(grid[-1]),
+        first=_show(columns.ds.min()),
+        last=_show(columns.ds.max()),
+        blank_rows=columns.blank,
+        gaps=int(grid[-1]) - len(places),
+        gaps_filled=int(filled.sum()) - missing_filled,
+        missing=int(empty.sum()),
+        missing_filled=missing_filled,
+        zone=columns.zone,
+    )
+    return values, observed | filled, repairs
+
+
+def _check_refused(
+    columns: Columns,
+    places: NDArray[np.int64],
+    empty: NDArray[np.bool_],
+    dataset: DatasetConfig,
+) -> None:
+    if empty.all():
+        raise DataRefused(
+            "y must hold numbers", found="none", file=columns.file, remedy="fill the column"
+        )
+    if dataset.missing == "refuse" and empty.any():
+        raise columns.refusal(
+            int(empty.argmax()),
+            "y must be filled, as dataset.missing: refuse says",
+            found="an empty cell",
+            remedy="fill it, or choose dataset.missing: mark, interpolate or zero",
+        )
+    leaps = (np.diff(places) > 1) & (np.diff(columns.codes) == 0)
+    if dataset.gaps == "refuse" and leaps.any():
+        row = int(leaps.argmax()) + 1
+        raise columns.refusal(
+            row,
+            "no step may be without a row, as dataset.gaps: refuse says",
+            found=f"{_show(columns.ds[row])} right after {_show(columns.ds[row - 1])}",
+            remedy="add the rows, or choose dataset.gaps: mark or interpolate",
+        )
+
+
+def _interpolate(
+    values: NDArray[np.float64],
+    observed: NDArray[np.bool_],
+    fillable: NDArray[np.bool_],
+    grid: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Fill `values` in place between observed neighbours of one series; return where."""
+    steps = np.arange(len(values))
+    before = np.maximum.accumulate(np.where(observed, steps, -1))
+    after = np.minimum.accumulate(np.where(observed, steps, len(values))[::-1])[::-1]
+    lengths = np.diff(grid)
+    filled = fillable & (before >= np.repeat(grid[:-1], lengths))
+    filled &= after < np.repeat(grid[1:], lengths)
+    low, high = before[filled], after[filled]
+    share = (steps[filled] - low) / (high - low)
+    values[filled] = values[low] + share * (values[high] - values[low])
+    return filled
+
+
+def _show(time: Any) -> str:
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    return str(time.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")

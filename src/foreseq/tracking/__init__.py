@@ -1,0 +1,11 @@
+"""What was tried, written down: one MLflow run per training, made to be compared.
+
+An experiment of MLflow is named as the model in the registry, so that its runs compete for the same
+place. Every run has the same metrics and the same files at its root, which is what the compare
+views of MLflow's pages line up.
+"""
+
+from foreseq.tracking.links import compare_link, ui_link
+from foreseq.tracking.runs import Run, find, run
+
+__all__ = ["Run", "compare_link", "find", "run", "ui_link"]

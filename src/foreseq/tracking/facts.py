@@ -1,0 +1,103 @@
+"""What an experiment is, in the words of MLflow: a name, tags, parameters and a dataset."""
+
+import json
+import os
+import socket
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+# isort: split -- the store settles what MLflow reads from the environment when it is imported
+from foreseq import store
+
+# isort: split
+from mlflow.entities import Dataset, DatasetInput, InputTag
+from mlflow.utils.git_utils import get_git_commit
+
+from foreseq import __version__
+from foreseq.config import ExperimentConfig
+from foreseq.panel import Panel
+
+UNTOLD = ("name", "gate", "dataset.name", "dataset.layout", "dataset.columns")
+"""Fields that are no parameters: they name the run, or cannot change what it learns."""
+PROCESS = uuid.uuid4().hex
+"""Tells this process from an older one of the same number, as containers have."""
+LONGEST_DIGEST = 36
+"""Letters of a dataset's digest that MLflow takes."""
+
+
+def run_name(experiment: ExperimentConfig) -> str:
+    """Return what tells the runs of a model apart at a glance.
+
+    Example:
+        >>> from foreseq.config import build_experiment
+        >>> run_name(build_experiment(
+        ...     {"dataset": {"source": "a.csv", "horizon": 48}},
+        ...     ["network.context=336", "training.members=5"]))
+        'gru-128x128 ctx336 seed1 x5'
+    """
+    cells, members = experiment.network.cells, experiment.training.members
+    width = "x".join(map(str, cells.units))
+    parts = [f"{cells.kind}-{width}", f"ctx{experiment.network.context}"]
+    parts += [f"seed{experiment.training.seed}", *([f"x{members}"] if members > 1 else [])]
+    return " ".join(parts)
+
+
+def tags(experiment: ExperimentConfig) -> dict[str, str]:
+    """Return who runs it, where, and what one searches for."""
+    commit = get_git_commit(str(Path.cwd()))
+    return {
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "process": PROCESS,
+        "foreseq": __version__,
+        "data": experiment.dataset.name,
+        "cells": experiment.network.cells.kind,
+        "horizon": str(experiment.dataset.horizon),
+        "mlflow.source.name": Path(sys.argv[0]).name,
+        **({"mlflow.source.git.commit": commit} if commit else {}),
+    }
+
+
+def parameters(experiment: ExperimentConfig) -> dict[str, str]:
+    """Return the fields that can change what is learned, dotted as in the configuration."""
+    fields = _flat(experiment.model_dump(mode="json"))
+    fields["dataset.source"] = store.without_secrets(experiment.dataset.source)
+    return {
+        name: value
+        for name, value in fields.items()
+        if not any(name == untold or name.startswith(f"{untold}.") for untold in UNTOLD)
+    }
+
+
+def dataset(experiment: ExperimentConfig, panel: Panel) -> DatasetInput:
+    """Return what was learned from, known by the fingerprint of its numbers."""
+    told = experiment.dataset
+    profile = {"series": panel.n_series, "steps": len(panel.values), "freq": panel.freq}
+    described = Dataset(
+        name=told.name,
+        digest=panel.fingerprint()[:LONGEST_DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": store.without_secrets(told.source)}),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
+
+
+def _flat(told: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return dotted names to values as text.
+
+    Example:
+        >>> _flat({"a": {"b": [0.1, 0.5], "c": []}, "d": False})
+        {'a.b': '0.1 0.5', 'a.c': 'none', 'd': 'False'}
+    """
+    flat: dict[str, str] = {}
+    for name, value in told.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            flat[prefix + name] = " ".join(map(str, value)) or "none"
+        else:
+            flat[prefix + name] = str(value)
+    return flat

@@ -1,0 +1,35 @@
+"""Where people look at runs."""
+
+from foreseq import store
+from foreseq.errors import ConfigError
+
+LOCAL_PAGES = "http://127.0.0.1:5000"
+"""Where `foreseq ui` answers."""
+VIEW = "workflowType=machine_learning"
+"""Without it MLflow shows its pages for language models, whatever the tags say."""
+
+
+def ui_link(run_id: str) -> str:
+    """Return where a run is seen once `foreseq ui` is up, or on the tracking server.
+
+    Raises:
+        ConfigError: If there is none of that id.
+    """
+    experiment = store.get_run(run_id).info.experiment_id
+    return f"{_pages()}/#/experiments/{experiment}/runs/{run_id}?{VIEW}"
+
+
+def compare_link(model: str) -> str:
+    """Return where all runs of a model are compared side by side.
+
+    Raises:
+        ConfigError: If nothing was tried under that name.
+    """
+    found = store.open_store().get_experiment_by_name(model)
+    if found is None:
+        raise ConfigError(f"{model}: nothing was tried under that name; train it first")
+    return f"{_pages()}/#/experiments/{found.experiment_id}/runs?{VIEW}&compareRunsMode=CHART"
+
+
+def _pages() -> str:
+    return store.without_secrets(store.address()).rstrip("/") if store.is_served() else LOCAL_PAGES

@@ -1,0 +1,41 @@
+"""The forecaster as plain MLflow loads it: rows `unique_id, ds, y` in, the forecast table out.
+
+MLflow keeps a copy of this file beside the bundle and runs it on loading, which takes no pickle.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from foreseq import bundle, forecast
+from foreseq.forecast import Forecaster
+
+DIGITS = 12
+"""Of the bundle's digest, the version here: a model does not know its registered name."""
+
+
+class Forecast(PythonModel):
+    """Answers with the bundle it was logged with."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Verify the bundle, then rebuild the network."""
+        folder = Path(context.artifacts["bundle"])
+        loaded = bundle.load(folder)
+        self.version = bundle.digest(folder)[:DIGITS]
+        self.forecaster = Forecaster(loaded.experiment, loaded.final)
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return the `horizon` steps after the last observation of every series."""
+        del context, params
+        return forecast.from_table(self.forecaster, model_input, version=self.version)
+
+
+set_model(Forecast())

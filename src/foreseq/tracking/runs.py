@@ -1,0 +1,226 @@
+"""Runs: begun, written to, ended however the work ended."""
+
+import json
+import math
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+# isort: split -- the store settles what MLflow reads from the environment when it is imported
+from foreseq import store
+
+# isort: split
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from foreseq import bundle, evaluation
+from foreseq.auto import Choice
+from foreseq.config import ExperimentConfig
+from foreseq.evaluation import Backtest, Decision
+from foreseq.ingest import Repairs
+from foreseq.panel import Panel
+from foreseq.tracking import facts, model
+from foreseq.training import Progress
+
+ROWS = 1000
+"""Most rows of the table of series, and most metrics in one message, that MLflow takes well."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to write to, under way or done."""
+
+    id: str
+    name: str
+    """For people, such as `gru-128x128 ctx336 seed1`."""
+    model: str
+    """The MLflow experiment, named as the model in the registry."""
+
+    def report(self, stage: str, progress: Progress) -> None:
+        """Log one look at the training; what `experiment.conduct` wants to be given.
+
+        Args:
+            stage: `fit`, or another whose name then stands before the metrics'.
+            progress: The first member's curves are `loss` and `validation`, those of the
+                others `member2/loss` and so on.
+        """
+        folder = "" if stage == "fit" else f"{stage}/"
+        folder += f"member{progress.member + 1}/" if progress.member else ""
+        look = progress.look
+        self._log(
+            [
+                _metric(f"{folder}{name}", value, look.step)
+                for name, value in (("loss", look.loss), ("validation", look.validation))
+            ]
+        )
+
+    def save_choices(self, choices: Sequence[Choice], repairs: Repairs | None = None) -> None:
+        """Log what was chosen from the data (choices.json) and mended in it (repairs.json)."""
+        self._save([choice._asdict() for choice in choices], "choices.json")
+        if repairs is not None:
+            self._save(asdict(repairs), "repairs.json")
+
+    def save_backtest(self, result: Backtest, panel: Panel) -> None:
+        """Log every forecaster's measures, those by steps ahead, and the table of the series.
+
+        Ours are `test/mase` and so on, the others' `seasonal_naive/mase`. Of many series the table
+        holds some, evenly taken from the best to the worst.
+        """
+        metrics = [
+            _metric(f"{_folder(name)}/{measure}", getattr(scores, measure))
+            for name, scores in result.scores().items()
+            for measure in ("mae", "rmse", "smape", "mase")
+        ]
+        metrics += [
+            _metric(f"{_folder(name)}/mase_by_horizon", value, step)
+            for name, errors in result.by_horizon().items()
+            for step, value in enumerate(errors.mase.tolist(), start=1)
+        ]
+        self._log([*metrics, _metric("test/skill", result.skill())])
+        table = evaluation.per_series(result, panel)
+        shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
+        shown = shown.astype({"unique_id": object})  # MLflow trips over the text type of pandas 3
+        store.open_store().log_table(self.id, shown, "per_series.json")
+
+    def save_figure(self, figure: Figure, file: str) -> None:
+        """Log a picture at the run's root: forecast.png, horizon.png, curves.png."""
+        store.open_store().log_figure(self.id, figure, file)
+
+    def save_bundle(self, folder: Path) -> None:
+        """Log a saved bundle as a model that plain MLflow can load.
+
+        Raises:
+            BundleRefused: If it is not as it was written.
+        """
+        logged = model.log(self.id, folder)
+        tags = {store.BUNDLE_TAG: bundle.digest(folder), store.MODEL_TAG: logged}
+        store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def save_decision(self, decision: Decision) -> None:
+        """Log what the gate said (decision.json and tags); the run may be long done."""
+        told = {name: _known(value) for name, value in decision._asdict().items()}
+        self._save(told, "decision.json")
+        verdict = "published" if decision.published else "kept out"
+        tags = {"gate": verdict, "gate.reason": decision.reason}
+        store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def _log(self, metrics: Sequence[Metric]) -> None:
+        """Log what is known: of NaN there is nothing to compare."""
+        known = [metric for metric in metrics if not math.isnan(metric.value)]
+        for first in range(0, len(known), ROWS):
+            store.open_store().log_batch(self.id, metrics=known[first : first + ROWS])
+
+    def _save(self, told: Any, file: str) -> None:
+        text = json.dumps(told, indent=2, default=str)
+        store.open_store().log_text(self.id, text + "\n", file)
+
+
+@contextmanager
+def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
+    """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
+
+    Runs that a process of this machine left open when it died are closed first, as KILLED.
+
+    Args:
+        experiment: With every choice settled; becomes the parameters.
+        panel: What is learned from; named by its fingerprint.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    _close_the_dead(client)
+    created = client.create_run(
+        _experiment_id(client, experiment.model),
+        tags=facts.tags(experiment),
+        run_name=facts.run_name(experiment),
+    )
+    begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
+    try:
+        client.log_batch(
+            begun.id, params=[Param(*field) for field in facts.parameters(experiment).items()]
+        )
+        client.log_inputs(begun.id, [facts.dataset(experiment, panel)])
+        yield begun
+    except Exception as error:
+        client.set_tag(begun.id, "error", f"{type(error).__name__}: {error}"[:500])
+        client.set_terminated(begun.id, "FAILED")
+        raise
+    except BaseException:
+        client.set_terminated(begun.id, "KILLED")
+        raise
+    client.set_terminated(begun.id, "FINISHED")
+
+
+def find(run_id: str) -> Run:
+    """Return a run of the store, to write more to it.
+
+    Raises:
+        ConfigError: If there is none of that id.
+    """
+    found = store.get_run(run_id)
+    model = store.open_store().get_experiment(found.info.experiment_id).name
+    return Run(run_id, found.info.run_name, model)
+
+
+def _folder(forecaster: str) -> str:
+    return "test" if forecaster == evaluation.FORESEQ else forecaster
+
+
+def _metric(name: str, value: float, step: int = 0) -> Metric:
+    return Metric(name, float(value), int(time.time() * 1000), step)
+
+
+def _known(value: Any) -> Any:
+    """Return None for NaN, which JSON does not have."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _tags(tags: dict[str, str]) -> list[RunTag]:
+    return [RunTag(name, value) for name, value in tags.items()]
+
+
+def _experiment_id(client: MlflowClient, model: str) -> str:
+    """Return the id of a model's experiment, created or brought back if need be."""
+    found = client.get_experiment_by_name(model)
+    if found is None:
+        try:
+            return str(client.create_experiment(model, store.artifact_location(model)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return _experiment_id(client, model)  # another process was faster
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _close_the_dead(client: MlflowClient) -> None:
+    """Close the runs of this machine whose process is gone."""
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
+    for left in client.search_runs(everywhere, mine):
+        tags = left.data.tags
+        if not _is_alive(int(tags.get("pid", 0)), tags.get("process", "")):
+            client.set_terminated(left.info.run_id, "KILLED")
+
+
+def _is_alive(pid: int, process: str) -> bool:
+    if pid == os.getpid():
+        return process == facts.PROCESS
+    if os.name == "nt":  # there, asking with signal 0 would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,289 @@
+"""Fit the members of an ensemble: one compiled step, each batch a pure function of its number.
+
+Why a loop of our own rather than `Model.fit`: training must resume on the very step it was stopped
+at and choose among running means of the weights, and a network is compiled once for all members.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+from numpy.typing import NDArray
+
+from foreseq import calendar, files, metrics, network, windows
+from foreseq.config import MEDIAN, ExperimentConfig, settled
+from foreseq.errors import BundleRefused
+from foreseq.panel import Panel
+from foreseq.windows import Windows
+
+Weights = list[NDArray[np.float32]]
+"""Trainable weights in the order of the network."""
+
+VALIDATED = 4096
+"""Most validation windows looked at: more cost time and decide nothing."""
+
+
+class Task(NamedTuple):
+    """What there is to learn from, and for how long."""
+
+    panel: Panel
+    ends: NDArray[np.int64]
+    """Steps of each series that may be touched, shape (n_series,)."""
+    validation: Windows | None
+    """Windows that choose the best weights; None: the last weights are taken."""
+    steps: int
+    """Batches to learn from at most."""
+    stop: int | None = None
+    """Step after which to end although the rate is still falling towards `steps`."""
+
+
+class Look(NamedTuple):
+    """One look at how training goes."""
+
+    step: int
+    """Training steps done."""
+    loss: float
+    """Mean training loss since the look before."""
+    validation: float
+    """Mean over series of the error over the seasonal-naive error; NaN without validation."""
+
+
+class Member(NamedTuple):
+    """One fitted network."""
+
+    weights: Weights
+    best_step: int
+    """The training step whose weights these are."""
+    looks: tuple[Look, ...]
+
+
+class Progress(NamedTuple):
+    """Where training is."""
+
+    member: int
+    members: int
+    steps: int
+    look: Look
+
+
+def fit(
+    task: Task,
+    experiment: ExperimentConfig,
+    *,
+    checkpoint: Path | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> list[Member]:
+    """Fit every member of the ensemble.
+
+    Args:
+        task: What to learn from.
+        experiment: With every choice settled.
+        checkpoint: Folder for the state after each look. What is found there is taken up again,
+            and training ends with the very weights of an undisturbed one.
+        report: Told after each look.
+
+    Raises:
+        SeriesTooShort: If no series holds a training window.
+    """
+    learner = _Learner(task, experiment)
+    return [
+        _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
+        for member in range(experiment.training.members)
+    ]
+
+
+def build(experiment: ExperimentConfig, *, member: int = 0) -> keras.Model:
+    """Build the untrained network of a settled experiment."""
+    dataset = experiment.dataset
+    freq = str(settled(dataset.freq))
+    names = calendar.feature_names(freq) if experiment.network.calendar else ()
+    return network.forecaster(
+        experiment.network,
+        horizon=dataset.horizon,
+        season=settled(dataset.season),
+        dates=len(names),
+        seed=1000 * experiment.training.seed + 100 * member,
+    )
+
+
+def assign(model: keras.Model, weights: Weights) -> None:
+    """Give a network the weights of a member.
+
+    Raises:
+        BundleRefused: If they do not fit it.
+    """
+    needed = [tuple(v.shape) for v in model.trainable_variables]
+    found = [weight.shape for weight in weights]
+    if needed != found:
+        raise BundleRefused(
+            f"weights do not fit the network of the config: needed shapes {needed}, found {found};"
+            " train the forecaster again"
+        )
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value)
+
+
+class _Learner:
+    """A compiled network and its batches, used by one member after the other."""
+
+    def __init__(self, task: Task, experiment: ExperimentConfig) -> None:
+        self.task, self.experiment = task, experiment
+        self.horizon = experiment.dataset.horizon
+        self.seasonal_error = metrics.seasonal_errors(
+            task.panel.values[:, 0], task.panel.observed, task.panel.offsets, task.ends,
+            task.panel.season,
+        )  # fmt: skip
+        self.weight = _loss_weights(self.seasonal_error, experiment.training.loss)
+        self.model = build(experiment)
+        self.optimizer = _optimizer(experiment, task.steps)
+        self.model.compile(
+            self.optimizer,
+            loss=_loss(experiment),
+            jit_compile=experiment.training.jit,
+        )
+        self.optimizer.build(self.model.trainable_variables)
+        self.fresh = [np.array(v) for v in self.optimizer.variables]
+
+    def begin(self, member: int) -> windows.Draw:
+        """Give the network the first weights of a member; return where its batches come from."""
+        newborn = build(self.experiment, member=member)
+        for variable, value in zip(self.model.variables, newborn.variables, strict=True):
+            variable.assign(value)
+        for variable, first in zip(self.optimizer.variables, self.fresh, strict=True):
+            variable.assign(first)
+        seed = self.experiment.training.seed * 1000 + member
+        return windows.Draw(self.task.ends, self.horizon, seed)
+
+    def learn(self, draw: windows.Draw, steps: range) -> float:
+        """Take some steps; return their mean loss."""
+        size = self.experiment.training.batch
+        return float(np.mean([self._step(draw(step, size)) for step in steps]))
+
+    def _step(self, drawn: Windows) -> float:
+        """Learn from one batch; return its loss."""
+        batch = network.inputs(self.model, self.task.panel, drawn)
+        y = windows.futures(self.task.panel, drawn, self.horizon)  # (batch, horizon)
+        answerable = np.isfinite(y) & batch.observed.any(axis=1)
+        weight = answerable * self.weight[drawn.series][:, None]
+        target = np.nan_to_num(y)[..., None].astype(np.float32)
+        return float(self.model.train_on_batch(batch._asdict(), target, weight.astype(np.float32)))
+
+    def validate(self) -> tuple[float, Weights]:
+        """Return the validation error of the averaged weights, and these weights."""
+        latest = [np.array(v) for v in self.model.trainable_variables]
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+        averaged = [np.array(v) for v in self.model.trainable_variables]
+        error = float("nan")
+        if self.task.validation is not None:
+            chosen = _thin(self.task.validation)
+            answers = network.answer(self.model, self.task.panel, chosen)
+            middle = network.middle(answers, self.experiment.network.quantiles)
+            actual = windows.futures(self.task.panel, chosen, self.horizon)
+            error = metrics.score(actual, middle, chosen.series, self.seasonal_error).mase
+            if not np.isfinite(error):  # every series is constant: any error counts alike
+                error = metrics.score(actual, middle, chosen.series, self.seasonal_error).mae
+        assign(self.model, latest)
+        return error, averaged
+
+
+def _fit_member(
+    learner: _Learner, member: int, checkpoint: Path | None, report: Callable[[Progress], None]
+) -> Member:
+    """Fit one member, from its checkpoint if there is one."""
+    draw = learner.begin(member)
+    task, training = learner.task, learner.experiment.training
+    last = task.stop or task.steps
+    every = max(1, task.steps // training.looks)
+    best = Member([], 0, ())
+    looks: list[Look] = []
+    if checkpoint is not None and checkpoint.exists():
+        best, looks = _restore(learner, checkpoint)
+    done = looks[-1].step if looks else 0
+    while done < last and not _is_stale(best, looks, training.patience):
+        ahead = range(done, min(done + every, last))
+        loss = learner.learn(draw, ahead)
+        done = ahead.stop
+        error, weights = learner.validate()
+        looks.append(Look(done, loss, error))
+        if not best.weights or not error >= min(look.validation for look in looks[:-1]):
+            best = Member(weights, done, ())
+        if checkpoint is not None:
+            _keep(learner, checkpoint, best, looks)
+        report(Progress(member, training.members, last, looks[-1]))
+    return best._replace(looks=tuple(looks))
+
+
+def _is_stale(best: Member, looks: list[Look], patience: int) -> bool:
+    return sum(look.step > best.best_step for look in looks) >= patience
+
+
+def _thin(chosen: Windows) -> Windows:
+    """Return at most `VALIDATED` windows, evenly taken."""
+    return chosen.take(slice(None, None, -(-chosen.count // VALIDATED)))
+
+
+def _loss_weights(seasonal_error: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
+    """Return what an error of each series weighs; a series that never changes teaches nothing."""
+    usable = np.isfinite(seasonal_error) & (seasonal_error > 0)
+    if not usable.any():
+        return np.ones_like(seasonal_error)
+    if loss == "mae":
+        return np.full_like(seasonal_error, 1 / seasonal_error[usable].mean())
+    return np.where(usable, 1 / np.where(usable, seasonal_error, 1), 0.0)
+
+
+def _optimizer(experiment: ExperimentConfig, steps: int) -> keras.optimizers.Optimizer:
+    training = experiment.training
+    return keras.optimizers.RMSprop(
+        keras.optimizers.schedules.CosineDecay(training.learning_rate, steps, alpha=0.01),
+        global_clipnorm=training.clip_norm,
+        weight_decay=training.weight_decay or None,
+        use_ema=training.average > 0,
+        ema_momentum=training.average or 0.99,
+    )
+
+
+def _loss(experiment: ExperimentConfig) -> Callable[..., KerasTensor]:
+    """Return the loss of (batch, horizon, 1) against (batch, horizon, outputs): (batch, horizon).
+
+    The weight of a series reaches it as a sample weight.
+    """
+    levels = experiment.network.quantiles or (MEDIAN,)
+
+    def pinball(actual: KerasTensor, forecast: KerasTensor) -> KerasTensor:
+        missed = actual - forecast
+        tau = ops.convert_to_tensor(levels, dtype=missed.dtype)
+        return 2 * ops.mean(ops.maximum(tau * missed, (tau - 1) * missed), axis=-1)
+
+    return pinball
+
+
+def _keep(learner: _Learner, checkpoint: Path, best: Member, looks: list[Look]) -> None:
+    """Write everything the next step depends on, whole or not at all."""
+    state = {
+        **{f"model-{i:03}": np.array(v) for i, v in enumerate(learner.model.variables)},
+        **{f"optimizer-{i:03}": np.array(v) for i, v in enumerate(learner.optimizer.variables)},
+        **{f"best-{i:03}": weight for i, weight in enumerate(best.weights)},
+        "best_step": np.array(best.best_step),
+        "looks": np.array(looks, dtype=np.float64),
+    }
+    with files.new_file(checkpoint) as beside, beside.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **state)
+
+
+def _restore(learner: _Learner, checkpoint: Path) -> tuple[Member, list[Look]]:
+    """Bring back what `_keep` wrote."""
+    with np.load(checkpoint, allow_pickle=False) as state:
+        stored = {name: state[name] for name in state.files}
+    for kind, variables in (
+        ("model", learner.model.variables),
+        ("optimizer", learner.optimizer.variables),
+    ):
+        for i, variable in enumerate(variables):
+            variable.assign(stored[f"{kind}-{i:03}"])
+    weights = [stored[name] for name in sorted(stored) if name.startswith("best-")]
+    looks = [Look(int(step), loss, error) for step, loss, error in stored["looks"].tolist()]
+    return Member(weights, int(stored["best_step"]), ()), looks

@@ -1,0 +1,63 @@
+"""What all tests share: a quiet, offline, private environment, and a few fixtures."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+_STATE = Path(tempfile.mkdtemp(prefix="foreseq-tests-"))
+atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
+
+# Set before Keras, MLflow or Prefect is imported: they read their environment only then.
+os.environ |= {
+    "DO_NOT_TRACK": "true",
+    "KERAS_BACKEND": "tensorflow",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MPLBACKEND": "Agg",
+    "PREFECT_HOME": str(_STATE / "prefect"),
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+# A test never writes to the stores or the server of whoever runs it.
+for name in ("FORESEQ_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL"):
+    os.environ.pop(name, None)
+
+# Same examples everywhere, and no verdict on how fast the machine is.
+settings.register_profile("foreseq", deadline=None, derandomize=True)
+settings.load_profile("foreseq")
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return a generator that starts anew, and alike, in every test."""
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of the larger data sets, or skip: a plain clone does not have them."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared/data, which is not part of the project")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def api() -> Iterator[str]:
+    """Start a real Prefect server once, for every test that runs a flow; return its address."""
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 after the environment is set
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
+
+    with prefect_test_harness(server_startup_timeout=180):
+        yield str(PREFECT_API_URL.value())

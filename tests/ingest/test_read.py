@@ -1,0 +1,186 @@
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from foreseq.config import DatasetConfig
+from foreseq.errors import DataRefused
+from foreseq.ingest import read_file, read_table, to_panel
+
+ROWS = [["a", "2024-01-01", 1.5], ["a", "2024-01-02", 2.5], ["b", "2024-01-01", 3.5]]
+CSV = "unique_id,ds,y\na,2024-01-01,1.5\na,2024-01-02,2.5\nb,2024-01-01,3.5\n"
+
+
+def dataset(path: Path, **told) -> DatasetConfig:
+    return DatasetConfig(**{"source": str(path), "horizon": 1, "name": "shop"} | told)
+
+
+def cells(table: pd.DataFrame) -> list[list]:
+    return table.astype({"unique_id": str, "ds": str}).to_numpy().tolist()
+
+
+def refusal(path: Path, **told) -> str:
+    with pytest.raises(DataRefused) as caught:
+        to_panel(read_table(dataset(path, **told)), dataset(path, **told), file=str(path))
+    return str(caught.value)
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def frame(rows: list[list] = ROWS) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["unique_id", "ds", "y"])
+    return table.assign(ds=pd.to_datetime(table["ds"]))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of two Parquet parts and a note."""
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    frame(ROWS[:2]).to_parquet(parts / "1.parquet")
+    frame(ROWS[2:]).to_parquet(parts / "2.parquet")
+    write(parts / "_SUCCESS", "")
+    return parts
+
+
+def test_the_formats_hold_the_same_table(tmp_path, folder):
+    write(tmp_path / "a.csv", CSV)
+    write(tmp_path / "bom.csv", "\ufeff" + CSV.replace("\n", "\r\n"))
+    write(tmp_path / "a.tsv", CSV.replace(",", "\t"))
+    write(tmp_path / "a.csv.gz", gzip.compress(CSV.encode()))
+    frame().to_parquet(tmp_path / "a.parquet")
+    frame().set_index("ds").to_parquet(tmp_path / "indexed.parquet")
+    for path in (*sorted(tmp_path.glob("*.*")), folder):
+        table = read_table(dataset(path))
+        assert list(table.columns) == ["unique_id", "ds", "y"]
+        assert cells(table) == ROWS, path
+
+
+def test_a_url_of_this_machine_is_read_in_place(tmp_path):
+    path = write(tmp_path / "a.csv", CSV)
+    assert cells(read_table(dataset(path, source=f"file://{path}"))) == ROWS
+
+
+def test_rows_are_called_as_a_person_would_find_them(tmp_path, folder):
+    path = write(tmp_path / "a.csv", CSV)
+    assert read_file(path, dataset(path)).index.tolist() == [2, 3, 4]
+    assert read_file(folder, dataset(folder)).index.tolist() == [1, 2, 3]
+
+
+def test_columns_go_by_the_users_names_and_others_are_left_alone(tmp_path):
+    path = write(tmp_path / "a.csv", "price,when,shop,note\n1.5,2024-01-01,a,x\n,2024-01-02,a,y\n")
+    columns = {"unique_id": "shop", "ds": "when", "y": "price"}
+    table = read_table(dataset(path, columns=columns))
+    assert table["y"].isna().tolist() == [False, True]
+    assert cells(table)[0] == ROWS[0]
+
+
+def test_ids_are_the_text_that_was_written(tmp_path):
+    path = write(tmp_path / "a.csv", "unique_id,ds,y\n007,1,1\n7,1,1\nNA,1,1\n1.0,1,1\n")
+    panel, _ = to_panel(read_table(dataset(path)), dataset(path, freq=1))
+    assert panel.ids.tolist() == ["007", "1.0", "7", "NA"]
+
+
+def test_numbers_in_a_parquet_column_of_ids_become_text(tmp_path):
+    table = frame().assign(unique_id=[10, 10, 9])
+    table.to_parquet(tmp_path / "a.parquet")
+    read = read_table(dataset(tmp_path / "a.parquet"))
+    panel, _ = to_panel(read, dataset(tmp_path / "a.parquet"))
+    assert panel.ids.tolist() == ["10", "9"]
+
+
+def test_a_file_without_ids_holds_one_series_named_after_the_dataset(tmp_path):
+    path = write(tmp_path / "a.csv", "ds,y\n2024-01-01,1.5\n2024-01-02,2.5\n")
+    assert cells(read_table(dataset(path))) == [["shop", *row[1:]] for row in ROWS[:2]]
+
+
+def test_wide_columns_are_series(tmp_path):
+    path = write(tmp_path / "a.csv", "ds,a,b\n2024-01-01,1.5,3.5\n2024-01-02,2.5,\n")
+    table = read_table(dataset(path, layout="wide"))
+    assert cells(table)[:3] == ROWS
+    assert table.index.tolist() == [2, 3, 2, 3]
+    panel, repairs = to_panel(table, dataset(path))
+    assert panel.observed.tolist() == [True, True, True, False]
+    assert repairs.missing == 1
+
+
+def test_wide_parquet_reads_like_wide_csv(tmp_path):
+    wide = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=2), "b": [1, 2], "a": [3, 4]})
+    wide.to_parquet(tmp_path / "a.parquet")
+    wide.to_csv(tmp_path / "a.csv", index=False)
+    one, other = (
+        to_panel(read_table(told), told)[0].fingerprint()
+        for told in (
+            dataset(tmp_path / name, layout="wide", columns={"ds": "when"})
+            for name in ("a.parquet", "a.csv")
+        )
+    )
+    assert one == other
+
+
+def test_blank_lines_do_not_shift_the_rows_that_messages_name(tmp_path):
+    path = write(tmp_path / "a.csv", "unique_id,ds,y\n\na,1,1\n\na,2,many\n\n")
+    assert "a.csv, series a, row 5: y must be a number, found 'many'" in refusal(path)
+
+
+@pytest.mark.parametrize("text", ["NA", "", "NaN", "null", "N/A"])
+def test_usual_words_for_nothing_are_empty_y(tmp_path, text):
+    path = write(tmp_path / "a.csv", f"unique_id,ds,y\na,1,1\na,2,{text}\n")
+    assert read_table(dataset(path))["y"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "a.csv: a header and rows must be there, found an empty file"),
+        ("unique_id,ds,y\n", "a.csv: rows must be there, found none"),
+        ("shop,when,price\na,1,1\n", "column 'ds' must be there, found the columns shop, when"),
+        ("shop,when,price\na,1,1\n", "say which one it is with dataset.columns.ds=NAME"),
+        ("unique_id;ds;y\na;1;1\n", "found the columns unique_id;ds;y"),
+        ("unique_id,ds,y\na,1,1\na,2,2,2\n", "row 3: every row must have as many cells"),
+        ("unique_id,ds,y\na,1,1,9\na,2,2,9\n", "every row must have as many cells"),
+        ("unique_id,ds,y,y\na,1,1,1\n", "every column must have its own name, found twice 'y'"),
+        ("unique_id,ds,y\na,1,1\na,2,2,5\n", "quote cells that hold a separator"),
+        (b"\x00\xff\xfe\x80PK", "must be a table that its ending promises"),
+        ("unique_id,ds,y\na,1,café\n".encode("latin-1"), "text in UTF-8"),
+        ("unique_id,ds,y\n,1,1\n", "row 2: unique_id must say which series"),
+        ('unique_id,ds,y\na,1,"1,5"\n', "row 2: y must be a number, found '1,5'"),
+    ],
+)  # fmt: skip
+def test_a_broken_csv_is_refused(tmp_path, text, says):
+    assert says in refusal(write(tmp_path / "a.csv", text))
+
+
+def test_a_column_named_by_the_user_must_be_there(tmp_path):
+    path = write(tmp_path / "a.csv", CSV)
+    told = refusal(path, columns={"unique_id": "shop"})
+    assert "column 'shop' must be there, found the columns unique_id, ds, y" in told
+    assert "dataset.columns.unique_id=NAME" in told
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz"])
+def test_bytes_that_are_not_what_the_ending_says_are_refused(tmp_path, name):
+    told = refusal(write(tmp_path / name, "no such thing"))
+    assert told.startswith(str(tmp_path / name))
+    assert "must be a table that its ending promises" in told
+
+
+def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):
+    told = refusal(write(tmp_path / "a.xlsx", "x"))
+    assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .pq, found .xlsx" in told
+
+
+def test_a_source_that_is_not_there_is_refused_with_where_it_was_looked_for():
+    told = refusal(Path("nowhere.csv"))
+    assert told.startswith("nowhere.csv: the source must exist")
+    assert f"a relative path starts at {Path.cwd()}" in told
+
+
+def test_a_folder_without_parquet_is_refused(tmp_path):
+    assert "a folder must hold Parquet files" in refusal(tmp_path)
+    write(tmp_path / "a.csv", CSV)
+    assert str(tmp_path) in refusal(tmp_path)

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foreseq.ingest import infer_season
+
+AIR_PASSENGERS = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
+
+
+def season_of(series: list[np.ndarray], freq: str) -> int:
+    values = np.concatenate(series)
+    offsets = np.cumsum([0, *map(len, series)])
+    return infer_season(np.nan_to_num(values), np.isfinite(values), offsets, freq)
+
+
+@pytest.mark.parametrize("freq", ["MS", "1"])
+def test_airline_passengers_repeat_after_a_year(freq):
+    table = pd.read_csv(AIR_PASSENGERS)
+    assert season_of([table["y"].to_numpy(float)], freq) == 12
+
+
+@pytest.mark.parametrize("freq", ["h", "1"])
+def test_hourly_load_repeats_after_a_day(shared, freq):
+    table = pd.read_parquet(shared / "m4_hourly-train.parquet")
+    series = [y.to_numpy() for _, y in table.groupby("unique_id")["y"]]
+    assert season_of(series[:60], freq) == 24
+
+
+def test_temperatures_repeat_after_a_year_but_not_after_a_week(shared):
+    table = pd.read_parquet(shared / "daily_min_temperatures-train.parquet")
+    assert season_of([table["y"].to_numpy()], "D") == 365
+
+
+@pytest.mark.parametrize("freq", ["h", "D", "MS", "1"])
+def test_random_walks_have_no_season(freq, rng):
+    for length in (30, 200, 1000):
+        found = [season_of([rng.normal(size=length).cumsum()], freq) for _ in range(20)]
+        assert np.mean(np.array(found) > 1) <= 0.05
+
+
+@pytest.mark.parametrize("freq", ["D", "1"])
+def test_a_season_shows_through_trend_noise_and_holes(freq, rng):
+    steps = np.arange(140)
+    series = 100 + 0.5 * steps + 5 * (steps % 7 == 6) + rng.normal(size=140)
+    series[rng.random(140) < 0.1] = np.nan
+    assert season_of([series], freq) == 7
+
+
+@pytest.mark.parametrize("freq", ["D", "1"])
+def test_a_constant_has_no_season(freq):
+    assert season_of([np.full(100, 3.3)], freq) == 1
+
+
+@pytest.mark.parametrize("freq", ["MS", "1"])
+def test_two_cycles_are_no_evidence(freq):
+    assert season_of([np.tile(np.arange(12.0), 2)], freq) == 1
+
+
+def test_series_too_short_to_ask_do_not_speak(rng):
+    long = np.tile(rng.normal(size=12), 6)
+    assert season_of([long, *(rng.normal(size=5) for _ in range(50))], "MS") == 12
+
+
+def test_years_have_no_season():
+    assert season_of([np.tile([1.0, 2.0], 50)], "YS") == 1

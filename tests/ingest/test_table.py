@@ -1,0 +1,374 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foreseq import panel as panels
+from foreseq.config import DatasetConfig
+from foreseq.errors import ConfigError, DataRefused
+from foreseq.ingest import Repairs, to_panel
+
+
+def dataset(**told) -> DatasetConfig:
+    return DatasetConfig(**{"source": "shop.csv", "horizon": 1} | told)
+
+
+def table(rows: list[tuple]) -> pd.DataFrame:
+    """Return a table whose rows are called as the lines of a CSV would be."""
+    frame = pd.DataFrame(rows, columns=["unique_id", "ds", "y"])
+    frame.index += 2
+    return frame
+
+
+def days(*ys: float | None, name: str = "a") -> pd.DataFrame:
+    ds = pd.date_range("2024-02-27", periods=len(ys), freq="D")
+    return table([(name, day, y) for day, y in zip(ds, ys, strict=True)])
+
+
+def refusal(frame: pd.DataFrame, **told) -> str:
+    with pytest.raises(DataRefused) as caught:
+        to_panel(frame, dataset(**told), file="shop.csv")
+    return str(caught.value)
+
+
+def numbers(panel: panels.Panel, position: int = 0) -> list[float | None]:
+    values, seen = panel.series(position)[:, 0], panel.seen(position)
+    return [float(value) if ok else None for value, ok in zip(values, seen, strict=True)]
+
+
+SERIES = st.dictionaries(
+    st.text("abc012", min_size=1, max_size=3),
+    st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6, width=32)), min_size=2, max_size=12).filter(
+        lambda ys: ys[0] is not None and ys[-1] is not None
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(series=SERIES, freq=st.sampled_from(["h", "B", "ME", "QS", "W", "3"]))
+def test_a_panel_survives_the_frame_and_back(series, freq):
+    start = 4 if freq == "3" else {"ME": "2024-01-31"}.get(freq, "2024-01-01")
+    plain = {k: [np.nan if y is None else y for y in ys] for k, ys in series.items()}
+    panel = panels.from_series(plain, freq=freq, season=1, start=start)
+    again, repairs = to_panel(panels.to_frame(panel), dataset(freq=freq, season=1))
+    assert again.fingerprint() == panel.fingerprint()
+    assert repairs.missing == int((~panel.observed).sum())
+    assert repairs.gaps == repairs.unsorted_series == repairs.duplicates_collapsed == 0
+
+
+@given(series=SERIES, seed=st.integers(0, 99), gaps=st.sampled_from(["mark", "interpolate"]))
+def test_the_order_of_rows_alters_nothing(series, seed, gaps):
+    rows = [
+        (name, step, y) for name, ys in series.items() for step, y in enumerate(ys) if y is not None
+    ]
+    frame = table(rows)
+    shuffled = frame.sample(frac=1, random_state=seed)
+    told = dataset(freq=1, gaps=gaps)
+    panel, repairs = to_panel(frame, told)
+    other, others = to_panel(shuffled, told)
+    assert other.fingerprint() == panel.fingerprint()
+    assert (others.gaps, others.gaps_filled) == (repairs.gaps, repairs.gaps_filled)
+
+
+def test_a_panel_holds_what_the_table_says():
+    frame = table([("b", "2024-01-02", 4), ("b", "2024-01-01", 3), ("a", "2024-01-05", 1),
+                   ("a", "2024-01-06", 2)])  # fmt: skip
+    panel, repairs = to_panel(frame, dataset())
+    assert panel.ids.tolist() == ["a", "b"]
+    assert (panel.freq, panel.season) == ("D", 1)
+    assert [numbers(panel, 0), numbers(panel, 1)] == [[1, 2], [3, 4]]
+    assert panel.starts.astype("datetime64[D]").astype(str).tolist() == ["2024-01-05", "2024-01-01"]
+    assert repairs == Repairs(
+        rows=4, series=2, steps=4, first="2024-01-01", last="2024-01-06", unsorted_series=1
+    )
+
+
+def test_ids_are_text_in_the_order_of_text():
+    panel, _ = to_panel(table([(10, 1, 1.0), (9, 1, 2.0), (9, 2, 2.0)]), dataset())
+    assert panel.ids.tolist() == ["10", "9"]
+    assert [numbers(panel, 0), numbers(panel, 1)] == [[1], [2, 2]]
+
+
+def test_text_that_holds_numbers_is_read_as_numbers():
+    panel, _ = to_panel(table([("a", "1", "1.5"), ("a", "2", " 2 ")]), dataset())
+    assert panel.freq == "1"
+    assert numbers(panel) == [1.5, 2.0]
+
+
+GAPPED = [("a", 1, 1.0), ("a", 2, 2.0), ("a", 3, 3.0), ("a", 6, 9.0)]
+
+
+def test_gaps_are_marked():
+    panel, repairs = to_panel(table(GAPPED), dataset())
+    assert numbers(panel) == [1, 2, 3, None, None, 9]
+    assert panel.values[~panel.observed].tolist() == [[0.0], [0.0]]
+    assert (repairs.gaps, repairs.gaps_filled) == (2, 0)
+
+
+def test_gaps_are_filled_on_a_line():
+    panel, repairs = to_panel(table(GAPPED), dataset(gaps="interpolate"))
+    assert numbers(panel) == [1, 2, 3, 5, 7, 9]
+    assert (repairs.gaps, repairs.gaps_filled) == (2, 2)
+
+
+def test_gaps_are_refused_by_the_row_after():
+    told = refusal(table(GAPPED), gaps="refuse")
+    assert told.startswith("shop.csv, series a, row 5: no step may be without a row")
+    assert "found 6 right after 3; add the rows, or choose dataset.gaps" in told
+
+
+def test_empty_y_is_marked_or_zero():
+    frame = days(1.0, None, 3.0)
+    marked, repairs = to_panel(frame, dataset())
+    assert numbers(marked) == [1, None, 3]
+    assert (repairs.missing, repairs.missing_filled, repairs.gaps) == (1, 0, 0)
+    zero, repairs = to_panel(frame, dataset(missing="zero"))
+    assert numbers(zero) == [1, 0, 3]
+    assert (repairs.missing, repairs.missing_filled) == (1, 1)
+
+
+def test_empty_y_is_filled_between_neighbours_but_not_at_the_edges():
+    frame = pd.concat([days(None, 1.0, None, None, 4.0, None), days(None, 7.0, name="b")])
+    panel, repairs = to_panel(frame, dataset(missing="interpolate"))
+    assert numbers(panel, 0) == [None, 1, 2, 3, 4, None]
+    assert numbers(panel, 1) == [None, 7]
+    assert (repairs.missing, repairs.missing_filled) == (5, 2)
+
+
+def test_gaps_and_empty_y_follow_each_its_own_policy():
+    frame = table([("a", 0, 0.0), ("a", 1, None), ("a", 3, 3.0), ("a", 4, 4.0)])
+    filled, _ = to_panel(frame, dataset(gaps="interpolate"))
+    assert numbers(filled) == [0, None, 2, 3, 4]
+    filled, _ = to_panel(frame, dataset(missing="interpolate"))
+    assert numbers(filled) == [0, 1, None, 3, 4]
+
+
+def test_empty_y_is_refused_by_row():
+    told = refusal(days(1.0, None, 3.0), missing="refuse")
+    assert told.startswith("shop.csv, series a, row 3: y must be filled")
+    assert "mark, interpolate or zero" in told
+
+
+TWICE = [("a", 1, 1.0), ("a", 2, 5.0), ("a", 2, 7.0), ("a", 3, 2.0), ("a", 2, 6.0)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "y"), [("first", 5.0), ("last", 6.0), ("mean", 6.0), ("sum", 18.0)]
+)
+def test_duplicates_become_one_row(policy, y):
+    panel, repairs = to_panel(table(TWICE), dataset(duplicates=policy))
+    assert numbers(panel) == [1, y, 2]
+    assert repairs.duplicates_collapsed == 2
+
+
+@pytest.mark.parametrize(("policy", "y"), [("mean", 5.0), ("sum", 5.0)])
+def test_an_empty_duplicate_weighs_nothing(policy, y):
+    frame = table([("a", 1, 1.0), ("a", 2, 5.0), ("a", 2, None), ("a", 3, None), ("a", 3, None)])
+    panel, _ = to_panel(frame, dataset(duplicates=policy))
+    assert numbers(panel) == [1, y, None]
+
+
+def test_duplicates_that_agree_collapse():
+    frame = table([("a", 1, None), ("a", 1, None), ("a", 2, 5.0), ("a", 2, 5.0), ("b", 2, 6.0)])
+    panel, repairs = to_panel(frame, dataset())
+    assert numbers(panel) == [None, 5]
+    assert repairs.duplicates_collapsed == 2
+
+
+def test_duplicates_that_disagree_are_refused_by_both_rows():
+    told = refusal(table(TWICE))
+    assert told.startswith("shop.csv, series a, row 4: a series has one y at a time")
+    assert "found y 7 beside 5 of row 3 at 2" in told
+    assert "dataset.duplicates: first, last, mean or sum" in told
+    assert "dataset.columns.unique_id" in told
+
+
+def test_a_number_and_an_empty_cell_disagree():
+    assert "y nan beside 1" in refusal(table([("a", 1, 1.0), ("a", 1, None), ("a", 2, 1.0)]))
+
+
+def test_duplicates_that_agree_are_refused_if_told_so():
+    frame = table([("a", 1, 1.0), ("b", 1, 1.0), ("b", 2, 1.0), ("b", 2, 1.0)])
+    told = refusal(frame, duplicates="refuse")
+    assert told.startswith("shop.csv, series b, row 5: ")
+    assert "unique_id" not in told
+
+
+@pytest.mark.parametrize(
+    ("row", "cell", "says"),
+    [
+        ("y", "many", "series a, row 3: y must be a number, found 'many'"),
+        ("y", np.inf, "series a, row 3: y must be a finite number, found inf"),
+        ("y", "-inf", "series a, row 3: y must be a finite number"),
+        ("ds", "soon", "series a, row 3: ds must be a timestamp like 2024-12-31 or"),
+        ("ds", "31/12/2024", "found '31/12/2024'; correct the cell"),
+        ("ds", "2024", "found '2024'"),
+        ("ds", 5, "found '5'"),
+        ("ds", "9" * 30, "row 3: ds must be a timestamp"),
+        ("ds", None, "series a, row 3: ds must say when, found an empty cell"),
+        ("ds", "9999-01-01", "row 3: ds must"),
+        ("unique_id", None, "shop.csv, row 3: unique_id must say"),
+        ("unique_id", "", "shop.csv, row 3: unique_id must say"),
+    ],
+)
+def test_a_broken_cell_is_named_with_its_series_and_row(row, cell, says):
+    frame = days(1.0, 2.0, 3.0).astype({"ds": str}).astype(object)
+    frame.loc[3, row] = cell
+    told = refusal(frame)
+    assert told.startswith("shop.csv, ")
+    assert says in told
+
+
+def test_a_year_beyond_64_bits_is_refused():
+    frame = days(1.0, 2.0).astype({"ds": "datetime64[s]"})
+    frame.loc[3, "ds"] = pd.Timestamp("9999-12-31")
+    assert "series a, row 3: ds must lie between the years 1678 and 2261" in refusal(frame)
+
+
+@pytest.mark.parametrize("column", ["unique_id", "y"])
+def test_a_table_that_does_not_count_its_rows_names_none(column):
+    frame = days(1.0, 2.0).astype(object).set_index(pd.Index(["p", "q"]))
+    frame.loc["q", column] = "" if column == "unique_id" else "many"
+    assert "row" not in refusal(frame).partition(":")[0]
+
+
+def test_a_missing_column_is_named_with_those_there_are():
+    frame = days(1.0).rename(columns={"y": "sales"})
+    assert "column 'y' must be there, found the columns unique_id, ds, sales" in refusal(frame)
+
+
+def test_a_table_without_rows_is_refused():
+    assert "rows must be there, found none" in refusal(days(1.0).iloc[:0])
+
+
+def test_a_column_without_numbers_is_refused():
+    assert "y must hold numbers" in refusal(days(None, None))
+
+
+def test_fractions_are_no_steps():
+    told = refusal(table([("a", 1.0, 1.0), ("a", 1.5, 2.0)]))
+    assert "row 3: ds must be a timestamp or a whole number, found 1.5" in told
+
+
+def test_dates_without_dashes_are_not_taken_for_steps():
+    told = refusal(table([("a", 2024_01_31, 1.0), ("a", 2024_02_01, 2.0)]))
+    assert "20240131, which reads as a date; write dates with dashes" in told
+
+
+def test_months_without_dashes_are_not_taken_for_steps():
+    told = refusal(table([("a", 2024_12, 1.0), ("a", 2025_01, 2.0)]))
+    assert "202412, which reads as a date" in told
+
+
+def test_years_are_steps():
+    panel, _ = to_panel(table([("a", 1990, 1.0), ("a", 1991, 2.0)]), dataset())
+    assert (panel.freq, panel.starts.tolist()) == ("1", [1990])
+
+
+def test_a_time_off_the_grid_is_refused_by_row():
+    frame = days(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    frame.loc[4, "ds"] += pd.Timedelta(hours=5)
+    told = refusal(frame)
+    assert "series a, row 4: times must follow each other by D from 2024-02-27 on" in told
+    assert "found 2024-02-29 05:00:00; correct the time, or set dataset.freq" in told
+
+
+def test_a_month_end_that_is_none_is_refused():
+    frame = table([("a", "2024-01-31", 1), ("a", "2024-02-28", 2), ("a", "2024-03-31", 3)])
+    assert "found 2024-02-28" in refusal(frame, freq="ME")
+
+
+def test_a_wrong_year_does_not_make_a_grid_of_millions_of_steps():
+    frame = days(1.0, 2.0, 3.0)
+    frame["ds"] = pd.date_range("2024-01-01", periods=3, freq="min")
+    frame.loc[4, "ds"] = pd.Timestamp("2204-01-01 00:02")
+    told = refusal(frame)
+    assert "series a, row 4: a series of 3 rows may span 10,300 steps of min" in told
+    assert "found 2204-01-01 00:02:00 right after 2024-01-01 00:01:00" in told
+
+
+def test_one_row_each_has_no_frequency_unless_told():
+    frame = pd.concat([days(1.0), days(2.0, name="b")])
+    assert "set dataset.freq" in refusal(frame)
+    panel, _ = to_panel(frame, dataset(freq="D"))
+    assert panel.lengths.tolist() == [1, 1]
+
+
+def test_the_frequency_must_fit_the_kind_of_times():
+    assert "ds must hold integer steps, as dataset.freq 1 says" in refusal(days(1.0, 2.0), freq=1)
+    assert "ds must hold timestamps" in refusal(table(GAPPED), freq="D")
+
+
+def test_an_unknown_frequency_is_a_mistake_of_the_configuration():
+    with pytest.raises(ConfigError, match="fortnight"):
+        to_panel(days(1.0, 2.0), dataset(freq="fortnight"))
+
+
+def test_leap_day_belongs_to_the_grid():
+    panel, repairs = to_panel(days(1.0, 2.0, 3.0, 4.0), dataset())
+    assert panel.times(0, 2, 2).astype("datetime64[D]").astype(str).tolist() == [
+        "2024-02-29",
+        "2024-03-01",
+    ]
+    assert repairs.gaps == 0
+
+
+def test_a_weekend_is_no_gap_in_business_days():
+    ds = pd.bdate_range("2024-01-01", periods=15)
+    frame = table([("a", day, float(i)) for i, day in enumerate(ds)])
+    panel, repairs = to_panel(frame.drop(index=6), dataset())
+    assert panel.freq == "B"
+    assert (repairs.steps, repairs.gaps) == (15, 1)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_zoned_times_become_utc_and_daylight_saving_leaves_no_gap(as_text):
+    ds = pd.date_range("2024-03-31 00:00", periods=5, freq="h", tz="Europe/Berlin")
+    frame = table([("a", time.isoformat() if as_text else time, 1.0) for time in ds])
+    panel, repairs = to_panel(frame, dataset())
+    assert (panel.freq, repairs.gaps) == ("h", 0)
+    assert str(panel.starts[0]) == "2024-03-30T23:00:00.000000000"
+    assert repairs.zone
+    assert "to UTC" in str(repairs)
+
+
+def test_local_days_of_a_zone_are_refused_with_the_reason():
+    ds = pd.date_range("2024-03-29", periods=5, freq="D", tz="Europe/Berlin")
+    told = refusal(table([("a", day, 1.0) for day in ds]))
+    assert "times were converted from Europe/Berlin to UTC: write local times" in told
+
+
+def test_dates_without_hours_have_no_zone():
+    _, repairs = to_panel(table([("a", "2024-01-10", 1.0), ("a", "2024-01-11", 1.0)]), dataset())
+    assert repairs.zone == ""
+
+
+def test_blank_rows_are_skipped_and_counted():
+    frame = table([("a", "1", 1.0), ("", "", None), ("a", "2", 2.0)])
+    panel, repairs = to_panel(frame, dataset())
+    assert numbers(panel) == [1, 2]
+    assert (repairs.rows, repairs.blank_rows) == (2, 1)
+
+
+def test_the_season_told_is_kept():
+    assert to_panel(days(1.0, 2.0), dataset(season=7))[0].season == 7
+
+
+def test_repairs_tell_only_what_happened():
+    _, repairs = to_panel(days(1.0, None, 3.0), dataset())
+    assert str(repairs) == "3 rows, 1 series, 2024-02-27 to 2024-02-29; 1 empty y left unobserved"
+
+
+def test_a_million_rows_take_seconds(rng):
+    count, length = 2000, 500
+    frame = pd.DataFrame(
+        {
+            "unique_id": np.repeat([f"s{i}" for i in range(count)], length),
+            "ds": np.tile(pd.date_range("2024-01-01", periods=length, freq="h"), count),
+            "y": rng.normal(size=count * length),
+        }
+    )
+    panel, _ = to_panel(frame.sample(frac=1, random_state=1), dataset())
+    assert panel.lengths.tolist() == [length] * count

@@ -1,0 +1,40 @@
+"""A folder of one's own for each flow under test, and the command line."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foreseq import examples
+
+FORESEQ = Path(sys.executable).with_name("foreseq")
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def place(api, tmp_path, monkeypatch) -> Path:
+    """Work in an empty folder, against the server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_API_URL", api)
+    return tmp_path
+
+
+@pytest.fixture
+def foreseq(place) -> Command:
+    """Run the command line as a user does, in another process."""
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 our own command
+            [FORESEQ, *words], cwd=place, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    return command
+
+
+@pytest.fixture
+def shop(place) -> Path:
+    """Write the sales of a few made-up products, by day."""
+    return examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)

@@ -1,0 +1,97 @@
+import json
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from pipelines.cli import main
+
+GOOD = "unique_id,ds,y\n" + "".join(f"a,2024-01-{day:02},{day % 7 + day}\n" for day in range(1, 32))
+
+
+@pytest.fixture
+def refused(place, monkeypatch, capfd) -> Callable[..., tuple[int, str]]:
+    """Run the command line in this process; return its exit code and the last line of it."""
+    monkeypatch.setenv("FORESEQ_VERBOSE", "1")
+
+    def command(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["foreseq", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code), capfd.readouterr().err.strip().splitlines()[-1]
+
+    return command
+
+
+def test_help_answers_at_once(foreseq):
+    foreseq("--help")  # warm
+    start = time.perf_counter()
+    told = foreseq("--help")
+    assert time.perf_counter() - start < 2  # half a second on a quiet machine
+    assert told.returncode == 0
+    assert "forecast" in told.stdout
+
+
+def test_a_file_and_a_horizon_are_all_that_a_run_needs(foreseq, shop, place):
+    quick = ("--set", "training.steps=40", "--set", "network.cells.units=[8]")
+    ran = foreseq("run", "--data", "shop.csv", "--horizon", "14", *quick, "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert {"run_id", "model", "version", "published", "skill", "forecast"} <= told.keys()
+    assert told["model"] == "shop"
+    table = pd.read_parquet(place / told["forecast"])
+    assert len(table) == 4 * 14
+    assert len(ran.stderr.splitlines()) < 25
+    assert "Traceback" not in ran.stderr
+    assert "WARNING" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("unique_id,ds\na,2024-01-01\n", ("y", "unique_id, ds")),
+        (GOOD.replace("a,2024-01-05,10", "a,2024-01-05,ten"), ("series a", "row 6", "ten")),
+        (GOOD.replace("a,2024-01-05,10", "a,2024-01-05,inf"), ("series a", "row 6", "inf")),
+        (GOOD + "a,2024-01-05,99\n", ("series a", "row 33", "duplicates")),
+        ("", ("empty",)),
+        ("unique_id,ds,y\na,2024-01-01,1\na,2024-01-02,2\n", ("2 steps", "horizon")),
+    ],
+    ids=["missing column", "text", "inf", "conflicting duplicates", "empty", "short"],
+)
+def test_bad_data_are_refused_in_one_message(refused, place, text, words):
+    (place / "bad.csv").write_text(text, encoding="utf-8")
+    code, message = refused("run", "--data", "bad.csv", "--horizon", "7", "--output", "out")
+    assert code == 3
+    assert message.startswith("foreseq: ")
+    for word in words:
+        assert word in message
+    assert not (place / "out").exists()
+    assert not list((place / "data").glob("forecasts/*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (("run", "nosuch.yaml"), "nosuch.yaml"),
+        (("run", "--data", "shop.csv"), "--horizon"),
+        (("run", "--data", "shop.csv", "--horizon", "0"), "horizon"),
+        (("run", "--set", "network.unknown=1"), "network.unknown"),
+        (("run", "--set", "training.steps"), "training.steps"),
+        (("run", "--set", "network.cells.dropout=1.0"), "less than 1"),
+        (("forecast", "--model", "nosuch@champion", "--output", "out"), "nosuch@champion"),
+        (("rollback", "nosuch"), "nosuch"),
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_ends_with_code_2(refused, command, word):
+    code, message = refused(*command)
+    assert code == 2
+    assert word in message
+
+
+def test_the_doctor_tells_versions_and_places(foreseq):
+    told = foreseq("doctor")
+    assert told.returncode == 0, told.stderr
+    for word in ("tensorflow", "prefect", "mlflow store", "data"):
+        assert word in told.stderr

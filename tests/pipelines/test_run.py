@@ -1,0 +1,99 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from foreseq import batch, examples, registry
+from foreseq.config import ExperimentConfig, build_experiment
+from foreseq.errors import ConfigError
+from pipelines.backtest import backtest
+from pipelines.forecast import forecast
+from pipelines.publish import publish
+from pipelines.run import Ran, run
+
+QUICK = ("training.steps=40", "network.cells.units=[8]", "training.looks=4")
+
+
+def experiment(source, *overrides: str) -> ExperimentConfig:
+    dataset = {"name": "shop", "source": str(source), "horizon": 7}
+    return build_experiment({"dataset": dataset}, [*QUICK, *overrides])
+
+
+@pytest.fixture(scope="module")
+def home(api, tmp_path_factory) -> Iterator[Path]:
+    """Work in one folder for the whole module: training is what takes time."""
+    place = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("PREFECT_API_URL", api)
+        examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+        yield place
+
+
+@pytest.fixture(scope="module")
+def ran(home) -> Ran:
+    return run(experiment("shop.csv"), None)
+
+
+def test_a_run_ends_with_a_champion_and_its_forecasts(ran):
+    assert ran.published.decision.published
+    assert ran.published.skill > 0
+    assert registry.champion("shop") == ran.published.version
+    table = batch.read(ran.folder)
+    history = pd.read_csv("shop.csv", parse_dates=["ds"])
+    assert sorted(table["unique_id"].unique()) == sorted(history["unique_id"].unique())
+    assert (table["ds"] > history["ds"].max()).all()
+    assert len(table) == 4 * 7
+    assert (ran.folder / "_SUCCESS").exists()
+
+
+def test_the_manifest_tells_what_made_the_forecasts(ran):
+    assert ran.manifest.model_version == "shop/1"
+    assert ran.manifest.model_digest == ran.published.version.digest
+    assert batch.read_manifest(ran.folder) == ran.manifest
+
+
+def test_the_same_run_again_changes_nothing(ran):
+    before = {file: file.stat().st_mtime_ns for file in ran.folder.iterdir()}
+    again = run(experiment("shop.csv"), None)
+    assert again.published.decision.published
+    assert again.published.version == ran.published.version
+    assert {file: file.stat().st_mtime_ns for file in again.folder.iterdir()} == before
+
+
+def test_what_the_gate_turns_down_does_not_replace_the_champion(ran):
+    worse = run(experiment("shop.csv", "gate.min_skill=0.999", "training.seed=9"), None)
+    assert not worse.published.decision.published
+    assert registry.champion("shop") == ran.published.version
+    assert worse.manifest.model_version == str(ran.published.version)
+
+
+def test_without_any_champion_the_forecasts_name_the_version_turned_down(home):
+    ran = run(experiment("shop.csv", "gate.min_skill=0.999", "name=other"), None)
+    assert registry.champion("other") is None
+    assert ran.manifest.model_version == str(ran.published.version) == "other/1"
+
+
+def test_the_champion_forecasts_series_it_has_never_seen(ran, tmp_path):
+    table = pd.read_csv("shop.csv")
+    table["unique_id"] = "other-" + table["unique_id"]
+    table.to_csv(tmp_path / "others.csv", index=False)
+    told = experiment(tmp_path / "others.csv").dataset
+    manifest = forecast("shop@champion", told, tmp_path / "out")
+    assert (manifest.series, manifest.rows) == (4, 28)
+
+
+def test_publishing_again_by_run_id_keeps_the_champion(ran):
+    assert publish(ran.run_id).decision.published
+    assert registry.champion("shop") == ran.published.version
+
+
+def test_a_backtest_uses_the_weights_that_have_not_seen_the_windows(ran):
+    scores = backtest("shop@champion", None)
+    assert scores["foreseq"].mase < scores["seasonal_naive"].mase
+
+
+def test_publishing_a_run_that_is_not_there_is_refused(home):
+    with pytest.raises(ConfigError, match="nosuchrun"):
+        publish("nosuchrun")

@@ -1,0 +1,190 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foreseq import auto, windows
+from foreseq.config import ExperimentConfig, build_experiment
+from foreseq.errors import SeriesTooShort
+from foreseq.panel import from_series
+
+AIR = Path(__file__).parents[1] / "data" / "examples" / "air-passengers.csv"
+
+
+def settle(panel, *overrides, horizon=12):
+    told = {"dataset": {"source": "memory", "horizon": horizon}}
+    return auto.settle(build_experiment(told, overrides), panel)
+
+
+def make_panel(length=200, *, freq="MS", season=12, series=3, level=20.0):
+    rng = np.random.default_rng(1)
+    wave = 5 * np.sin(2 * np.pi * np.arange(length) / season)
+    values = {f"s{i}": level + wave + rng.normal(size=length) for i in range(series)}
+    return from_series(values, freq=freq, season=season, start="2000-01-01" if freq != "1" else 0)
+
+
+@pytest.fixture(scope="module")
+def air():
+    return from_series(
+        {"AirPassengers": pd.read_csv(AIR)["y"]}, freq="MS", season=12, start="1949-01-01"
+    )
+
+
+def open_fields(experiment):
+    """Return the fields that are None where None means that the data decide."""
+    return [
+        f"{section}.{name}"
+        for section in ("dataset", "network", "training", "split")
+        for name, value in getattr(experiment, section)
+        if value is None
+    ]
+
+
+def test_air_passengers_settles_on_log_seasonal_twelve(air):
+    experiment, choices = settle(air)
+    network, split = experiment.network, experiment.split
+    assert (network.log, network.baseline, network.patch) == (True, "seasonal", 12)
+    assert (network.context, network.recent, network.calendar) == (48, 24, True)
+    assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
+    assert {choice.field for choice in choices} == set(auto.RULES)
+    assert all(choice.reason for choice in choices)
+
+
+@pytest.mark.parametrize("freq", ["h", "D", "MS", "1"])
+def test_nothing_open_is_left_open(freq):
+    experiment, _ = settle(make_panel(freq=freq), horizon=6)
+    assert open_fields(experiment) == []
+    assert (experiment.dataset.freq, experiment.dataset.season) == (freq, 12)
+
+
+def test_what_the_user_said_stays(air):
+    said = {
+        "network.patch": 3, "network.context": 33, "network.log": False, "network.recent": 5,
+        "network.baseline": "last", "network.calendar": False, "training.steps": 7,
+        "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
+    }  # fmt: skip
+    told = [f"{field}={value}" for field, value in said.items()]
+    before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
+    experiment, choices = settle(air, *told)
+    assert choices == []
+    assert set(said) == set(auto.RULES)
+    known = before.dataset.model_copy(update={"freq": "MS", "season": 12})
+    assert experiment == before.model_copy(update={"dataset": known})
+
+
+def test_settling_again_changes_nothing(air):
+    experiment, _ = settle(air)
+    assert auto.settle(experiment, air) == (experiment, [])
+
+
+def test_choices_do_not_depend_on_anything_after_the_training_span(air):
+    experiment, choices = settle(air)
+    (end,) = windows.split(air, 12, experiment.split).train_ends
+    values, observed = air.values.copy(), air.observed.copy()
+    values[end:], observed[end::3] = -1e9, False
+    assert settle(replace(air, values=values, observed=observed)) == (experiment, choices)
+
+
+def test_a_value_that_is_not_positive_forbids_the_logarithm(air):
+    series = {"air": air.values[:, 0], "zero": np.r_[0.0, air.values[1:, 0]]}
+    panel = from_series(series, freq="MS", season=12, start="1949-01-01")
+    assert settle(panel)[0].network.log is False
+
+
+def test_a_missing_value_does_not_forbid_the_logarithm(air):
+    values = air.values[:, 0].copy()
+    values[5] = np.nan
+    panel = from_series({"air": values}, freq="MS", season=12, start="1949-01-01")
+    assert settle(panel)[0].network.log is True
+
+
+def test_swings_that_do_not_grow_with_the_level_need_no_logarithm():
+    rising = np.linspace(100, 600, 144) + np.tile(10 * np.sin(np.arange(12)), 12)
+    panel = from_series({"a": rising}, freq="MS", season=12, start="2000-01-01")
+    assert settle(panel)[0].network.log is False
+
+
+def test_a_constant_series_needs_no_logarithm():
+    panel = from_series({"a": [5.0] * 100}, freq="MS", season=12, start="2000-01-01")
+    assert settle(panel)[0].network.log is False
+
+
+@pytest.mark.parametrize(
+    ("season", "horizon", "patch"),
+    [
+        pytest.param(1, 12, 4, id="no-season"),
+        pytest.param(1, 2, 2, id="no-season-short-horizon"),
+        pytest.param(12, 12, 12, id="one-season"),
+        pytest.param(168, 12, 42, id="a-divisor"),
+        pytest.param(53, 12, 7, id="a-long-prime"),
+    ],
+)
+def test_patch_folds_a_season_or_an_even_part_of_it(season, horizon, patch):
+    panel = make_panel(1000, freq="1", season=season)
+    assert settle(panel, horizon=horizon)[0].network.patch == patch
+
+
+def test_a_given_context_is_folded_evenly():
+    experiment, _ = settle(make_panel(), "network.context=30")
+    assert (experiment.network.context, experiment.network.patch) == (30, 10)
+
+
+def test_context_holds_two_of_the_longest_cycle():
+    hours = make_panel(1000, freq="h", season=24)
+    assert settle(hours, horizon=48)[0].network.context == 336  # two weeks
+
+
+def test_context_is_whole_patches_within_a_short_history():
+    experiment, _ = settle(make_panel(60))
+    network = experiment.network
+    assert network.context % network.patch == 0
+    assert network.context <= 36
+
+
+@pytest.mark.parametrize(
+    ("values", "season", "baseline"),
+    [
+        pytest.param(np.tile([1.0, 5.0, 9.0, 2.0], 40), 4, "seasonal", id="a-season"),
+        pytest.param(np.arange(160.0), 4, "last", id="a-trend"),
+        pytest.param(np.random.default_rng(1).normal(size=160).cumsum(), 40, "last", id="wander"),
+        pytest.param(np.tile([1.0, 5.0], 80), 1, "last", id="no-season"),
+    ],
+)
+def test_the_baseline_is_the_better_naive_forecast(values, season, baseline):
+    panel = from_series({"a": values}, freq="1", season=season)
+    assert settle(panel, horizon=4)[0].network.baseline == baseline
+
+
+def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
+    weeks = make_panel(50, freq="W", season=52)
+    experiment, _ = settle(weeks, horizon=8)
+    assert experiment.network.context < 52
+    assert experiment.network.baseline == "last"
+    assert settle(make_panel(), "network.context=8")[0].network.baseline == "last"
+
+
+@pytest.mark.parametrize(
+    ("freq", "length", "calendar"),
+    [("MS", 200, True), ("MS", 40, False), ("1", 200, False), ("D", 1200, True), ("D", 500, False)],
+)
+def test_the_calendar_is_shown_where_three_years_can_teach_it(freq, length, calendar):
+    assert settle(make_panel(length, freq=freq), horizon=2)[0].network.calendar is calendar
+
+
+def test_recent_is_two_seasons_within_the_context():
+    assert settle(make_panel())[0].network.recent == 24
+    assert settle(make_panel(), "network.context=16")[0].network.recent == 16
+
+
+def test_more_observations_are_learned_from_longer():
+    steps = [settle(make_panel(length))[0].training.steps for length in (100, 1000, 5000)]
+    assert steps == sorted(set(steps))
+    assert steps[0] == 300
+
+
+def test_a_history_too_short_is_refused():
+    with pytest.raises(SeriesTooShort):
+        settle(make_panel(37))
+    assert isinstance(settle(make_panel(38))[0], ExperimentConfig)

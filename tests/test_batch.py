@@ -1,0 +1,188 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foreseq import batch, bundle, forecast, training, windows
+from foreseq.batch import Source
+from foreseq.config import build_experiment
+from foreseq.errors import ConfigError
+from foreseq.forecast import Forecaster
+from foreseq.panel import from_series
+from foreseq.training import Member
+
+
+class StoppedError(Exception):
+    """What ends a batch from outside."""
+
+
+def make_panel(*, missing=()):
+    rng = np.random.default_rng(1)
+    series = {name: rng.gamma(9, 1, size=20) for name in "abcde"}
+    return from_series(
+        series | {name: [1.0, *[np.nan] * 19] for name in missing},
+        freq="D",
+        season=4,
+        start="2024-01-01",
+    )
+
+
+@pytest.fixture(scope="module")
+def source():
+    told = {
+        "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 4},
+        "network": {
+            "cells": {"units": [8]},
+            "context": 8,
+            "patch": 4,
+            "log": False,
+            "baseline": "seasonal",
+            "recent": 8,
+            "calendar": False,
+            "quantiles": [0.1, 0.5, 0.9],
+        },
+    }
+    experiment = build_experiment(told)
+    weights = [np.array(v) for v in training.build(experiment).trainable_variables]
+    panel = make_panel()
+    state = bundle.state(panel, panel.lengths, [Member(weights, 1, ())])
+    return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
+
+
+def listing(folder: Path):
+    """Return every file with its time of change and content."""
+    return {
+        file.name: (file.stat().st_mtime_ns, file.stat().st_ino, file.read_bytes())
+        for file in folder.iterdir()
+    }
+
+
+def test_a_folder_of_forecasts_holds_the_table_of_every_series(source, tmp_path):
+    panel = make_panel()
+    manifest = batch.write(source, panel, tmp_path / "out")
+    chosen = windows.newest(panel)
+    answers = source.forecaster(panel, chosen)
+    expected = forecast.table(panel, chosen, answers, (0.1, 0.5, 0.9), version="demo/1")
+    table = batch.read(tmp_path / "out")
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert (manifest.series, manifest.rows, manifest.horizon) == (5, 15, 3)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "_SUCCESS",
+        "_manifest.json",
+        "part-00000.parquet",
+    ]
+    assert batch.read_manifest(tmp_path / "out") == manifest
+
+
+def test_parts_are_the_whole_in_order(source, tmp_path, monkeypatch):
+    batch.write(source, make_panel(), tmp_path / "whole")
+    monkeypatch.setattr(batch, "PART", 2)
+    manifest = batch.write(source, make_panel(), tmp_path / "parts")
+    assert len(manifest.parts) == 3
+    pd.testing.assert_frame_equal(batch.read(tmp_path / "whole"), batch.read(tmp_path / "parts"))
+
+
+def test_a_second_identical_run_touches_nothing(source, tmp_path):
+    first = batch.write(source, make_panel(), tmp_path / "out")
+    before = listing(tmp_path / "out")
+    assert batch.write(source, make_panel(), tmp_path / "out") == first
+    assert listing(tmp_path / "out") == before
+
+
+def test_the_same_forecasts_are_the_same_bytes(source, tmp_path):
+    one, other = (batch.write(source, make_panel(), tmp_path / name) for name in ("one", "other"))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"version": "demo/2"}, {"digest": "e" * 64}],
+    ids=["other-version", "other-bundle"],
+)
+def test_another_forecaster_replaces_the_folder(source, tmp_path, changed):
+    batch.write(source, make_panel(), tmp_path / "out")
+    newer = source._replace(**changed)
+    batch.write(newer, make_panel(), tmp_path / "out")
+    manifest = batch.read_manifest(tmp_path / "out")
+    assert (manifest.model_version, manifest.model_digest) == (newer.version, newer.digest)
+    assert set(batch.read(tmp_path / "out")["model_version"]) == {newer.version}
+
+
+def test_newer_data_replace_the_folder(source, tmp_path):
+    batch.write(source, make_panel(missing="f"), tmp_path / "out")
+    batch.write(source, make_panel(), tmp_path / "out")
+    assert batch.read_manifest(tmp_path / "out").failures == {}
+    assert (tmp_path / "out" / "_SUCCESS").exists()
+
+
+@pytest.mark.parametrize("name", ["part-00000.parquet", "_SUCCESS"])
+def test_a_damaged_folder_is_written_anew(source, tmp_path, name):
+    batch.write(source, make_panel(), tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    batch.write(source, make_panel(), tmp_path / "out")
+    assert (tmp_path / "out" / name).exists()
+
+
+def test_a_batch_that_breaks_off_leaves_what_was_there(source, tmp_path, monkeypatch):
+    batch.write(source, make_panel(), tmp_path / "out")
+    before = listing(tmp_path / "out")
+
+    def stop(*_args):
+        raise StoppedError
+
+    monkeypatch.setattr(batch, "_forecast", stop)
+    for name in ("out", "new"):
+        with pytest.raises(StoppedError):
+            batch.write(source, make_panel(missing="f"), tmp_path / name)
+    assert listing(tmp_path / "out") == before
+    assert os.listdir(tmp_path) == ["out"]  # noqa: PTH208 - hidden ones too
+
+
+def test_series_without_a_forecast_are_listed_and_there_is_no_success(source, tmp_path):
+    manifest = batch.write(source, make_panel(missing="fg"), tmp_path / "out")
+    assert list(manifest.failures) == ["f", "g"]
+    assert "bring newer history" in manifest.failures["f"]
+    assert (manifest.series, manifest.rows) == (5, 15)
+    assert not (tmp_path / "out" / "_SUCCESS").exists()
+    assert set(batch.read(tmp_path / "out")["unique_id"]) == set("abcde")
+    before = listing(tmp_path / "out")
+    batch.write(source, make_panel(missing="fg"), tmp_path / "out")
+    assert listing(tmp_path / "out") == before
+
+
+def test_a_batch_without_any_forecast_is_an_empty_table(source, tmp_path):
+    panel = from_series({"a": [1.0, *[np.nan] * 19]}, freq="D", season=4, start="2024-01-01")
+    manifest = batch.write(source, panel, tmp_path / "out")
+    assert (manifest.series, manifest.rows, list(manifest.failures)) == (0, 0, ["a"])
+    table = batch.read(tmp_path / "out")
+    assert len(table) == 0
+    assert "y_hat" in table
+
+
+@pytest.mark.parametrize("foreign", ["thesis.txt", "_manifest.json"])
+def test_a_foreign_folder_is_refused_and_kept(source, tmp_path, foreign):
+    (tmp_path / foreign).write_text("{}")
+    with pytest.raises(ConfigError, match="name another"):
+        batch.write(source, make_panel(), tmp_path)
+    assert (tmp_path / foreign).read_text() == "{}"
+
+
+def test_a_file_put_beside_the_forecasts_is_kept(source, tmp_path):
+    batch.write(source, make_panel(missing="f"), tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").touch()
+    with pytest.raises(ConfigError, match="name another"):
+        batch.write(source, make_panel(), tmp_path / "out")
+    assert (tmp_path / "out" / "notes.txt").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(source, tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(ConfigError, match="name another"):
+        batch.write(source, make_panel(), tmp_path / "out")
+
+
+def test_an_empty_folder_is_filled(source, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert batch.write(source, make_panel(), tmp_path / "out").series == 5

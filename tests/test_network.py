@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+
+from foreseq import evaluation, network, windows
+from foreseq.config import CellsConfig, NetworkConfig
+from foreseq.errors import ConfigError
+from foreseq.panel import from_series
+from foreseq.windows import Windows
+
+HORIZON, SEASON = 6, 4
+
+
+def make_network(*, dates=0, seed=1, **choices):
+    """Return a network as it is born: its head is zero, so it answers its baseline."""
+    told = {
+        "cells": CellsConfig(units=(8,)),
+        "context": 16,
+        "patch": 4,
+        "log": False,
+        "baseline": "seasonal",
+        "recent": 8,
+        "calendar": dates > 0,
+    }
+    config = NetworkConfig(**(told | choices))
+    return network.forecaster(config, horizon=HORIZON, season=SEASON, dates=dates, seed=seed)
+
+
+def shaken(model, seed=1):
+    """Return the network with other weights, none of them zero."""
+    rng = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        variable.assign(np.array(variable) + rng.normal(0, 0.2, variable.shape))
+    return model
+
+
+def make_panel(series=30, length=40, *, level=20.0, scale=1.0):
+    rng = np.random.default_rng(1)
+    values = rng.gamma(9, 1, size=(series, length)) + level
+    names = [f"s{number:03}" for number in range(series)]
+    return from_series(dict(zip(names, scale * values, strict=True)), freq="1", season=SEASON)
+
+
+@pytest.fixture(scope="module")
+def shaken_network():
+    return shaken(make_network())
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
+@pytest.mark.parametrize(
+    ("baseline", "method"),
+    [("seasonal", evaluation.seasonal_naive), ("last", evaluation.naive)],
+)
+def test_a_network_is_born_as_its_baseline(baseline, method, log):
+    panel = make_panel()
+    chosen = windows.newest(panel)
+    answers = network.answer(make_network(baseline=baseline, log=log), panel, chosen)
+    np.testing.assert_allclose(answers[..., 0], method(panel, chosen, HORIZON), rtol=2e-6)
+
+
+def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season():
+    panel = make_panel()
+    answers = network.answer(make_network(baseline="none"), panel, windows.newest(panel))
+    means = [panel.series(i)[-SEASON:].mean() for i in range(panel.n_series)]
+    np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
+
+
+def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
+    panel = from_series({"a": [5.0, 7.0] * 6 + [np.nan] * 4}, freq="1", season=SEASON)
+    answers = network.answer(make_network(), panel, windows.newest(panel))
+    np.testing.assert_allclose(answers, 6.0, rtol=1e-6)
+
+
+def test_forecasts_are_in_the_unit_of_the_data(shaken_network):
+    panel, larger = make_panel(), make_panel(scale=1000)
+    chosen = windows.newest(panel)
+    np.testing.assert_allclose(
+        network.answer(shaken_network, larger, chosen),
+        1000 * network.answer(shaken_network, panel, chosen),
+        rtol=1e-5,
+    )
+
+
+def test_forecasts_rise_with_the_level_of_the_data(shaken_network):
+    panel, higher = make_panel(), make_panel(level=30)
+    chosen = windows.newest(panel)
+    np.testing.assert_allclose(
+        network.answer(shaken_network, higher, chosen),
+        10 + network.answer(shaken_network, panel, chosen),
+        atol=0.01,
+    )
+
+
+def test_a_forecast_does_not_depend_on_what_else_is_forecast(shaken_network):
+    panel = make_panel(20, 60)
+    series, cutoff = np.divmod(np.arange(700), 35)
+    chosen = Windows(series, cutoff + 20)
+    together = network.answer(shaken_network, panel, chosen)
+    order = np.random.default_rng(1).permutation(700)
+    assert network.answer(shaken_network, panel, chosen.take(order)).tobytes() == (
+        together[order].tobytes()
+    )
+    for row in (0, 333, 699):
+        alone = network.answer(shaken_network, panel, chosen.take(np.array([row])))
+        assert alone.tobytes() == together[[row]].tobytes()
+
+
+def test_no_windows_have_no_answers(shaken_network):
+    none = Windows(np.array([], np.int64), np.array([], np.int64))
+    assert network.answer(shaken_network, make_panel(), none).shape == (0, HORIZON, 1)
+
+
+def test_a_window_without_an_observation_still_gets_finite_numbers(shaken_network):
+    panel = from_series({"a": [np.nan] * 20}, freq="1", season=SEASON)
+    answers = network.answer(shaken_network, panel, windows.newest(panel))
+    assert np.isfinite(answers).all()
+
+
+def test_quantiles_ascend_even_where_the_network_crosses_them():
+    model = shaken(make_network(quantiles=(0.1, 0.5, 0.9)))
+    panel = make_panel()
+    answers = network.answer(model, panel, windows.newest(panel))
+    raw = model.predict_on_batch(network.inputs(model, panel, windows.newest(panel))._asdict())
+    assert (np.diff(raw) < 0).any()
+    assert (np.diff(answers) >= 0).all()
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.5,), (0.1, 0.5), (0.5, 0.7, 0.9), (0.2, 0.5, 0.9)])
+def test_the_middle_is_the_median_wherever_it_stands(quantiles):
+    answers = np.array([quantiles or (0.5,)])
+    assert network.middle(answers, quantiles).tolist() == [0.5]
+
+
+def test_dates_of_the_future_are_part_of_the_answer():
+    model = shaken(make_network(dates=2))
+    panel = make_panel()
+    batch = windows.gather(panel, windows.newest(panel), 16, HORIZON, dates=False)
+    rng = np.random.default_rng(1)
+    calendar = rng.normal(size=(panel.n_series, 16 + HORIZON, 2)).astype(np.float32)
+    told = batch._replace(calendar=calendar)._asdict()
+    other = batch._replace(calendar=np.concatenate([calendar[:, :-1], calendar[:, :1]], 1))
+    changed = model.predict_on_batch(told) != model.predict_on_batch(other._asdict())
+    assert changed[:, -1].all()
+    assert not changed[:, :-1].any()
+
+
+@pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
+def test_same_seed_same_weights_and_other_seed_other_weights(kind):
+    cells = CellsConfig(kind=kind, units=(8, 8))
+    first, again, other = (
+        [np.array(v) for v in make_network(cells=cells, seed=seed).trainable_variables]
+        for seed in (1, 1, 2)
+    )
+    assert all(one.tobytes() == two.tobytes() for one, two in zip(first, again, strict=True))
+    assert any(one.tobytes() != two.tobytes() for one, two in zip(first, other, strict=True))
+
+
+def test_a_seasonal_baseline_needs_a_season_of_context():
+    with pytest.raises(ConfigError, match="needs a season of 4 steps, found 2"):
+        make_network(context=2, patch=1)
+
+
+def test_an_open_choice_is_refused():
+    with pytest.raises(ConfigError, match=r"auto\.settle"):
+        make_network(context=None)

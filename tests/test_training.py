@@ -1,0 +1,196 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from foreseq import training, windows
+from foreseq.config import build_experiment
+from foreseq.errors import BundleRefused, SeriesTooShort
+from foreseq.panel import from_series
+from foreseq.training import Task
+from foreseq.windows import Windows
+
+HORIZON, STEPS = 4, 20
+
+
+class StoppedError(Exception):
+    """What ends a training from outside."""
+
+
+def make_experiment(*overrides):
+    """Return a settled experiment that is tiny and drops inputs, so that every seed matters."""
+    told = {
+        "dataset": {"source": "memory", "horizon": HORIZON, "freq": "1", "season": 4},
+        "network": {
+            "cells": {"kind": "gru", "units": [8], "dropout": 0.1},
+            "context": 16,
+            "patch": 4,
+            "log": False,
+            "baseline": "seasonal",
+            "recent": 8,
+            "calendar": False,
+        },
+        "training": {"steps": STEPS, "batch": 8, "looks": 4, "learning_rate": 0.01},
+    }
+    return build_experiment(told, overrides)
+
+
+def make_panel(*, seed=1):
+    rng = np.random.default_rng(seed)
+    season = np.tile([3.0, 9.0, 6.0, 4.0], 15)
+    series = {name: 20 + season + rng.normal(size=60) for name in "abcdef"}
+    return from_series(series, freq="1", season=4)
+
+
+def make_task(panel, *, validated=True, **told):
+    ends = panel.lengths - 2 * HORIZON
+    validation = Windows(np.arange(panel.n_series), ends) if validated else None
+    return Task(panel, ends, validation, STEPS, **told)
+
+
+def altered_from(panel, step):
+    values, observed = panel.values.copy(), panel.observed.copy()
+    for start, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
+        values[start + step : end] *= -7
+        observed[start + step : end : 2] ^= True
+    return replace(panel, values=values, observed=observed)
+
+
+def bits(members):
+    return [[weight.tobytes() for weight in member.weights] for member in members]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return two members of one ensemble, and the experiment and task they come from."""
+    experiment, task = make_experiment("training.members=2"), make_task(make_panel())
+    return experiment, task, training.fit(task, experiment)
+
+
+def test_same_seed_same_weights_bit_for_bit(fitted):
+    experiment, task, members = fitted
+    again = training.fit(task, experiment)
+    assert bits(again) == bits(members)
+    assert [member.looks for member in again] == [member.looks for member in members]
+
+
+def test_members_differ(fitted):
+    one, other = bits(fitted[2])
+    assert all(first != second for first, second in zip(one, other, strict=True))
+
+
+def test_other_seed_other_weights(fitted):
+    _, task, members = fitted
+    other = training.fit(task, make_experiment("training.seed=2"))
+    assert bits(other)[0] != bits(members)[0]
+
+
+def test_nothing_after_the_ends_changes_the_weights():
+    panel = make_panel()
+    task = make_task(panel, validated=False)
+    other = make_task(altered_from(panel, 60 - 2 * HORIZON), validated=False)
+    one, two = (training.fit(each, make_experiment()) for each in (task, other))
+    assert bits(one) == bits(two)
+
+
+@pytest.mark.parametrize("stop_after", [2, 6], ids=["in-first-member", "in-second-member"])
+def test_training_taken_up_again_ends_as_if_never_stopped(fitted, tmp_path, stop_after):
+    experiment, task, members = fitted
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        if len(seen) == stop_after:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        training.fit(task, experiment, checkpoint=tmp_path, report=stop)
+    after = []
+    resumed = training.fit(task, experiment, checkpoint=tmp_path, report=after.append)
+    assert len(seen) + len(after) == 8
+    assert bits(resumed) == bits(members)
+    assert [member.looks for member in resumed] == [member.looks for member in members]
+
+
+def test_a_finished_training_is_not_done_again(fitted, tmp_path):
+    _, task, _ = fitted
+    first = training.fit(task, make_experiment(), checkpoint=tmp_path)
+    told = []
+    assert bits(training.fit(task, make_experiment(), checkpoint=tmp_path, report=told.append)) == (
+        bits(first)
+    )
+    assert told == []
+
+
+def test_a_checkpoint_holds_no_pickle(fitted, tmp_path):
+    training.fit(fitted[1], make_experiment(), checkpoint=tmp_path)
+    with np.load(tmp_path / "member-0.npz", allow_pickle=False) as state:
+        assert all(state[name].dtype != object for name in state.files)
+
+
+def test_the_best_look_gives_the_weights(fitted):
+    for member in fitted[2]:
+        errors = [look.validation for look in member.looks]
+        assert member.best_step == member.looks[int(np.argmin(errors))].step
+
+
+def test_without_validation_the_last_weights_are_taken(fitted):
+    panel = fitted[1].panel
+    (member,) = training.fit(make_task(panel, validated=False, stop=10), make_experiment())
+    assert member.best_step == member.looks[-1].step == 10
+    assert np.isnan(member.looks[-1].validation)
+
+
+def test_training_ends_when_looks_no_longer_improve():
+    experiment = make_experiment("training.learning_rate=1e-30", "training.patience=2")
+    (member,) = training.fit(make_task(make_panel()), experiment)
+    assert member.best_step == 5
+    assert [look.step for look in member.looks] == [5, 10, 15]
+
+
+def test_a_look_tells_the_mean_loss_since_the_look_before(fitted):
+    task = fitted[1]
+    often, seldom = (
+        training.fit(task, make_experiment("network.cells.dropout=0", f"training.looks={looks}"))
+        for looks in (4, 2)
+    )
+    losses = np.array([look.loss for look in often[0].looks]).reshape(2, 2).mean(axis=1)
+    np.testing.assert_allclose([look.loss for look in seldom[0].looks], losses, rtol=1e-5)
+
+
+def test_training_lowers_the_error_of_what_can_be_learned():
+    panel = from_series({"a": [1.0, 5.0, 2.0, 8.0] * 30}, freq="1", season=2)
+    experiment = make_experiment("dataset.season=2", "training.average=0", "training.batch=32")
+    (member,) = training.fit(make_task(panel), experiment)
+    assert member.looks[-1].loss < 0.8 * member.looks[0].loss
+    assert member.looks[-1].validation < member.looks[0].validation
+
+
+@pytest.mark.parametrize("loss", ["mase", "mae"])
+def test_constant_and_unobserved_series_leave_finite_weights(loss):
+    series = {"flat": [2.0] * 60, "empty": [np.nan] * 60, "zero": [0.0] * 60}
+    panel = from_series(series, freq="1", season=4)
+    (member,) = training.fit(make_task(panel), make_experiment(f"training.loss={loss}"))
+    assert all(np.isfinite(weight).all() for weight in member.weights)
+
+
+def test_quantiles_learn_to_spread_around_the_median():
+    experiment = make_experiment("network.quantiles=[0.1,0.5,0.9]", "training.average=0")
+    panel = make_panel()
+    (member,) = training.fit(make_task(panel), experiment)
+    model = training.build(experiment)
+    training.assign(model, member.weights)
+    answers = training.network.answer(model, panel, windows.newest(panel))
+    assert (np.diff(answers).mean(axis=(0, 1)) > 0).all()
+
+
+def test_weights_of_another_network_are_refused(fitted):
+    model = training.build(make_experiment("network.cells.units=[9]"))
+    with pytest.raises(BundleRefused, match="do not fit the network"):
+        training.assign(model, fitted[2][0].weights)
+
+
+def test_too_short_a_training_span_is_refused():
+    panel = from_series({"a": range(13)}, freq="1", season=4)
+    with pytest.raises(SeriesTooShort, match="needs 6 steps, found 5"):
+        training.fit(make_task(panel, validated=False), make_experiment())

@@ -1,0 +1,63 @@
+"""A store for these tests, and one small forecaster with everything a run tells of it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from foreseq import auto, bundle, evaluation, training, windows
+from foreseq.auto import Choice
+from foreseq.config import ExperimentConfig, build_experiment
+from foreseq.evaluation import Backtest
+from foreseq.forecast import Forecaster
+from foreseq.panel import Panel, from_series
+
+
+class Work(NamedTuple):
+    """What there is to track."""
+
+    experiment: ExperimentConfig
+    choices: list[Choice]
+    panel: Panel
+    backtest: Backtest
+    folder: Path
+    """Of the saved bundle."""
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory) -> Work:
+    """Return an untrained forecaster of two monthly series: what it is worth does not matter."""
+    noise = np.random.default_rng(1).normal(size=(2, 96))
+    waves = 100 + 10 * np.sin(np.arange(96) * np.pi / 6) + noise
+    panel = from_series({"a": waves[0], "b": waves[1]}, freq="MS", season=12, start="2010-01-01")
+    told = {
+        "dataset": {"name": "waves", "source": "s3://key:hunter2@bucket/w.csv", "horizon": 6},
+        "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
+    }
+    experiment, choices = auto.settle(build_experiment(told), panel)
+    weights = [np.array(v) for v in training.build(experiment).trainable_variables]
+    member = training.Member(weights, 1, ())
+    parts = windows.split(panel, 6, experiment.split)
+    evaluated = bundle.state(panel, parts.train_ends, [member])
+    folder = bundle.save(
+        bundle.Bundle(
+            experiment=experiment,
+            origin=bundle.Origin(data=panel.fingerprint(), steps=(1,)),
+            evaluated=evaluated,
+            final=bundle.state(panel, panel.lengths, [member]),
+        ),
+        tmp_path_factory.mktemp("work") / "bundle",
+    )
+    tested = evaluation.backtest(Forecaster(experiment, evaluated), panel, parts.test)
+    return Work(experiment, choices, panel, tested, folder)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def home(tmp_path_factory) -> Path:
+    """Work in a folder of its own, where the default store is made."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        yield folder

@@ -1,0 +1,56 @@
+"""Whoever knows only MLflow can forecast."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from foreseq import bundle, forecast, registry, tracking
+from foreseq.errors import BundleRefused
+from foreseq.forecast import Forecaster
+from foreseq.panel import to_frame
+
+PREDICT = """
+import sys, mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/waves@champion")
+model.predict(pd.read_csv("history.csv")).to_parquet("forecast.parquet")
+"""
+
+
+def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(home, work, tmp_path):
+    with tracking.run(work.experiment, work.panel) as run:
+        run.save_bundle(work.folder)
+    registry.promote(registry.register(run.id, "waves"), expected=None)
+
+    history = to_frame(work.panel)
+    history["y"] = history["y"].round().astype(int)  # as in files of counts; times are text there
+    history.to_csv(tmp_path / "history.csv", index=False)
+    uri = f"sqlite:///{(home / 'mlruns' / 'mlflow.db').as_posix()}"
+    subprocess.run(  # noqa: S603 -- our own interpreter and words
+        [sys.executable, "-c", PREDICT, uri],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        check=True,
+        timeout=300,
+    )
+
+    ours = Forecaster(work.experiment, bundle.load(work.folder).final)
+    expected = forecast.from_table(ours, history, version=bundle.digest(work.folder)[:12])
+    answered = pd.read_parquet(tmp_path / "forecast.parquet")
+    pd.testing.assert_frame_equal(answered, expected, check_exact=True, check_dtype=False)
+
+
+def test_damaged_bundle_is_not_logged(work, tmp_path):
+    broken = tmp_path / "bundle"
+    broken.mkdir()
+    for file in work.folder.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    (broken / "config.json").write_text("{}")
+    with (
+        pytest.raises(BundleRefused),
+        tracking.run(work.experiment, work.panel) as run,
+    ):
+        run.save_bundle(broken)

@@ -1,0 +1,188 @@
+"""A run says what was tried, how it went, and how it ended."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow.artifacts import download_artifacts
+
+from foreseq import evaluation, figures, store, tracking
+from foreseq.errors import ConfigError
+from foreseq.evaluation import Decision
+from foreseq.ingest import Repairs
+from foreseq.tracking.facts import PROCESS
+from foreseq.training import Look, Progress
+
+
+def read(run_id, file):
+    path = download_artifacts(run_id=run_id, artifact_path=file, tracking_uri=store.address())
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def done(work):
+    """Return a run that was told everything."""
+    with tracking.run(work.experiment, work.panel) as run:
+        run.report("fit", Progress(0, 2, 40, Look(20, 0.5, 0.9)))
+        run.report("fit", Progress(0, 2, 40, Look(40, 0.4, 0.8)))
+        run.report("fit", Progress(1, 2, 40, Look(20, 0.6, float("nan"))))
+        run.report("refit", Progress(0, 2, 40, Look(20, 0.3, float("nan"))))
+        run.save_choices(work.choices, Repairs(rows=192, series=2, steps=192, first="", last=""))
+        run.save_backtest(work.backtest, work.panel)
+        run.save_figure(figures.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
+    return run
+
+
+def test_run_is_named_for_people_and_its_experiment_after_the_model(done):
+    context = next(
+        param for name, param in store.get_run(done.id).data.params.items() if "context" in name
+    )
+    assert done.name == f"gru-4x3 ctx{context} seed1"
+    assert tracking.find(done.id) == done
+    assert done.model == "waves"
+
+
+def test_finished_run_says_so(done):
+    assert store.get_run(done.id).info.status == "FINISHED"
+
+
+def test_tags_say_who_where_and_what(done):
+    tags = store.get_run(done.id).data.tags
+    assert tags["host"] == socket.gethostname()
+    assert tags["pid"] == str(os.getpid())
+    assert (tags["data"], tags["cells"], tags["horizon"]) == ("waves", "gru", "6")
+
+
+def test_parameters_are_the_settled_fields_under_the_names_of_the_config(done, work):
+    params = store.get_run(done.id).data.params
+    assert params["training.steps"] == str(work.experiment.training.steps)
+    assert params["network.cells.units"] == "4 3"
+    assert params["network.quantiles"] == "0.1 0.5 0.9"
+    assert not {"name", "dataset.name", "gate.margin", "dataset.columns.y"} & params.keys()
+
+
+def test_secrets_of_a_source_stay_out_of_the_store(done, home):
+    run = store.get_run(done.id)
+    assert run.data.params["dataset.source"] == "s3://bucket/w.csv"
+    assert b"hunter2" not in (home / "mlruns" / "mlflow.db").read_bytes()
+
+
+def test_curves_have_a_point_for_each_look_and_none_for_what_was_not_measured(done):
+    client = store.open_store()
+
+    def curve(name):
+        return [(point.step, point.value) for point in client.get_metric_history(done.id, name)]
+
+    assert curve("loss") == [(20, 0.5), (40, 0.4)]
+    assert curve("validation") == [(20, 0.9), (40, 0.8)]
+    assert curve("member2/loss") == [(20, 0.6)]
+    assert curve("member2/validation") == []
+    assert curve("refit/loss") == [(20, 0.3)]
+
+
+def test_test_metrics_are_those_of_the_backtest_beside_the_naive_ones(done, work):
+    metrics = store.get_run(done.id).data.metrics
+    for name, scores in work.backtest.scores().items():
+        folder = "test" if name == evaluation.FORESEQ else name
+        for measure in ("mae", "rmse", "smape", "mase"):
+            assert metrics[f"{folder}/{measure}"] == getattr(scores, measure)
+    assert metrics["test/skill"] == work.backtest.skill()
+
+
+def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):
+    points = store.open_store().get_metric_history(done.id, "test/mase_by_horizon")
+    ahead = work.backtest.by_horizon()[evaluation.FORESEQ].mase
+    assert [point.step for point in points] == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal([point.value for point in points], ahead)
+
+
+def test_files_lie_at_the_root_of_the_run_in_the_folder_of_the_store(done, home):
+    names = {file.path for file in store.open_store().list_artifacts(done.id)}
+    assert names == {"choices.json", "repairs.json", "per_series.json", "curves.png"}
+    assert (home / "mlruns" / "artifacts" / "waves" / done.id / "artifacts").is_dir()
+
+
+def test_table_has_a_row_per_series(done):
+    table = read(done.id, "per_series.json")
+    ids = [row[table["columns"].index("unique_id")] for row in table["data"]]
+    assert sorted(ids) == ["a", "b"]
+
+
+def test_choices_are_told_with_their_reasons(done, work):
+    told = read(done.id, "choices.json")
+    assert [choice["field"] for choice in told] == [choice.field for choice in work.choices]
+    assert all(choice["reason"] for choice in told)
+
+
+def test_dataset_is_known_by_its_fingerprint(done, work):
+    (dataset,) = store.get_run(done.id).inputs.dataset_inputs
+    assert dataset.dataset.name == "waves"
+    assert work.panel.fingerprint().startswith(dataset.dataset.digest)
+
+
+def test_decision_can_be_added_when_the_run_is_done(done):
+    decision = Decision(False, "not better", 0.9, float("nan"), None)
+    tracking.find(done.id).save_decision(decision)
+    told = read(done.id, "decision.json")
+    assert told["reason"] == "not better"
+    assert told["seasonal_naive"] is None
+    run = store.get_run(done.id)
+    assert run.data.tags["gate"] == "kept out"
+    assert run.info.status == "FINISHED"
+
+
+def test_error_ends_the_run_as_failed_and_is_told(work):
+    with pytest.raises(ConfigError), tracking.run(work.experiment, work.panel) as run:
+        raise ConfigError("units must be positive")
+    ended = store.get_run(run.id)
+    assert ended.info.status == "FAILED"
+    assert ended.data.tags["error"] == "ConfigError: units must be positive"
+
+
+def test_ctrl_c_ends_the_run_as_killed(work):
+    with pytest.raises(KeyboardInterrupt), tracking.run(work.experiment, work.panel) as run:
+        raise KeyboardInterrupt
+    assert store.get_run(run.id).info.status == "KILLED"
+
+
+def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
+    client = store.open_store()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here = {"host": socket.gethostname(), "pid": str(os.getpid()), "process": PROCESS}
+    tags = {
+        "gone": {**here, "pid": str(gone.pid), "process": "older"},
+        "same number, older process": {**here, "process": "older"},
+        "other machine": {**here, "host": "elsewhere", "pid": str(gone.pid)},
+        "still at work": here,
+        "parent": {**here, "pid": str(os.getppid()), "process": "other"},
+    }
+    started = {name: client.create_run("0", tags=told).info.run_id for name, told in tags.items()}
+    with tracking.run(work.experiment, work.panel):
+        pass
+    closed = {
+        name for name, run_id in started.items() if client.get_run(run_id).info.status == "KILLED"
+    }
+    assert closed == {"gone", "same number, older process"}
+
+
+def test_unknown_run_is_refused():
+    with pytest.raises(ConfigError, match="no such run"):
+        tracking.find("0" * 32)
+    with pytest.raises(ConfigError, match="nothing was tried"):
+        tracking.compare_link("unheard-of")
+
+
+def test_links_open_the_pages_for_forecasters(done):
+    assert tracking.ui_link(done.id) == (
+        f"http://127.0.0.1:5000/#/experiments/1/runs/{done.id}?workflowType=machine_learning"
+    )
+    assert tracking.compare_link("waves") == (
+        "http://127.0.0.1:5000/#/experiments/1/runs"
+        "?workflowType=machine_learning&compareRunsMode=CHART"
+    )
