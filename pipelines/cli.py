@@ -34,6 +34,7 @@ Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, w
 Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.steps=500.")]
 Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
+Budget = Annotated[str | None, typer.Option(help="For search and training: 90s, 10m, 1h.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
 
 
@@ -58,6 +59,7 @@ def run(
     data: Data = None,
     horizon: Horizon = None,
     output: Output = None,
+    time_budget: Budget = None,
     overrides: Set = None,
     as_json: AsJson = False,
 ) -> None:
@@ -65,7 +67,7 @@ def run(
 
     Without arguments: the AirPassengers example.
     """
-    experiment = _begin(config, data, horizon, overrides)
+    experiment = _begin(config, data, horizon, _with_budget(overrides, time_budget))
     from foreseq import tracking
     from pipelines.console import say
     from pipelines.run import run as flow
@@ -118,11 +120,12 @@ def train(
     config: Config = None,
     data: Data = None,
     horizon: Horizon = None,
+    time_budget: Budget = None,
     overrides: Set = None,
     as_json: AsJson = False,
 ) -> None:
     """Train and test a forecaster and track it; publish nothing."""
-    experiment = _begin(config, data, horizon, overrides)
+    experiment = _begin(config, data, horizon, _with_budget(overrides, time_budget))
     from pipelines.ingest import ingest as read
     from pipelines.train import train as flow
 
@@ -260,6 +263,18 @@ def _begin(
         experiment = load_experiment(config, told)
     _begin_quietly()
     return experiment
+
+
+def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
+    """Return the overrides with the time budget among them."""
+    told = overrides or []
+    if budget is None:
+        return told
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", budget)
+    if parts is None:
+        raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
+    seconds = float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
+    return [f"auto.time_budget={seconds}", *told]
 
 
 def _begin_quietly() -> None:

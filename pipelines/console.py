@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from foreseq.search import Candidate
     from foreseq.training import Progress as Training
 
 LOG = Path(".state") / "foreseq.log"
@@ -56,6 +57,12 @@ def hush() -> None:
 def say(line: str) -> None:
     """Write a line for people."""
     _Terminal.console.print(line, markup=False)
+
+
+def say_candidate(candidate: "Candidate") -> None:
+    """Write how a short training went."""
+    told = f"{candidate.field}={candidate.value}" if candidate.field else "as the rules have it"
+    say(f"tried    {told}: validation {candidate.error:.4f} in {candidate.seconds:.0f} s")
 
 
 def say_crash(error: Exception) -> None:

@@ -11,6 +11,7 @@ from foreseq import auto, bundle, panel, report, tracking
 from foreseq.config import ExperimentConfig
 from foreseq.experiment import conduct
 from foreseq.ingest import Ingested
+from foreseq.search import search
 from foreseq.training import Progress
 from pipelines import console
 
@@ -19,7 +20,8 @@ from pipelines import console
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
     """Choose, fit, test and track; return the MLflow run id."""
     series = panel.load(ingested.folder)
-    settled, choices = auto.settle(experiment, series)
+    found = search(*auto.settle(experiment, series), series, report=console.say_candidate)
+    settled, choices = found.experiment, found.choices
     for choice in choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
     with tracking.run(settled, series) as run, console.training_progress() as show:
@@ -29,6 +31,7 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
             run.report(stage, progress)
 
         run.save_choices(choices, ingested.repairs)
+        run.save_candidates(found.candidates)
         outcome = conduct(settled, series, report=looked)
         run.save_backtest(outcome.backtest, series)
         for file, figure in report.pictures(outcome, series).items():

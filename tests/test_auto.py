@@ -45,7 +45,7 @@ def open_fields(experiment):
 def test_air_passengers_settles_on_log_seasonal_twelve(air):
     experiment, choices = settle(air)
     network, split = experiment.network, experiment.split
-    assert (network.log, network.baseline, network.patch) == (True, "seasonal", 12)
+    assert (network.log, network.baseline, network.patch) == (True, (12,), 12)
     assert (network.context, network.recent, network.calendar) == (48, 24, True)
     assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
     assert {choice.field for choice in choices} == set(auto.RULES)
@@ -62,8 +62,9 @@ def test_nothing_open_is_left_open(freq):
 def test_what_the_user_said_stays(air):
     said = {
         "network.patch": 3, "network.context": 33, "network.log": False, "network.recent": 5,
-        "network.baseline": "last", "network.calendar": False, "training.steps": 7,
+        "network.baseline": [1], "network.calendar": False, "training.steps": 7,
         "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
+        "training.members": 2,
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -146,13 +147,13 @@ def test_context_is_whole_patches_within_a_short_history():
 @pytest.mark.parametrize(
     ("values", "season", "baseline"),
     [
-        pytest.param(np.tile([1.0, 5.0, 9.0, 2.0], 40), 4, "seasonal", id="a-season"),
-        pytest.param(np.arange(160.0), 4, "last", id="a-trend"),
-        pytest.param(np.random.default_rng(1).normal(size=160).cumsum(), 40, "last", id="wander"),
-        pytest.param(np.tile([1.0, 5.0], 80), 1, "last", id="no-season"),
+        pytest.param(np.tile([1.0, 5.0, 9.0, 2.0], 40), 4, (4,), id="a-season"),
+        pytest.param(np.arange(160.0), 4, (1, 4), id="a-trend"),
+        pytest.param(np.random.default_rng(1).normal(size=160).cumsum(), 40, (1, 40), id="wander"),
+        pytest.param(np.tile([1.0, 5.0], 80), 1, (1,), id="no-season"),
     ],
 )
-def test_the_baseline_is_the_better_naive_forecast(values, season, baseline):
+def test_the_baseline_holds_the_last_value_where_it_beats_the_season(values, season, baseline):
     panel = from_series({"a": values}, freq="1", season=season)
     assert settle(panel, horizon=4)[0].network.baseline == baseline
 
@@ -161,8 +162,8 @@ def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
     weeks = make_panel(50, freq="W", season=52)
     experiment, _ = settle(weeks, horizon=8)
     assert experiment.network.context < 52
-    assert experiment.network.baseline == "last"
-    assert settle(make_panel(), "network.context=8")[0].network.baseline == "last"
+    assert experiment.network.baseline == (1,)
+    assert settle(make_panel(), "network.context=8")[0].network.baseline == (1,)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def source():
             "context": 8,
             "patch": 4,
             "log": False,
-            "baseline": "seasonal",
+            "baseline": [4],
             "recent": 8,
             "calendar": False,
             "quantiles": [0.1, 0.5, 0.9],

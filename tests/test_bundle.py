@@ -37,7 +37,7 @@ def make_bundle(panel, *, members=2):
             "context": 8,
             "patch": 4,
             "log": False,
-            "baseline": "seasonal",
+            "baseline": [4],
             "recent": 8,
             "calendar": True,
         },

@@ -5,7 +5,7 @@ from foreseq import bundle, evaluation, metrics, training, windows
 from foreseq.bundle import Bundle, Origin, Seen, State
 from foreseq.config import GateConfig, build_experiment
 from foreseq.errors import DataRefused
-from foreseq.evaluation import FORESEQ, NAIVE, SEASONAL_NAIVE, Backtest
+from foreseq.evaluation import DRIFT, FORESEQ, LEVEL, NAIVE, SEASONAL_NAIVE, Backtest
 from foreseq.forecast import Forecaster
 from foreseq.panel import from_series
 from foreseq.training import Member
@@ -29,7 +29,7 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
             "context": 8,
             "patch": 4,
             "log": False,
-            "baseline": "seasonal",
+            "baseline": [4],
             "recent": 8,
             "calendar": False,
         },
@@ -53,7 +53,10 @@ def make_backtest(forecast, *, actual=(4.0, 6.0), naive=(2.0, 2.0)):
     return Backtest(
         windows=Windows(np.array([0]), np.array([9])),
         actual=np.array([actual]),
-        forecasts={FORESEQ: one, SEASONAL_NAIVE: np.array([naive]), NAIVE: np.array([naive])},
+        forecasts={
+            FORESEQ: one,
+            **dict.fromkeys((SEASONAL_NAIVE, NAIVE, LEVEL), np.array([naive])),
+        },
         quantiles=one[..., None],
         seasonal_error=np.array([1.0]),
     )
@@ -109,7 +112,7 @@ def test_a_network_that_is_the_seasonal_naive_has_no_skill():
     tested = evaluation.backtest(Forecaster(born.experiment, born.evaluated), panel, test)
     assert tested.skill(SEASONAL_NAIVE) == 0
     assert tested.skill() == pytest.approx(0, abs=1e-6)
-    assert list(tested.forecasts) == [FORESEQ, SEASONAL_NAIVE, NAIVE]
+    assert list(tested.forecasts) == [FORESEQ, SEASONAL_NAIVE, NAIVE, DRIFT, LEVEL]
     expected = metrics.mae(tested.actual, evaluation.seasonal_naive(panel, test, 4)).mean()
     assert tested.scores()[SEASONAL_NAIVE].mae == pytest.approx(expected)
     assert tested.by_horizon()[FORESEQ].mae.shape == (4,)
@@ -154,23 +157,36 @@ def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
     decision = evaluation.decide(make_backtest([4.0, 4.0]), None, GateConfig())
     assert decision.published
     assert (decision.challenger, decision.seasonal_naive, decision.champion) == (1.0, 3.0, None)
-    assert decision.reason == "error 1.0000 beats the seasonal naive's 3.0000"
+    assert (decision.series, decision.windows, decision.steps) == (1, 1, 2)
+    assert decision.reason == (
+        "error 1.0000 beats the seasonal naive's 3.0000, 100.0% sure on 1 series, 1 windows,"
+        " 2 observations"
+    )
 
 
 @pytest.mark.parametrize(
     ("forecast", "why"),
     [
-        pytest.param([2.0, 2.0], "skill .* is 0.000", id="equal-is-not-better"),
-        pytest.param([0.0, 0.0], "skill .* is -0.667", id="worse"),
-        pytest.param([NAN, NAN], "skill .* is -inf", id="nan-never-wins"),
-        pytest.param([4.0, NAN], "skill .* is -inf", id="nor-does-half-a-nan"),
+        pytest.param([2.0, 2.0], "error 3.0000 against 3.0000, 0.0% sure", id="equal"),
+        pytest.param([0.0, 0.0], "error 5.0000 against 3.0000, 0.0% sure", id="worse"),
+        pytest.param([NAN, NAN], "error inf against 3.0000, 0.0% sure", id="nan"),
+        pytest.param([4.0, NAN], "error inf against 3.0000, 0.0% sure", id="half-a-nan"),
+        pytest.param([4.0, np.inf], "error inf against 3.0000, 0.0% sure", id="infinite"),
     ],
 )
 def test_the_gate_stops_what_does_not_beat_the_seasonal_naive(forecast, why):
     decision = evaluation.decide(make_backtest(forecast), None, GateConfig())
     assert not decision.published
-    with pytest.raises(AssertionError, match=why):
-        raise AssertionError(decision.reason)
+    assert f"no skill: not shown to beat the seasonal naive by 2.0%, {why}" in decision.reason
+
+
+@pytest.mark.parametrize("simple", [NAIVE, LEVEL])
+def test_the_gate_stops_what_beats_the_seasonal_naive_but_not_the_simplest(simple):
+    challenger = make_backtest([4.0, 4.0])
+    challenger.forecasts[simple] = challenger.actual
+    decision = evaluation.decide(challenger, None, GateConfig())
+    assert not decision.published
+    assert "against 0.0000" in decision.reason
 
 
 def test_the_gate_stops_what_cannot_be_judged():

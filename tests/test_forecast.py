@@ -24,7 +24,7 @@ def make_forecaster(*overrides, members=2):
             "context": 14,
             "patch": 7,
             "log": False,
-            "baseline": "seasonal",
+            "baseline": [7],
             "recent": 14,
             "calendar": True,
         },

@@ -8,6 +8,7 @@ from foreseq.panel import from_series
 from foreseq.windows import Windows
 
 HORIZON, SEASON = 6, 4
+NAIVE = (evaluation.naive, evaluation.seasonal_naive)
 
 
 def make_network(*, dates=0, seed=1, **choices):
@@ -17,7 +18,7 @@ def make_network(*, dates=0, seed=1, **choices):
         "context": 16,
         "patch": 4,
         "log": False,
-        "baseline": "seasonal",
+        "baseline": (SEASON,),
         "recent": 8,
         "calendar": dates > 0,
     }
@@ -48,7 +49,7 @@ def shaken_network():
 @pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
 @pytest.mark.parametrize(
     ("baseline", "method"),
-    [("seasonal", evaluation.seasonal_naive), ("last", evaluation.naive)],
+    [((SEASON,), evaluation.seasonal_naive), ((1,), evaluation.naive)],
 )
 def test_a_network_is_born_as_its_baseline(baseline, method, log):
     panel = make_panel()
@@ -59,7 +60,7 @@ def test_a_network_is_born_as_its_baseline(baseline, method, log):
 
 def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season():
     panel = make_panel()
-    answers = network.answer(make_network(baseline="none"), panel, windows.newest(panel))
+    answers = network.answer(make_network(baseline=()), panel, windows.newest(panel))
     means = [panel.series(i)[-SEASON:].mean() for i in range(panel.n_series)]
     np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
 
@@ -154,9 +155,18 @@ def test_same_seed_same_weights_and_other_seed_other_weights(kind):
     assert any(one.tobytes() != two.tobytes() for one, two in zip(first, other, strict=True))
 
 
-def test_a_seasonal_baseline_needs_a_season_of_context():
-    with pytest.raises(ConfigError, match="needs a season of 4 steps, found 2"):
-        make_network(context=2, patch=1)
+def test_several_lags_begin_with_equal_weights():
+    panel = make_panel()
+    chosen = windows.newest(panel)
+    answers = network.answer(make_network(baseline=(1, SEASON)), panel, chosen)
+    both = [method(panel, chosen, HORIZON) for method in NAIVE]
+    np.testing.assert_allclose(answers[..., 0], np.mean(both, axis=0), rtol=2e-6)
+
+
+def test_a_lag_that_was_not_observed_weighs_nothing():
+    panel = from_series({"a": [5.0, 7.0, 6.0, 9.0] * 4 + [np.nan]}, freq="1", season=SEASON)
+    answers = network.answer(make_network(baseline=(1, SEASON)), panel, windows.newest(panel))
+    np.testing.assert_allclose(answers[0, :3, 0], [7.0, 6.0, 9.0], rtol=1e-6)
 
 
 def test_an_open_choice_is_refused():

@@ -26,11 +26,11 @@ def make_experiment(*overrides):
             "context": 16,
             "patch": 4,
             "log": False,
-            "baseline": "seasonal",
+            "baseline": [4],
             "recent": 8,
             "calendar": False,
         },
-        "training": {"steps": STEPS, "batch": 8, "looks": 4, "learning_rate": 0.01},
+        "training": {"steps": STEPS, "batch": 8, "looks": 4, "learning_rate": 0.01, "members": 1},
     }
     return build_experiment(told, overrides)
 

@@ -1,5 +1,6 @@
 """What a user leaves open, chosen from the data by rules that can be read."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
     Raises:
         SeriesTooShort: If no series has a window to train, validate and test on.
     """
-    facts = _facts(experiment, panel)
+    facts = facts_of(experiment, panel)
     told = experiment.model_dump()
     told["dataset"] |= {"freq": panel.freq, "season": panel.season}
     choices = []
@@ -71,7 +72,8 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
     return ExperimentConfig.model_validate(told), choices
 
 
-def _facts(experiment: ExperimentConfig, panel: Panel) -> Facts:
+def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
+    """Return what the rules go by."""
     horizon, plan = experiment.dataset.horizon, experiment.split
     ends = windows.split(panel, horizon, plan).train_ends
     return Facts(panel, ends, horizon, *windows.spans(panel, horizon, plan))
@@ -118,7 +120,7 @@ def _context(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
 
 
 def _log(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
-    if not _are_positive(facts):
+    if not are_positive(facts):
         return False, "some values are not positive"
     slopes = []
     for position in _probe(facts):
@@ -132,7 +134,7 @@ def _log(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
     return False, f"swings hardly grow with the level (exponent {slope:.2f})"
 
 
-def _are_positive(facts: Facts) -> bool:
+def are_positive(facts: Facts) -> bool:
     """Tell whether the logarithm of every observation exists: one series without it is one lost."""
     lengths = facts.panel.lengths
     steps = np.arange(len(facts.panel.observed)) - np.repeat(facts.panel.offsets[:-1], lengths)
@@ -151,23 +153,32 @@ def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
     return float(np.polyfit(np.log(level[usable]), np.log(swing[usable]), 1)[0])
 
 
-def _baseline(facts: Facts, network: dict[str, Any]) -> tuple[str, str]:
-    if facts.panel.season == 1:
-        return "last", "there is no season"
-    if network["context"] < facts.panel.season:
-        return "last", f"a context of {network['context']} steps does not hold a season"
+def _baseline(facts: Facts, network: dict[str, Any]) -> tuple[tuple[int, ...], str]:
+    lags = cycles(facts, network["context"])
+    if not lags:
+        return (1,), "no season fits into the context"
+    last, seasonal = (naive_error(facts, lag) for lag in (1, lags[0]))
+    told = f"naive MASE {last:.2f}, seasonal naive {seasonal:.2f} before the cutoffs"
+    return ((1, *lags) if last < seasonal else lags), told
+
+
+def cycles(facts: Facts, context: int) -> tuple[int, ...]:
+    """Return the season and the longer cycles of the calendar that the context holds."""
+    season = facts.panel.season
+    longer = [n for n in calendar.seasons(facts.panel.freq) if n > season and n % season == 0]
+    return tuple(n for n in (season, *longer) if 1 < n <= context)
+
+
+def naive_error(facts: Facts, lag: int) -> float:
+    """Return the MASE of repeating what was `lag` steps ago, on the newest training windows."""
     chosen = _recent_windows(facts)
     actual = windows.futures(facts.panel, chosen, facts.horizon)
+    forecast = evaluation.seasonal_naive(replace(facts.panel, season=lag), chosen, facts.horizon)
     scale = metrics.seasonal_errors(
         facts.panel.values[:, 0], facts.panel.observed, facts.panel.offsets, facts.ends,
         facts.panel.season,
     )  # fmt: skip
-    last, seasonal = (
-        metrics.score(actual, method(facts.panel, chosen, facts.horizon), chosen.series, scale)
-        for method in (evaluation.naive, evaluation.seasonal_naive)
-    )
-    told = f"naive MASE {last.mase:.2f}, seasonal naive {seasonal.mase:.2f} before the cutoffs"
-    return ("last" if last.mase < seasonal.mase else "seasonal"), told
+    return metrics.score(actual, forecast, chosen.series, scale).mase
 
 
 def _recent(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
@@ -186,7 +197,11 @@ def _calendar(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
 
 def _steps(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
     points = max(int(facts.ends.sum()), 1000)
-    return int(min(300 * (points / 1000) ** 0.35, 4000)), f"{points} observations to learn from"
+    return int(min(300 * (points / 1000) ** 0.45, 6000)), f"{points} observations to learn from"
+
+
+def _members(_facts: Facts, _network: dict[str, Any]) -> tuple[int, str]:
+    return 1, "no time was given for more"
 
 
 RULES = {
@@ -200,6 +215,7 @@ RULES = {
     "network.recent": _recent,
     "network.calendar": _calendar,
     "training.steps": _steps,
+    "training.members": _members,
 }
 
 

@@ -137,8 +137,10 @@ class NetworkConfig(Config):
     """`direct`: last state, position in the horizon and calendar give the whole horizon at once."""
     log: bool | None = None
     """Work on the logarithm; needs positive values. None: chosen from the data."""
-    baseline: Literal["none", "last", "seasonal"] | None = None
-    """What the network learns the difference from. None: chosen from the data."""
+    baseline: tuple[PositiveInt, ...] | None = None
+    """Lags, in steps, of the values that the network learns the difference from: 1 is the last
+    value, the season gives the seasonal naive. Several are weighed up, window by window and step by
+    step. Empty: the level of the newest season. None: chosen from the data."""
     recent: PositiveInt | None = None
     """Newest steps shown to the head directly, past the recurrence. None: two seasons at most."""
     calendar: bool | None = None
@@ -150,6 +152,15 @@ class NetworkConfig(Config):
     def _context_holds_whole_patches(self) -> Self:
         if self.context is not None and self.patch is not None and self.context % self.patch:
             raise ValueError(f"context {self.context} is not a multiple of patch {self.patch}")
+        return self
+
+    @model_validator(mode="after")
+    def _context_holds_the_baseline(self) -> Self:
+        longest = max(self.baseline or (), default=0)
+        if self.context is not None and self.context < longest:
+            raise ValueError(
+                f"context {self.context} does not hold the baseline's lag of {longest} steps"
+            )
         return self
 
     @model_validator(mode="after")
@@ -183,8 +194,8 @@ class TrainingConfig(Config):
     """Looks at the validation windows without improvement before training stops."""
     looks: PositiveInt = 20
     """Looks at the validation windows spread over `steps`."""
-    members: PositiveInt = 1
-    """Networks that differ by seed; their median is the forecast."""
+    members: PositiveInt | None = None
+    """Networks that differ by seed; their median is the forecast. None: as many as time allows."""
     refit: bool = True
     """After the test, learn again from all observations, as many steps as were best."""
     seed: NonNegativeInt = 1
@@ -207,11 +218,22 @@ class SplitConfig(Config):
     """Steps between two of those. None: a quarter of the horizon."""
 
 
+class AutoConfig(Config):
+    """How the choices left open are made."""
+
+    time_budget: NonNegativeFloat = 600.0
+    """Seconds on this machine for search, training and refit. 0: rules alone, one member."""
+
+
 class GateConfig(Config):
     """When a challenger may become champion."""
 
-    min_skill: float = 0.0
-    """Skill over the seasonal naive that must be exceeded."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """How sure it must be that the challenger errs less than each rival; 0.5 is the plain
+    comparison."""
+    min_skill: Annotated[float, Field(lt=1, allow_inf_nan=False)] = 0.02
+    """Skill over the seasonal naive, the naive and the median of the past that must be exceeded;
+    above zero, as of many trainings on pure luck a few end just better."""
     margin: NonNegativeFloat = 0.0
     """Share by which the champion's error must be undercut."""
 
@@ -229,6 +251,8 @@ class ExperimentConfig(Config):
     """How it learns."""
     split: SplitConfig = SplitConfig()
     """What it is judged on."""
+    auto: AutoConfig = AutoConfig()
+    """How what is left open is chosen."""
     gate: GateConfig = GateConfig()
     """When it is published."""
 

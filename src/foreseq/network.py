@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from foreseq import windows
 from foreseq.cells import recurrent_stack
 from foreseq.config import MEDIAN, NetworkConfig, settled
-from foreseq.errors import ConfigError
 from foreseq.panel import Panel
 from foreseq.windows import Windows
 
@@ -25,6 +24,9 @@ FAR = 10.0
 ROWS = 512
 """Windows in each call of the network that answers, the last call padded: a matrix product may
 round differently for another number of rows, and no forecast may depend on how many are asked."""
+
+UNSEEN = -1e4
+"""Added to the score of a lag whose value is missing."""
 
 
 class Frame(NamedTuple):
@@ -53,14 +55,9 @@ def forecaster(
         seed: Of initial weights and of what is dropped.
 
     Raises:
-        ConfigError: If a choice is still open, or the context cannot hold the baseline's season.
+        ConfigError: If a choice is still open.
     """
     context, patch = settled(config.context), settled(config.patch)
-    if config.baseline == "seasonal" and context < season:
-        raise ConfigError(
-            f"network.context: the seasonal baseline needs a season of {season} steps, found"
-            f" {context}; set a longer context or network.baseline=last"
-        )
     past = keras.Input((context, 1), name="past")
     observed = keras.Input((context, 1), name="observed")
     calendar = keras.Input((context + horizon, dates), name="calendar")
@@ -79,7 +76,7 @@ def forecaster(
     )
     head = keras.layers.Concatenate()([state, seen[:, -recent:, 0], observed[:, -recent:, 0]])
     change = _direct(config, head, calendar[:, context:] if dates else None, horizon, seed + 100)
-    z_hat = _baseline(config, z, horizon, season) + change  # (batch, horizon, outputs)
+    z_hat = _baseline(config, z, observed, head, horizon) + change  # (batch, horizon, outputs)
     y_hat = z_hat * frame.spread + frame.level
     return keras.Model(
         {"past": past, "observed": observed, "calendar": calendar},
@@ -147,16 +144,27 @@ def _fold(values: KerasTensor, patch: int) -> KerasTensor:
     return ops.reshape(values, (-1, values.shape[1] // patch, patch))
 
 
-def _baseline(config: NetworkConfig, z: KerasTensor, horizon: int, season: int) -> KerasTensor:
+def _baseline(
+    config: NetworkConfig, z: KerasTensor, observed: KerasTensor, head: KerasTensor, horizon: int
+) -> KerasTensor:
     """Return what the network learns the difference from, shape (batch, horizon or 1, 1).
 
-    A missing step of it is the level of the window.
+    Each lag repeats its newest values over the horizon. Several are averaged with weights that a
+    linear map of the head gives for each step; what was not observed weighs nothing.
     """
-    if config.baseline == "none":
+    lags = settled(config.baseline)
+    if not lags:
         return ops.zeros_like(z[:, :1])
-    if config.baseline == "last":
-        return z[:, -1:]
-    return ops.take(z[:, -season:], [step % season for step in range(horizon)], axis=1)
+    steps = [[step % lag for step in range(horizon)] for lag in lags]
+    repeated = [ops.take(z[:, -lag:], step, axis=1) for lag, step in zip(lags, steps, strict=True)]
+    if len(lags) == 1:
+        return repeated[0]
+    known = [ops.take(observed[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
+    scores = keras.layers.Dense(horizon * len(lags), kernel_initializer="zeros", name="lags")(head)
+    scores = ops.reshape(scores, (-1, horizon, len(lags)))
+    scores += UNSEEN * (1.0 - ops.concatenate(known, axis=-1))
+    weights = ops.softmax(scores, axis=-1)  # (batch, horizon, lags)
+    return ops.sum(weights * ops.concatenate(repeated, axis=-1), axis=-1, keepdims=True)
 
 
 def _direct(

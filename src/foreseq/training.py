@@ -91,7 +91,7 @@ def fit(
     learner = _Learner(task, experiment)
     return [
         _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
-        for member in range(experiment.training.members)
+        for member in range(settled(experiment.training.members))
     ]
 
 
@@ -212,7 +212,7 @@ def _fit_member(
             best = Member(weights, done, ())
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
-        report(Progress(member, training.members, last, looks[-1]))
+        report(Progress(member, settled(training.members), last, looks[-1]))
     return best._replace(looks=tuple(looks))
 
 

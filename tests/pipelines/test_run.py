@@ -12,7 +12,12 @@ from pipelines.forecast import forecast
 from pipelines.publish import publish
 from pipelines.run import Ran, run
 
-QUICK = ("training.steps=40", "network.cells.units=[8]", "training.looks=4")
+QUICK = (
+    "auto.time_budget=0",
+    "training.steps=40",
+    "network.cells.units=[8]",
+    "training.looks=4",
+)
 
 
 def experiment(source, *overrides: str) -> ExperimentConfig:

@@ -37,7 +37,7 @@ def run_name(experiment: ExperimentConfig) -> str:
         ...     ["network.context=336", "training.members=5"]))
         'gru-128x128 ctx336 seed1 x5'
     """
-    cells, members = experiment.network.cells, experiment.training.members
+    cells, members = experiment.network.cells, experiment.training.members or 1
     width = "x".join(map(str, cells.units))
     parts = [f"{cells.kind}-{width}", f"ctx{experiment.network.context}"]
     parts += [f"seed{experiment.training.seed}", *([f"x{members}"] if members > 1 else [])]

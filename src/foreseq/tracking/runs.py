@@ -15,6 +15,7 @@ from typing import Any
 from foreseq import store
 
 # isort: split
+import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -26,6 +27,7 @@ from foreseq.config import ExperimentConfig
 from foreseq.evaluation import Backtest, Decision
 from foreseq.ingest import Repairs
 from foreseq.panel import Panel
+from foreseq.search import Candidate
 from foreseq.tracking import facts, model
 from foreseq.training import Progress
 
@@ -66,6 +68,13 @@ class Run:
         self._save([choice._asdict() for choice in choices], "choices.json")
         if repairs is not None:
             self._save(asdict(repairs), "repairs.json")
+
+    def save_candidates(self, candidates: Sequence[Candidate]) -> None:
+        """Log the short trainings that the search made, as a table (candidates.json)."""
+        if candidates:
+            rows = [{**each._asdict(), "value": str(each.value)} for each in candidates]
+            table = pd.DataFrame(rows).astype({"field": object, "value": object})
+            store.open_store().log_table(self.id, table, "candidates.json")
 
     def save_backtest(self, result: Backtest, panel: Panel) -> None:
         """Log every forecaster's measures, those by steps ahead, and the table of the series.
@@ -179,8 +188,8 @@ def _metric(name: str, value: float, step: int = 0) -> Metric:
 
 
 def _known(value: Any) -> Any:
-    """Return None for NaN, which JSON does not have."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+    """Return None for NaN and infinity, which JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _tags(tags: dict[str, str]) -> list[RunTag]:

@@ -1,0 +1,160 @@
+"""What rules cannot tell, tried out: short trainings on the training span, judged on validation.
+
+One field after the other is varied around what the rules chose, and a change must earn its place.
+Nothing here sees the test span. The time that is left then decides how many members there are.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from foreseq import auto, training, windows
+from foreseq.auto import Choice, Facts
+from foreseq.config import ExperimentConfig, settled
+from foreseq.panel import Panel
+from foreseq.training import Task
+
+EARNED = 0.99
+"""Share of the best error so far that a change must stay below."""
+PROBE = (60, 800)
+"""Fewest and most steps of a short training: a quarter of the whole one between them."""
+SHARE = 0.4
+"""Share of the time that short trainings may take."""
+MOST_MEMBERS = 5
+"""Members beyond which the median hardly moves."""
+START_UP = 4.0
+"""Seconds to compile a network, about."""
+
+
+class Candidate(NamedTuple):
+    """One short training."""
+
+    field: str
+    """What was varied; empty: nothing, as the rules have it."""
+    value: Any
+    error: float
+    """Validation error: mean over series of the error over the seasonal-naive error."""
+    seconds: float
+
+
+class Found(NamedTuple):
+    """What the search brought."""
+
+    experiment: ExperimentConfig
+    choices: list[Choice]
+    """Those of the rules, where a field was tried with what that showed."""
+    candidates: list[Candidate]
+
+
+def search(
+    experiment: ExperimentConfig,
+    choices: list[Choice],
+    panel: Panel,
+    *,
+    report: Callable[[Candidate], None] = lambda _: None,
+) -> Found:
+    """Try out the fields that the rules chose, within the time budget.
+
+    Args:
+        experiment: Settled by the rules.
+        choices: What the rules chose; no other field is touched.
+        panel: The data.
+        report: Told after each short training.
+    """
+    budget = experiment.auto.time_budget
+    begun = time.monotonic()
+    if not budget or not choices:
+        return Found(experiment, choices, [])
+    facts = auto.facts_of(experiment, panel)
+    told = {choice.field: choice for choice in choices}
+    candidates: list[Candidate] = []
+
+    def probe(field: str, value: Any) -> tuple[ExperimentConfig, Candidate]:
+        tried = _with(experiment, field, value) if field else experiment
+        candidate = _probe(tried, panel, field, value)
+        candidates.append(candidate)
+        report(candidate)
+        return tried, candidate
+
+    best = probe("", None)[1]
+    for field, alternatives in _alternatives(facts).items():
+        if field not in told:
+            continue
+        for value in alternatives(experiment):
+            if time.monotonic() - begun > SHARE * budget - best.seconds:
+                break
+            tried, candidate = probe(field, value)
+            if candidate.error < EARNED * best.error:
+                reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
+                told[field] = Choice(field, value, reason)
+                experiment, best = tried, candidate
+    if "training.members" in told:
+        left = budget - (time.monotonic() - begun)
+        experiment, told["training.members"] = _members(experiment, best, left)
+    return Found(experiment, list(told.values()), candidates)
+
+
+def _alternatives(facts: Facts) -> dict[str, Callable[[ExperimentConfig], Iterator[Any]]]:
+    """Return, by field, the values to try beside the one an experiment has."""
+
+    def baselines(experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
+        lags = auto.cycles(facts, settled(experiment.network.context))
+        for value in dict.fromkeys([lags, (1, *lags), lags[:1], (1,)]):
+            if value and value != experiment.network.baseline:
+                yield value
+
+    def logs(experiment: ExperimentConfig) -> Iterator[bool]:
+        if experiment.network.log or auto.are_positive(facts):
+            yield not experiment.network.log
+
+    def contexts(experiment: ExperimentConfig) -> Iterator[int]:
+        patch, context = settled(experiment.network.patch), settled(experiment.network.context)
+        longest = max(settled(experiment.network.baseline), default=1)
+        for steps in (2 * context, context // 2 // patch * patch):
+            if max(longest, patch, 4) <= steps <= facts.typical:
+                yield steps
+
+    return {"network.baseline": baselines, "network.log": logs, "network.context": contexts}
+
+
+def _probe(experiment: ExperimentConfig, panel: Panel, field: str, value: Any) -> Candidate:
+    """Train a single member for a few steps; the last weights are judged."""
+    begun = time.monotonic()
+    steps = int(np.clip(settled(experiment.training.steps) // 4, *PROBE))
+    quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": steps})
+    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    (member,) = training.fit(
+        Task(panel, parts.train_ends, parts.validation, steps),
+        experiment.model_copy(update={"training": quick}),
+    )
+    error = min(look.validation for look in member.looks)
+    return Candidate(field, value, error, time.monotonic() - begun)
+
+
+def _members(
+    experiment: ExperimentConfig, best: Candidate, left: float
+) -> tuple[ExperimentConfig, Choice]:
+    """Return the experiment with as many members as the time that is left allows."""
+    steps = settled(experiment.training.steps)
+    probed = int(np.clip(steps // 4, *PROBE))
+    pace = max(best.seconds - START_UP, best.seconds / 4) / probed  # seconds a step
+    whole = pace * steps * (2 if experiment.training.refit else 1)
+    members = int(np.clip(left / whole, 1, MOST_MEMBERS))
+    choice = Choice(
+        "training.members",
+        members,
+        f"about {whole:.0f} s each, {left:.0f} s left",
+    )
+    return _with(experiment, choice.field, members), choice
+
+
+def _with(experiment: ExperimentConfig, field: str, value: Any) -> ExperimentConfig:
+    """Return the experiment with one field changed, checked again."""
+    section, name = field.split(".")
+    told = experiment.model_dump()
+    told[section][name] = value
+    if field == "network.context":
+        told["network"]["recent"] = min(value, told["network"]["recent"])
+    return ExperimentConfig.model_validate(told)

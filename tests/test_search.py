@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from foreseq import auto
+from foreseq.config import build_experiment
+from foreseq.panel import from_series
+from foreseq.search import Candidate, search
+
+SEASON = 4
+
+
+@pytest.fixture(scope="module")
+def panel():
+    """Return series with a season that a network must not miss, at levels far apart."""
+    rng = np.random.default_rng(1)
+    wave = np.tile([3.0, 9.0, 6.0, 4.0], 20)
+    series = {f"s{i}": 10.0**i * (20 + wave + rng.normal(0, 0.3, 80)) for i in range(3)}
+    return from_series(series, freq="1", season=SEASON)
+
+
+def settled(panel, *overrides):
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}},
+        "training": {"steps": 60, "batch": 8},
+    }
+    return auto.settle(build_experiment(told, overrides), panel)
+
+
+def test_without_time_the_rules_stand(panel):
+    experiment, choices = settled(panel, "auto.time_budget=0")
+    assert search(experiment, choices, panel) == (experiment, choices, [])
+
+
+def test_what_the_user_said_is_not_tried(panel):
+    experiment, choices = settled(panel, "network.baseline=[1]", "network.log=false")
+    found = search(experiment, choices, panel)
+    assert {each.field for each in found.candidates} <= {"", "network.context"}
+    assert found.experiment.network.baseline == (1,)
+
+
+def test_a_change_that_lowers_the_validation_error_is_made(panel):
+    experiment, choices = settled(panel, "network.log=false", "network.context=16")
+    poor = experiment.model_copy(
+        update={"network": experiment.network.model_copy(update={"baseline": (1,)})}
+    )
+    told: list[Candidate] = []
+    found = search(poor, choices, panel, report=told.append)
+    assert told == found.candidates
+    assert SEASON in found.experiment.network.baseline
+    reason = next(each.reason for each in found.choices if each.field == "network.baseline")
+    assert "validation error" in reason
+
+
+def test_the_time_left_makes_members(panel):
+    experiment, choices = settled(panel, "network.baseline=[4]", "network.log=false")
+    found = search(experiment, choices, panel)
+    assert 1 < found.experiment.training.members <= 5
+
+
+def test_nothing_of_the_test_span_is_seen(panel):
+    lengths = panel.lengths
+    altered = panel.values.copy()
+    for start, length in zip(panel.offsets, lengths, strict=False):
+        altered[start + length - 4 : start + length] *= 100
+    other = type(panel)(**{**vars(panel), "values": altered})
+    one, two = (
+        search(*settled(each, "network.log=false", "network.context=16"), each)
+        for each in (panel, other)
+    )
+    assert [c.error for c in one.candidates] == [c.error for c in two.candidates]
