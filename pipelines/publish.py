@@ -72,6 +72,8 @@ def publish(run_id: str, folder: Path | None = None) -> Published:
             f"| challenger | {decision.challenger:.4f} |\n"
             f"| seasonal naive | {decision.seasonal_naive:.4f} |\n"
             + (f"| champion | {decision.champion:.4f} |\n" if decision.champion else "")
+            + f"\nThe challenger is better than each rival, {decision.confidence:.1%} sure, on"
+            f" {decision.series} series, {decision.windows} windows, {decision.steps} observations."
         ),
         description="What the gate decided, and on which numbers",
     )

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from foreseq import evaluation, figures, windows
-from foreseq.evaluation import FORESEQ, NAIVE, SEASONAL_NAIVE, Backtest
+from foreseq.evaluation import DRIFT, FORESEQ, LEVEL, NAIVE, SEASONAL_NAIVE, Backtest
 from foreseq.experiment import Outcome
 from foreseq.figures import Outlook
 from foreseq.panel import Panel
@@ -14,7 +14,13 @@ PAST_SEEN = 8
 """Horizons of the past that a picture may show."""
 COMPARED = 3
 """Series that stand for all: best, in between, worst."""
-NAMES = {FORESEQ: "foreseq", SEASONAL_NAIVE: "seasonal naive", NAIVE: "naive"}
+NAMES = {
+    FORESEQ: "foreseq",
+    SEASONAL_NAIVE: "seasonal naive",
+    NAIVE: "naive",
+    DRIFT: "drift",
+    LEVEL: "median",
+}
 
 
 def pictures(outcome: Outcome, panel: Panel) -> dict[str, Figure]:

@@ -1,0 +1,36 @@
+"""What a forecaster is worth: rolling origins, simple forecasts beside them, and the gate."""
+
+from foreseq.evaluation.backtest import FORESEQ, Backtest, backtest, per_series, unseen_backtest
+from foreseq.evaluation.baselines import (
+    BASELINES,
+    DRIFT,
+    LEVEL,
+    NAIVE,
+    SEASONAL_NAIVE,
+    drift,
+    level,
+    naive,
+    seasonal_naive,
+)
+from foreseq.evaluation.gate import Decision, decide, forecast_alike, judge
+
+__all__ = [
+    "BASELINES",
+    "DRIFT",
+    "FORESEQ",
+    "LEVEL",
+    "NAIVE",
+    "SEASONAL_NAIVE",
+    "Backtest",
+    "Decision",
+    "backtest",
+    "decide",
+    "drift",
+    "forecast_alike",
+    "judge",
+    "level",
+    "naive",
+    "per_series",
+    "seasonal_naive",
+    "unseen_backtest",
+]

@@ -1,0 +1,164 @@
+"""Forecasts on rolling origins, beside what came and beside forecasts that need no learning."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foreseq import calendar, metrics, windows
+from foreseq.bundle import Bundle, State
+from foreseq.errors import DataRefused
+from foreseq.evaluation.baselines import BASELINES, SEASONAL_NAIVE
+from foreseq.forecast import Forecaster
+from foreseq.metrics import Errors, Scores
+from foreseq.network import middle
+from foreseq.panel import Panel
+from foreseq.windows import Windows
+
+FORESEQ = "foreseq"
+
+
+class Losses(NamedTuple):
+    """Absolute errors of one forecaster, in the unit the gate compares; NaN where unobserved."""
+
+    steps: NDArray[np.float64]
+    """Shape (windows, horizon)."""
+    windows: NDArray[np.float64]
+    """Mean of each window, shape (windows,)."""
+    series: NDArray[np.float64]
+    """Mean of each series over its windows, shape (n_series,)."""
+
+    @property
+    def mean(self) -> float:
+        """The one number: the mean over series."""
+        return float(metrics.mean_known(self.series))
+
+
+class Backtest(NamedTuple):
+    """Forecasts beside what came, for the same windows."""
+
+    windows: Windows
+    actual: NDArray[np.float64]
+    """Shape (windows, horizon); NaN where not observed."""
+    forecasts: dict[str, NDArray[np.float64]]
+    """By forecaster: the point forecast, shape (windows, horizon)."""
+    quantiles: NDArray[np.float64]
+    """Of foreseq: shape (windows, horizon, outputs)."""
+    seasonal_error: NDArray[np.float64]
+    """Scale of MASE, from before the first cutoff of each series, shape (n_series,)."""
+
+    def scores(self) -> dict[str, Scores]:
+        """Return the measures of every forecaster."""
+        return {
+            name: metrics.score(self.actual, forecast, self.windows.series, self.seasonal_error)
+            for name, forecast in self.forecasts.items()
+        }
+
+    def by_horizon(self) -> dict[str, Errors]:
+        """Return the measures of every forecaster for each step ahead, shape (horizon,)."""
+        return {
+            name: metrics.by_horizon(
+                self.actual, forecast, self.windows.series, self.seasonal_error
+            )
+            for name, forecast in self.forecasts.items()
+        }
+
+    def on(self, chosen: NDArray[np.bool_], horizon: int) -> "Backtest":
+        """Return the backtest on some windows and the first steps only."""
+        return self._replace(
+            windows=self.windows.take(chosen),
+            actual=self.actual[chosen, :horizon],
+            forecasts={name: one[chosen, :horizon] for name, one in self.forecasts.items()},
+            quantiles=self.quantiles[chosen, :horizon],
+        )
+
+    def losses(self, name: str) -> Losses:
+        """Return what the gate compares: errors as in MASE, or plain where no series has a MASE."""
+        series = self.windows.series
+        scale = self.seasonal_error
+        if not (scale[series] > 0).any():
+            scale = np.ones_like(scale)
+        each = np.repeat(scale[series][:, None], self.actual.shape[1], axis=1)
+        steps = metrics.mase(self.actual[..., None], self.forecasts[name][..., None], each)
+        means = metrics.mean_known(steps)
+        return Losses(steps, means, metrics.series_mean(means, series, len(scale)))
+
+    def error(self, name: str) -> float:
+        """Return the mean loss over series: MASE, or MAE where no series has a MASE."""
+        return self.losses(name).mean
+
+    def skill(self, name: str = FORESEQ, *, over: str = SEASONAL_NAIVE) -> float:
+        """Return the share of another's error that is avoided; 0 is no better."""
+        return metrics.skill(self.error(name), self.error(over))
+
+    def win_rate(self, over: str) -> float:
+        """Return the share of series that foreseq forecasts better than another; a tie is half."""
+        ours, theirs = self.losses(FORESEQ).series, self.losses(over).series
+        judged = ~(np.isnan(ours) | np.isnan(theirs))
+        wins = np.where(ours == theirs, 0.5, ours < theirs)[judged]
+        return float(metrics.mean_known(wins))
+
+
+def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
+    """Forecast windows on the road that production takes, and naively, beside what came."""
+    horizon = forecaster.experiment.dataset.horizon
+    answers = forecaster(panel, chosen)
+    first = panel.lengths.copy()
+    np.minimum.at(first, chosen.series, chosen.cutoff)
+    return Backtest(
+        windows=chosen,
+        actual=windows.futures(panel, chosen, horizon),
+        forecasts={
+            FORESEQ: middle(answers, forecaster.experiment.network.quantiles),
+            **{name: baseline(panel, chosen, horizon) for name, baseline in BASELINES.items()},
+        },
+        quantiles=answers,
+        seasonal_error=metrics.seasonal_errors(
+            panel.values[:, 0], panel.observed, panel.offsets, first, panel.season
+        ),
+    )
+
+
+def unseen_backtest(fitted: Bundle, panel: Panel) -> Backtest:
+    """Return the backtest of a forecaster on those test windows of a panel that it has not seen.
+
+    Raises:
+        DataRefused: If it has seen them all.
+    """
+    experiment = fitted.experiment
+    test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
+    weights, fresh = unseen(fitted, panel, test)
+    if not fresh.any():
+        raise DataRefused(
+            "a backtest needs windows that the forecaster was not trained on",
+            found="none",
+            remedy="bring newer data",
+        )
+    return backtest(Forecaster(experiment, weights), panel, test.take(fresh))
+
+
+def unseen(fitted: Bundle, panel: Panel, chosen: Windows) -> tuple[State, NDArray[np.bool_]]:
+    """Return the newest weights that leave fair windows, and which windows those are."""
+    cutoffs = calendar.at(panel.starts[chosen.series], chosen.cutoff - 1, panel.freq)
+    for state in (fitted.final, fitted.evaluated):
+        ids, last = state.seen
+        position = np.searchsorted(ids, panel.ids[chosen.series]).clip(max=len(ids) - 1)
+        known = ids[position] == panel.ids[chosen.series]
+        fresh = ~known | (last[position].astype(cutoffs.dtype) <= cutoffs)
+        if fresh.all():
+            break
+    return state, fresh
+
+
+def per_series(result: Backtest, panel: Panel) -> pd.DataFrame:
+    """Return a row per series with each forecaster's errors, and the skill, best series first."""
+    position = result.windows.series
+    columns: dict[str, NDArray[np.float64]] = {}
+    for name, forecast in result.forecasts.items():
+        errors = metrics.per_series(result.actual, forecast, position, result.seasonal_error)
+        columns |= {f"{name}_{measure}": value for measure, value in errors._asdict().items()}
+    table = pd.DataFrame({"unique_id": panel.ids.astype(object), **columns})
+    table["skill"] = 1 - table[f"{FORESEQ}_mae"] / table[f"{SEASONAL_NAIVE}_mae"]
+    tested = table.iloc[np.unique(position)]
+    return tested.sort_values("skill", ascending=False, kind="stable").reset_index(drop=True)
