@@ -13,7 +13,7 @@ from foreseq.ingest import Ingested
 from pipelines import console, environment
 
 
-def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
+def may_pass(_task: Any, _run: Any, state: Any) -> bool:
     """Tell whether trying again can help: a source out of reach, not one that breaks a rule."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, DataRefused) and isinstance(error.__cause__, OSError)
@@ -23,7 +23,7 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
     cache_policy=NO_CACHE,
     retries=3,
     retry_delay_seconds=exponential_backoff(2),
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def read(dataset: DatasetConfig) -> Ingested:
     """Fetch, validate and store the panel, unless the same input is there already."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from foreseq import examples
+from pipelines.cli import main
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
 
@@ -30,6 +31,20 @@ def foreseq(place) -> Command:
         return subprocess.run(  # noqa: S603 our own command
             [FORESEQ, *words], cwd=place, capture_output=True, text=True, timeout=300, check=False
         )
+
+    return command
+
+
+@pytest.fixture
+def inside(place, monkeypatch, capfd) -> Command:
+    """Run the command line in this process, which spares the seconds that imports take."""
+    monkeypatch.setenv("FORESEQ_VERBOSE", "1")
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr("sys.argv", ["foreseq", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return subprocess.CompletedProcess(words, int(end.value.code or 0), *capfd.readouterr())
 
     return command
 

@@ -64,7 +64,7 @@ def fetch(dataset: DatasetConfig, raw: Path) -> Path:
             found=type(error).__name__,
             file=shown(dataset.source),
             remedy="check the address and the connection, then run again",
-        ) from None
+        ) from error
 
 
 def _local(source: str) -> Path:

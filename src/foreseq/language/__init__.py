@@ -1,0 +1,1 @@
+"""Language models: the recurrent stack that forecasts, reading characters instead."""

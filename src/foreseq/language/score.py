@@ -1,0 +1,93 @@
+"""How surprised a language model is by a text."""
+
+import math
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from foreseq.language import network
+from foreseq.text.corpus import Passage
+from foreseq.text.streams import Streams
+
+CHUNK = 256
+"""Characters read at a time."""
+
+
+class Score(NamedTuple):
+    """The surprise of a text; the first symbol of a document counts as one of equally likely ones.
+
+    Example:
+        >>> score = Score(predicted=10, nats=6.931472, documents=1, symbols=8)
+        >>> round(score.bits_per_character, 6), round(score.perplexity, 6)
+        (1.0, 2.0)
+    """
+
+    predicted: int
+    """Characters that others came before."""
+    nats: float
+    """Surprise by all of these together."""
+    documents: int
+    symbols: int
+    """Size of the alphabet."""
+
+    @property
+    def nats_per_character(self) -> float:
+        """Mean surprise by a character that others came before."""
+        return self.nats / self.predicted
+
+    @property
+    def bits_per_character(self) -> float:
+        """The same in bits."""
+        return self.nats_per_character / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """How many equally likely characters would surprise as much."""
+        return math.exp(self.nats_per_character)
+
+    @property
+    def total_nats(self) -> float:
+        """Minus the logarithm of how likely the whole text is."""
+        return self.nats + self.documents * math.log(self.symbols)
+
+
+def score(model: keras.Model, passage: Passage) -> Score:
+    """Score a text exactly: every character after all that its document holds before it."""
+    return _score(model, passage, streams=1, before=0)
+
+
+def estimate(model: keras.Model, passage: Passage, *, streams: int) -> Score:
+    """Score a text faster, at several places at once, each after `CHUNK` characters at least."""
+    return _score(model, passage, streams=streams, before=1)
+
+
+def surprise(logits: NDArray[np.float32], following: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return minus the logarithm of how likely each symbol was held, the shape of `following`.
+
+    Args:
+        logits: Shape (..., symbols).
+        following: What did come, shape (...).
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(shifted, following[..., None], axis=-1)[..., 0]
+    return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - chosen)
+
+
+def _score(model: keras.Model, passage: Passage, *, streams: int, before: int) -> Score:
+    chunk = min(CHUNK, passage.length - 1)
+    reading = Streams(passage, chunk=chunk, streams=streams, before=before)
+    state = network.blank(model, streams)
+    nats = 0.0
+    for number in range(reading.steps):
+        part = reading.chunk(number)
+        state = [kept * (1 - part.fresh) for kept in state]
+        logits, state = network.read(model, part.symbols, state)
+        nats += float((surprise(logits, part.following) * part.weight).sum())
+    return Score(
+        predicted=passage.length - len(passage.starts),
+        nats=nats,
+        documents=len(passage.starts),
+        symbols=model.outputs[0].shape[-1],
+    )

@@ -1,0 +1,3 @@
+"""Benchmarks are commands: nothing in this folder is collected."""
+
+collect_ignore_glob = ["*.py"]

@@ -1,0 +1,66 @@
+"""Nats per character on the test part, beside n-grams, after a training of the config's length.
+
+    python tests/benchmarks/text_quality.py configs/text/shakespeare.yaml --set training.epochs=8
+
+Test parts are the last tenth. The n-grams count everything before; the network, which keeps a
+validation part, learns from less.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from foreseq.language import experiment, score, writing
+from foreseq.language.training import Listener
+from foreseq.text import corpus, ngram
+from foreseq.text.config import SamplingConfig, load_text_experiment
+
+ORDERS = (1, 3, 5, 7)
+
+
+def main() -> None:
+    """Print a table for each config."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("configs", nargs="+", type=Path)
+    options.add_argument("--set", action="append", default=[], dest="overrides")
+    options.add_argument("--checkpoint", type=Path, help="File to go on from after a stop.")
+    told = options.parse_args()
+
+    for path in told.configs:
+        plan = load_text_experiment(path, told.overrides)
+        text = corpus.read(plan.corpus, corpus.locate(plan.corpus, Path("data") / "raw"))
+        start = time.perf_counter()
+
+        def looked(look, _model, start=start):
+            minutes = (time.perf_counter() - start) / 60
+            say(
+                f"  epoch {look.epoch:>3}  {minutes:6.1f} min  training {look.training:.4f}"
+                f"  validation {look.validation:.4f}"
+            )
+
+        say(f"{path.stem}: {text.passage.length} characters, {text.vocabulary.size} symbols")
+        outcome = experiment.conduct(
+            plan, text, checkpoint=told.checkpoint, listener=Listener(looked)
+        )
+        divided = experiment.parts(text, plan.corpus)
+        test = score.score(outcome.fitted.model, divided.test)
+        before = experiment.before_test(text, divided)
+        for order in ORDERS:
+            nats = ngram.nats(ngram.fit(before, text.vocabulary.size, order), divided.test)
+            say(f"  {order}-gram                 {nats:.4f} nats per character")
+        best = outcome.fitted.best_epoch
+        say(f"  network, epoch {best:>3}     {test.nats_per_character:.4f} nats per character")
+        sampling = SamplingConfig(temperature=0.7, length=500)
+        (sample,) = writing.complete(outcome.fitted.model, text.vocabulary, ["The "], sampling)
+        say(f"\nThe {sample}\n")
+
+
+def say(line):
+    """Write a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+import keras
+import numpy as np
+import pytest
+
+from foreseq.errors import DataRefused
+from foreseq.language import network, score, training
+from foreseq.language.training import Listener
+from foreseq.text import ngram
+from foreseq.text.config import load_text_experiment
+from foreseq.text.corpus import assemble, join, split
+
+SMALL = [
+    "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
+    "training.jit=false", "training.average=0.9", "training.learning_rate=0.01",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Return words whose last letter was settled by the first, six letters before."""
+    rng = np.random.default_rng(3)
+    words = [f"{'xy'[tail]}abcde{'xy'[tail]}" for tail in rng.integers(0, 2, 300)]
+    return assemble(["".join(words)])
+
+
+@pytest.fixture(scope="module")
+def parts(corpus):
+    return split(corpus.passage, 0.1, 0.1)
+
+
+def fit(parts, *told, symbols=10, **options):
+    return training.fit(parts, symbols, load_text_experiment(None, [*SMALL, *told]), **options)
+
+
+@pytest.fixture(scope="module")
+def fitted(parts):
+    told = ["training.epochs=20", "training.patience=20", "network.cells.memory_bias=1"]
+    return fit(parts, *told, "training.learning_rate=0.02")
+
+
+def test_a_network_remembers_what_an_n_gram_cannot(fitted, parts, corpus):
+    counted = ngram.fit(parts.train, corpus.vocabulary.size, 5)
+    assert score.score(fitted.model, parts.test).nats_per_character < 0.8 * ngram.nats(
+        counted, parts.test
+    )
+
+
+def test_the_weights_are_those_of_the_best_epoch(fitted, parts):
+    best = min(fitted.looks, key=lambda look: look.validation)
+    assert fitted.best_epoch == best.epoch
+    again = score.estimate(fitted.model, parts.validation, streams=4)
+    assert again.nats_per_character == pytest.approx(best.validation, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights(parts):
+    one, other = (network.weights(fit(parts, "training.epochs=2").model) for _ in range(2))
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_training_that_was_stopped_ends_with_the_very_same_weights(parts, tmp_path):
+    told = ["training.epochs=3", "network.dropout=0.2", "network.cells.dropout=0.1"]
+    whole = fit(parts, *told)
+
+    def stop(look, _):
+        if look.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(parts, *told, listener=Listener(looked=stop), checkpoint=tmp_path / "state.npz")
+    resumed = fit(parts, *told, checkpoint=tmp_path / "state.npz")
+    assert resumed.looks == whole.looks
+    for first, second in zip(
+        network.weights(resumed.model), network.weights(whole.model), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_looking_at_the_validation_part_changes_no_weight(parts):
+    def look(_, model):
+        score.score(model, parts.validation)
+
+    plain, watched = (
+        fit(parts, "training.epochs=2"),
+        fit(parts, "training.epochs=2", listener=Listener(looked=look)),
+    )
+    assert plain.looks == watched.looks
+
+
+def test_training_stops_when_patience_ends(parts):
+    fitted = fit(parts, "training.epochs=9", "training.learning_rate=1e-30", "training.patience=2")
+    assert (fitted.best_epoch, len(fitted.looks)) == (1, 3)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "nadam"])
+@pytest.mark.parametrize("clip_by", ["global_norm", "norm", "value"])
+def test_every_optimizer_takes_every_way_to_clip(optimizer, clip_by):
+    config = load_text_experiment(
+        None, [f"training.optimizer={optimizer}", f"training.clip_by={clip_by}"]
+    ).training
+    built = training.optimizer(config, 10)
+    assert type(built).__name__.lower() == optimizer
+    limits = {
+        "global_norm": built.global_clipnorm,
+        "norm": built.clipnorm,
+        "value": built.clipvalue,
+    }
+    assert {kind for kind, limit in limits.items() if limit is not None} == {clip_by}
+
+
+def test_one_rmsprop_step_is_the_one_worked_by_hand():
+    config = load_text_experiment(
+        None, ["training.learning_rate=0.1", "training.average=0", "training.clip=100"]
+    ).training
+    value = keras.Variable(10.0)
+    built = training.optimizer(config, 10**9)
+    built.apply([np.float32(10.0)], [value])
+    assert float(value) == pytest.approx(9.683772, abs=1e-5)
+
+
+def test_progress_ends_with_each_epoch(parts):
+    told = []
+    fit(parts, "training.epochs=2", listener=Listener(progressed=told.append))
+    assert [step.epoch for step in told if step.done == 1] == [1, 2]
+    assert all(0 < step.done <= 1 for step in told)
+
+
+def test_a_text_shorter_than_a_chunk_is_refused(corpus):
+    short = split(assemble(["abcdefghij" * 3]).passage, 0.2, 0.2)
+    with pytest.raises(DataRefused, match="more than one chunk of 16"):
+        fit(short._replace(train=short.test))
+
+
+def test_the_right_letter_needs_the_whole_word():
+    words = ["rosebud", "phosebut"]  # "ebu" goes on either way
+    whole = assemble(words * 150)
+    fitted = fit(split(whole.passage, 0.1, 0.1), "training.epochs=8", symbols=whole.vocabulary.size)
+
+    def following(prompt):
+        encoded = whole.vocabulary.encode(prompt)[None]
+        logits, _ = network.read(fitted.model, encoded, network.blank(fitted.model, 1))
+        return whole.vocabulary.symbols[int(logits[0, -1].argmax())]
+
+    assert [following(word[:-1]) for word in words] == [word[-1] for word in words]
+    cut_to_3 = ngram.fit(whole.passage, whole.vocabulary.size, 4)
+    texts = [whole.vocabulary.encode(f"{word[:-1]}d") for word in words]
+    likely = [ngram.probabilities(cut_to_3, join([text]))[-1] for text in texts]
+    assert likely[0] == likely[1]

@@ -1,0 +1,109 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from foreseq import manifest, registry, store
+from foreseq.errors import ConfigError
+from foreseq.language import bundle, training
+from foreseq.language.bundle import Alphabet, LanguageBundle
+from foreseq.language.experiment import Decision
+from foreseq.language.training import Look
+from foreseq.text.config import load_text_experiment
+from foreseq.text.corpus import assemble
+from foreseq.tracking.language import find_text, text_run
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return load_text_experiment(None, ["network.cells.units=[6]", "corpus.name=tiny"])
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return assemble(["to be or not to be"])
+
+
+@pytest.fixture(scope="module")
+def folder(experiment, corpus, tmp_path_factory):
+    """Save an untrained model: what it is worth does not matter."""
+    model = training.build(experiment, corpus.vocabulary.size)
+    alphabet = Alphabet(symbols=corpus.vocabulary.symbols, unknown="", corpus=corpus.fingerprint())
+    weights = [np.array(variable) for variable in model.trainable_variables]
+    made = LanguageBundle(experiment, alphabet, weights)
+    return bundle.save(made, tmp_path_factory.mktemp("text") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def run(experiment, corpus, folder):
+    with text_run(experiment, corpus) as begun:
+        begun.report(Look(1, 2.0, 3.0), "first")
+        begun.report(Look(2, 1.0, np.log(2)), "second")
+        begun.save_bundle(folder)
+        begun.save_decision(Decision(False, "does not beat", 1.5, 1.4))
+    return begun
+
+
+def artifact(run, name):
+    client = store.open_store()
+    place = client.download_artifacts(run.id, name)
+    with open(place, encoding="utf-8") as stream:  # noqa: PTH123 MLflow hands out a str
+        return stream.read()
+
+
+def test_a_run_tells_curves_settings_and_corpus(run):
+    told = store.get_run(run.id)
+    assert told.info.status == "FINISHED"
+    assert told.data.metrics["validation"] == pytest.approx(np.log(2))
+    assert told.data.metrics["validation_bits"] == pytest.approx(1)
+    assert told.data.metrics["ngram/nats"] == 1.4
+    assert told.data.params["network.cells.units"] == "6"
+    assert "corpus.copy_at" not in told.data.params
+    assert told.data.tags["gate"] == "kept out"
+    (given,) = told.inputs.dataset_inputs
+    assert json.loads(given.dataset.profile)["characters"] == 18
+
+
+def test_each_epoch_leaves_a_sample_in_which_the_text_improves(run):
+    assert "first" in artifact(run, "samples/epoch-001.txt")
+    assert artifact(run, "sample.txt").startswith("after epoch 2")
+
+
+def test_a_bundle_can_be_registered_and_fetched(run, folder):
+    version = registry.register(run.id, run.model)
+    assert manifest.digest(registry.fetch(version)) == manifest.digest(folder)
+    assert bundle.load(registry.fetch(version)).alphabet.symbols == " benort"
+
+
+def test_plain_mlflow_writes_with_the_model_in_a_new_process(run):
+    registry.promote(version := registry.register(run.id, run.model), expected=None)
+    code = (
+        "import mlflow, pandas as pd, sys; mlflow.set_tracking_uri(sys.argv[1]);"
+        f"model = mlflow.pyfunc.load_model('models:/{version.name}@champion');"
+        "frame = pd.DataFrame({'prompt': ['to be', 'or']});"
+        "told = model.predict(frame, params={'length': 9, 'temperature': 0.5});"
+        "print(told['text'].str.len().tolist())"
+    )
+    done = subprocess.run(  # noqa: S603 our own interpreter
+        [sys.executable, "-c", code, store.address()],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+    )
+    assert done.stdout.strip().endswith("[9, 9]"), done.stderr
+
+
+def test_a_run_can_be_found_again(run):
+    assert find_text(run.id) == run
+    with pytest.raises(ConfigError, match="no such run"):
+        find_text("0" * 32)
+
+
+def test_a_run_whose_work_fails_says_so(experiment, corpus):
+    with pytest.raises(ZeroDivisionError), text_run(experiment, corpus) as begun:
+        1 / 0  # noqa: B018 fails on purpose
+    assert store.get_run(begun.id).info.status == "FAILED"
