@@ -9,6 +9,7 @@ import pytest
 from foreseq import bundle, files, training, windows
 from foreseq import panel as panels
 from foreseq.bundle import Bundle, Origin
+from foreseq.calibration import Calibration
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused
 from foreseq.forecast import Forecaster
@@ -50,11 +51,14 @@ def make_bundle(panel, *, members=2):
         Member([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
         for _ in range(2 * members)
     ]
+    missed = Calibration((0.1, 0.5, 0.9), np.array([[-1 / 3, 0, 0.1]] * 3), log=False)
     return Bundle(
         experiment,
         Origin(data=panel.fingerprint(), steps=(1,) * members),
-        evaluated=bundle.state(panel, panel.lengths - 3, made[:members]),
-        final=bundle.state(panel, panel.lengths, made[members:]),
+        evaluated=bundle.state(panel, panel.lengths - 3, made[:members])._replace(
+            calibration=missed
+        ),
+        final=bundle.state(panel, panel.lengths, made[members:])._replace(calibration=missed),
     )
 
 
@@ -117,7 +121,14 @@ def test_a_state_says_up_to_when_each_series_was_seen(made):
 def test_the_same_bundle_gives_the_same_bytes(made, saved, tmp_path):
     again = bundle.save(made, tmp_path / "again")
     names = sorted(file.name for file in saved.iterdir())
-    assert names == ["config.json", "evaluated.npz", "final.npz", "manifest.json", "origin.json"]
+    assert names == [
+        "calibration.json",
+        "config.json",
+        "evaluated.npz",
+        "final.npz",
+        "manifest.json",
+        "origin.json",
+    ]
     for name in names:
         assert (again / name).read_bytes() == (saved / name).read_bytes()
     assert bundle.digest(again) == bundle.digest(saved)
@@ -164,7 +175,7 @@ def test_a_folder_without_a_manifest_is_refused(saved, content):
 def test_another_format_is_refused(saved):
     manifest = json.loads((saved / "manifest.json").read_text()) | {"format": 99}
     (saved / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleRefused, match="format 1 is needed, found 99"):
+    with pytest.raises(BundleRefused, match="format 2 is needed, found 99"):
         bundle.load(saved)
 
 
@@ -206,3 +217,23 @@ def test_integer_steps_survive(tmp_path):
     state = bundle.state(panel, panel.lengths, [Member(made.final.members[0], 1, ())])
     saved = bundle.save(Bundle(made.experiment, made.origin, state, state), tmp_path / "bundle")
     assert bundle.load(saved).final.seen.last.tolist() == [26]
+
+
+@pytest.mark.parametrize("told", ["[1]", '{"levels": [0.5], "log": false, "offsets": [1.0]}'])
+def test_a_calibration_that_is_none_is_refused(saved, told):
+    (saved / "calibration.json").write_text(told)
+    vouch(saved)
+    with pytest.raises(BundleRefused, match="another version"):
+        bundle.load(saved)
+
+
+def test_without_a_calibration_forecasts_are_the_networks_own(made, tmp_path):
+    plain = Bundle(
+        made.experiment,
+        made.origin,
+        evaluated=made.evaluated._replace(calibration=None),
+        final=made.final._replace(calibration=None),
+    )
+    loaded = bundle.load(bundle.save(plain, tmp_path / "plain"))
+    assert loaded.final.calibration is None
+    assert (made.levels, loaded.levels) == ((0.1, 0.5, 0.9), ())

@@ -135,3 +135,16 @@ def test_the_page_of_configs_tells_every_field_as_it_is():
     fields = runpy.run_path(str(PROJECT / ".ci" / "fields.py"))
     page = (PROJECT / "configs" / "README.md").read_text(encoding="utf-8")
     assert fields["page"](page) == page, "run `make fields`"
+
+
+def test_the_levels_of_the_forecast_table_are_those_told_or_the_networks_or_the_usual():
+    plain = build_experiment({"dataset": DATASET})
+    assert plain.levels == (0.1, 0.5, 0.9)
+    assert build_experiment({"dataset": DATASET}, ["network.quantiles=[0.2,0.5]"]).levels == (
+        0.2,
+        0.5,
+    )
+    both = ["network.quantiles=[0.2,0.5]", "intervals.levels=[]"]
+    assert build_experiment({"dataset": DATASET}, both).levels == ()
+    told = {"dataset": DATASET, "intervals": {"levels": [0.9, 0.1]}}
+    assert "levels must ascend and hold 0.5" in refusal(told)

@@ -116,3 +116,23 @@ def test_a_series_never_seen_in_training_is_forecast(conducted):
     )
     answers = Forecaster(fitted.experiment, fitted.final)(other, windows.newest(other))
     assert np.abs(answers[0, :, 0] - other.series(0)[-12:, 0]).max() < 60
+
+
+def test_intervals_are_calibrated_on_windows_before_the_test(conducted):
+    outcome, _ = conducted
+    tested = outcome.backtest
+    assert tested.levels == outcome.bundle.levels == (0.1, 0.5, 0.9)
+    assert outcome.bundle.final.calibration is outcome.bundle.evaluated.calibration
+    (interval,) = tested.intervals()
+    assert interval.level == 0.8
+    assert interval.coverage == pytest.approx(0.8, abs=0.1)
+    assert interval.width > 0
+    np.testing.assert_array_equal(tested.quantiles[..., 1], tested.forecasts["foreseq"])
+
+
+def test_no_levels_give_a_point_forecast_alone():
+    told = make_experiment("training.steps=2", "training.refit=false", "intervals.levels=[]")
+    outcome = experiment.conduct(told, make_panel())
+    assert outcome.bundle.levels == ()
+    assert outcome.backtest.intervals() == []
+    assert outcome.backtest.quantiles.shape[-1] == 1

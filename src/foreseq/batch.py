@@ -138,6 +138,5 @@ def _without(chosen: Windows, failures: dict[int, str]) -> Windows:
 
 
 def _forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
-    levels = source.forecaster.experiment.network.quantiles
     answers = source.forecaster(panel, part)
-    return table(panel, part, answers, levels, version=source.version)
+    return table(panel, part, answers, source.forecaster.levels, version=source.version)

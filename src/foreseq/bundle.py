@@ -13,16 +13,20 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import __version__, calendar, files
+from foreseq import calendar, files, manifest
+from foreseq.calibration import Calibration
 from foreseq.config import Config, ExperimentConfig
 from foreseq.errors import BundleRefused
 from foreseq.panel import Panel
 from foreseq.training import Member, Weights
 
-FORMAT = 1
+FORMAT = 2
 """Raised when bundles written before can no longer be read."""
-MANIFEST = "manifest.json"
+HOLDS = "forecaster"
+MANIFEST = manifest.MANIFEST
 CONFIG, ORIGIN, FINAL, EVALUATED = "config.json", "origin.json", "final.npz", "evaluated.npz"
+CALIBRATION = "calibration.json"
+PARTS = (CONFIG, ORIGIN, CALIBRATION, FINAL, EVALUATED)
 
 
 class Seen(NamedTuple):
@@ -35,10 +39,12 @@ class Seen(NamedTuple):
 
 
 class State(NamedTuple):
-    """The weights of every member, and what they have seen."""
+    """The weights of every member, what they have seen, and how far they are known to miss."""
 
     members: list[Weights]
     seen: Seen
+    calibration: Calibration | None = None
+    """None: forecasts are the network's own."""
 
 
 class Origin(Config):
@@ -60,7 +66,14 @@ class Bundle:
     evaluated: State
     """As it was tested: the test span of its own data unseen."""
     final: State
-    """What forecasts: learned again from everything, or the same as `evaluated`."""
+    """What forecasts: learned again from everything, or the same as `evaluated`; calibrated alike,
+    on windows that only `evaluated` has not seen."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantiles it forecasts; none for a point forecast."""
+        known = self.final.calibration
+        return known.levels if known else self.experiment.network.quantiles
 
 
 def state(panel: Panel, ends: NDArray[np.int64], members: list[Member]) -> State:
@@ -74,15 +87,12 @@ def save(bundle: Bundle, folder: Path) -> Path:
     with files.new_folder(folder) as beside:
         (beside / CONFIG).write_text(bundle.experiment.model_dump_json(indent=2), encoding="utf-8")
         (beside / ORIGIN).write_text(bundle.origin.model_dump_json(indent=2), encoding="utf-8")
+        calibrated = bundle.final.calibration
+        told = json.dumps(calibrated and calibrated.as_told(), indent=2)
+        (beside / CALIBRATION).write_text(told, encoding="utf-8")
         _save_state(bundle.final, beside / FINAL)
         _save_state(bundle.evaluated, beside / EVALUATED)
-        parts = (CONFIG, ORIGIN, FINAL, EVALUATED)
-        manifest = {
-            "format": FORMAT,
-            "foreseq": __version__,
-            "files": {name: files.sha256(beside / name) for name in parts},
-        }
-        (beside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        manifest.seal(beside, PARTS, holds=HOLDS, form=FORMAT)
     return folder
 
 
@@ -92,15 +102,17 @@ def load(folder: Path) -> Bundle:
     Raises:
         BundleRefused: If a file is missing, altered, or of another format.
     """
-    _verify(folder)
+    manifest.verify(folder, PARTS, holds=HOLDS, form=FORMAT)
     try:
+        told = json.loads((folder / CALIBRATION).read_bytes())
+        calibrated = told and Calibration.from_told(told)
         return Bundle(
             experiment=ExperimentConfig.model_validate_json((folder / CONFIG).read_bytes()),
             origin=Origin.model_validate_json((folder / ORIGIN).read_bytes()),
-            final=_load_state(folder / FINAL),
-            evaluated=_load_state(folder / EVALUATED),
+            final=_load_state(folder / FINAL)._replace(calibration=calibrated),
+            evaluated=_load_state(folder / EVALUATED)._replace(calibration=calibrated),
         )
-    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise BundleRefused(
             f"{folder}: was written by another version of foreseq ({error}); train it again"
         ) from None
@@ -108,25 +120,7 @@ def load(folder: Path) -> Bundle:
 
 def digest(folder: Path) -> str:
     """Return the SHA-256 that stands for a saved bundle: two with the same one forecast alike."""
-    return files.sha256(folder / MANIFEST)
-
-
-def _verify(folder: Path) -> None:
-    """Hold every file against the manifest."""
-    remedy = "fetch it again from the registry or train it again"
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        written, stated = manifest["format"], dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleRefused(f"{folder / MANIFEST}: is not a manifest ({error}); {remedy}") from None
-    if written != FORMAT:
-        raise BundleRefused(f"{folder}: format {FORMAT} is needed, found {written}; train it again")
-    for name in (CONFIG, ORIGIN, FINAL, EVALUATED):
-        file = folder / name
-        if not file.is_file():
-            raise BundleRefused(f"{file}: is missing; {remedy}")
-        if files.sha256(file) != stated.get(name):
-            raise BundleRefused(f"{file}: differs from what the manifest vouches for; {remedy}")
+    return manifest.digest(folder)
 
 
 def _save_state(weights: State, file: Path) -> None:

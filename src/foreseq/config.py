@@ -18,6 +18,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -25,6 +26,9 @@ from foreseq.errors import ConfigError
 
 MEDIAN = 0.5
 """The level that becomes `y_hat`."""
+
+Levels = tuple[float, ...]
+DEFAULT_LEVELS: Levels = (0.1, MEDIAN, 0.9)
 
 Value = TypeVar("Value")
 
@@ -165,10 +169,8 @@ class NetworkConfig(Config):
 
     @model_validator(mode="after")
     def _quantiles_ascend_around_the_median(self) -> Self:
-        if self.quantiles and (
-            list(self.quantiles) != sorted(set(self.quantiles)) or MEDIAN not in self.quantiles
-        ):
-            raise ValueError("quantiles must ascend and hold 0.5, the median that becomes y_hat")
+        if self.quantiles:
+            _ascending(self.quantiles, "quantiles")
         return self
 
 
@@ -225,6 +227,19 @@ class AutoConfig(Config):
     """Seconds on this machine for search, training and refit. 0: rules alone, one member."""
 
 
+class IntervalsConfig(Config):
+    """How sure a forecast says it is."""
+
+    levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
+    """Quantiles of the forecast table, calibrated on the validation windows. None: those of the
+    network, or else 0.1, 0.5 and 0.9. Empty: a point forecast alone."""
+
+    @field_validator("levels")
+    @classmethod
+    def _ascend_around_the_median(cls, levels: Levels | None) -> Levels | None:
+        return levels and _ascending(levels, "levels")
+
+
 class GateConfig(Config):
     """When a challenger may become champion."""
 
@@ -253,8 +268,17 @@ class ExperimentConfig(Config):
     """What it is judged on."""
     auto: AutoConfig = AutoConfig()
     """How what is left open is chosen."""
+    intervals: IntervalsConfig = IntervalsConfig()
+    """How sure its forecasts say they are."""
     gate: GateConfig = GateConfig()
     """When it is published."""
+
+    @property
+    def levels(self) -> Levels:
+        """The quantiles of the forecast table; none for a point forecast alone."""
+        if self.intervals.levels is None:
+            return self.network.quantiles or DEFAULT_LEVELS
+        return self.intervals.levels
 
     @property
     def model(self) -> str:
@@ -271,6 +295,12 @@ def settled(value: Value | None) -> Value:
     if value is None:
         raise ConfigError("a field is still open (None); let auto.settle choose it from the data")
     return value
+
+
+def _ascending(levels: Levels, name: str) -> Levels:
+    if list(levels) != sorted(set(levels)) or MEDIAN not in levels:
+        raise ValueError(f"{name} must ascend and hold 0.5, the median that becomes y_hat")
+    return levels
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:

@@ -11,7 +11,7 @@ from foreseq.auto import Choice
 from foreseq.bundle import Bundle, Origin
 from foreseq.config import ExperimentConfig, settled
 from foreseq.evaluation import Backtest
-from foreseq.forecast import Forecaster
+from foreseq.forecast import Forecaster, calibrate
 from foreseq.panel import Panel
 from foreseq.training import Member, Progress, Task
 
@@ -56,6 +56,8 @@ def conduct(
         report=lambda progress: report("fit", progress),
     )
     evaluated = bundle.state(panel, parts.train_ends, members)
+    held_back = calibrate(Forecaster(plan, evaluated), panel, parts.validation)
+    evaluated = evaluated._replace(calibration=held_back)
     tested = evaluation.backtest(Forecaster(plan, evaluated), panel, parts.test)
     final = evaluated
     if plan.training.refit:
@@ -65,7 +67,7 @@ def conduct(
             checkpoint=checkpoint and checkpoint / "refit",
             report=lambda progress: report("refit", progress),
         )
-        final = bundle.state(panel, panel.lengths, again)
+        final = bundle.state(panel, panel.lengths, again)._replace(calibration=held_back)
     best = tuple(member.best_step for member in members)
     return Outcome(
         Bundle(plan, Origin(data=panel.fingerprint(), steps=best), evaluated, final),

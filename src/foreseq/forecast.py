@@ -4,13 +4,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq import calendar, ingest, network, training, windows
+from foreseq import calendar, calibration, ingest, network, training, windows
 from foreseq.bundle import State
+from foreseq.calibration import Calibration
 from foreseq.config import ColumnsConfig, ExperimentConfig, settled
 from foreseq.errors import DataRefused
 from foreseq.network import middle
 from foreseq.panel import Panel
 from foreseq.windows import Windows
+
+HELD_BACK = 8192
+"""Most windows that calibration looks at: more cost time and change nothing."""
 
 
 class Forecaster:
@@ -28,11 +32,12 @@ class Forecaster:
         """
         self.experiment = experiment
         self.members = fitted.members
+        self.calibration = fitted.calibration
         self.model = training.build(experiment)
         training.assign(self.model, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return the median of the members' answers.
+        """Return the median of the members' answers, calibrated if it is known how they miss.
 
         Args:
             panel: Where the pasts are; of the frequency that was trained on.
@@ -40,19 +45,41 @@ class Forecaster:
 
         Returns:
             Shape (windows, horizon, outputs), one output for a point forecast, else one a quantile,
-            ascending. A window with nothing to go by is NaN, see `unanswerable`.
+            ascending, of `levels`. A window with nothing to go by is NaN, see `unanswerable`.
         """
         answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[1:]))
         for member, weights in enumerate(self.members):
             training.assign(self.model, weights)
             answers[member] = network.answer(self.model, panel, chosen)
-        forecast = np.median(answers, axis=0)
+        forecast = np.asarray(np.median(answers, axis=0))
+        if self.calibration is not None:
+            known, levels = self.experiment.network.quantiles, self.calibration.levels
+            told = calibration.of_levels(forecast, known, levels)
+            forecast = calibration.apply(self.calibration, told, self.units(panel, chosen))
         forecast[list(self.unanswerable(panel, chosen))] = np.nan
         return forecast
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantiles it answers with; none for a point forecast."""
+        known = self.calibration
+        return known.levels if known else self.experiment.network.quantiles
+
     def point(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the point forecast alone, the median, shape (windows, horizon)."""
-        return middle(self(panel, chosen), self.experiment.network.quantiles)
+        return middle(self(panel, chosen), self.levels)
+
+    def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+        """Return how much the past of each window moves: what misses are measured in."""
+        context = settled(self.experiment.network.context)
+        answer = np.empty(chosen.count)
+        for first in range(0, chosen.count, network.ROWS):
+            rows = slice(first, first + network.ROWS)
+            past = windows.before(panel, chosen.take(rows), context)
+            if self.experiment.network.log:
+                past = np.log(np.where(past > 0, past, np.nan))
+            answer[rows] = calibration.unit(past, panel.season)
+        return answer
 
     def unanswerable(self, panel: Panel, chosen: Windows) -> dict[int, str]:
         """Return, by position, the windows without an answer, and why."""
@@ -73,6 +100,25 @@ class Forecaster:
                         " train one with network.log=false"
                     )
         return reasons
+
+
+def calibrate(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Calibration | None:
+    """Return how far a forecaster misses on windows held back; None where no interval is wanted.
+
+    Args:
+        forecaster: Not calibrated yet.
+        panel: The data.
+        chosen: Windows that it was not trained on; of very many, some, evenly taken.
+    """
+    levels = forecaster.experiment.levels
+    if not levels:
+        return None
+    held_back = chosen.take(slice(None, None, -(-chosen.count // HELD_BACK)))
+    answers = calibration.of_levels(forecaster(panel, held_back), forecaster.levels, levels)
+    actual = windows.futures(panel, held_back, forecaster.experiment.dataset.horizon)
+    units = forecaster.units(panel, held_back)
+    log = bool(forecaster.experiment.network.log)
+    return calibration.fit(actual, answers, units, levels, log=log)
 
 
 def from_table(
@@ -98,8 +144,7 @@ def from_table(
         rule, _, remedy = reason.partition("; ")
         raise DataRefused(rule, remedy=remedy, file=file, series=str(panel.ids[position]))
     answers = forecaster(panel, chosen)
-    levels = forecaster.experiment.network.quantiles
-    return table(panel, chosen, answers, levels, version=version)
+    return table(panel, chosen, answers, forecaster.levels, version=version)
 
 
 def table(

@@ -29,7 +29,7 @@ def pictures(outcome: Outcome, panel: Panel) -> dict[str, Figure]:
     looks = outcome.members[0].looks
     errors = {NAMES[name]: each.mase for name, each in tested.by_horizon().items()}
     return {
-        "forecast.png": _forecasts(tested, panel, outcome.bundle.experiment.network.quantiles),
+        "forecast.png": _forecasts(tested, panel, tested.levels),
         "horizon.png": figures.horizon_figure(errors, "MASE"),
         "curves.png": figures.curves_figure(
             [look.step for look in looks],

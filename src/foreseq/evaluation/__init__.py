@@ -1,6 +1,13 @@
 """What a forecaster is worth: rolling origins, simple forecasts beside them, and the gate."""
 
-from foreseq.evaluation.backtest import FORESEQ, Backtest, backtest, per_series, unseen_backtest
+from foreseq.evaluation.backtest import (
+    FORESEQ,
+    Backtest,
+    Interval,
+    backtest,
+    per_series,
+    unseen_backtest,
+)
 from foreseq.evaluation.baselines import (
     BASELINES,
     DRIFT,
@@ -23,6 +30,7 @@ __all__ = [
     "SEASONAL_NAIVE",
     "Backtest",
     "Decision",
+    "Interval",
     "backtest",
     "decide",
     "drift",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from foreseq import calendar, metrics, windows
 from foreseq.bundle import Bundle, State
+from foreseq.config import MEDIAN
 from foreseq.errors import DataRefused
 from foreseq.evaluation.baselines import BASELINES, SEASONAL_NAIVE
 from foreseq.forecast import Forecaster
@@ -17,6 +18,7 @@ from foreseq.panel import Panel
 from foreseq.windows import Windows
 
 FORESEQ = "foreseq"
+ROUNDING = 1e-9
 
 
 class Losses(NamedTuple):
@@ -35,6 +37,19 @@ class Losses(NamedTuple):
         return float(metrics.mean_known(self.series))
 
 
+class Interval(NamedTuple):
+    """Two quantiles of equal distance from the median, held against what came."""
+
+    level: float
+    """Share that should lie between them."""
+    coverage: float
+    """Share that does."""
+    width: float
+    """Mean distance between them, in the unit of the data."""
+    score: float
+    """Mean over series of M4's scaled interval score: less is better."""
+
+
 class Backtest(NamedTuple):
     """Forecasts beside what came, for the same windows."""
 
@@ -47,6 +62,8 @@ class Backtest(NamedTuple):
     """Of foreseq: shape (windows, horizon, outputs)."""
     seasonal_error: NDArray[np.float64]
     """Scale of MASE, from before the first cutoff of each series, shape (n_series,)."""
+    levels: tuple[float, ...] = ()
+    """Of each of the quantiles; none for a point forecast."""
 
     def scores(self) -> dict[str, Scores]:
         """Return the measures of every forecaster."""
@@ -92,6 +109,30 @@ class Backtest(NamedTuple):
         """Return the share of another's error that is avoided; 0 is no better."""
         return metrics.skill(self.error(name), self.error(over))
 
+    def intervals(self) -> list[Interval]:
+        """Return how well the intervals keep what they say, the widest first."""
+        wide = [
+            (low, high)
+            for low, high in zip(self.levels, reversed(self.levels), strict=True)
+            if low < MEDIAN and abs(low + high - 1) < ROUNDING
+        ]
+        return [self._interval(low, high) for low, high in wide]
+
+    def _interval(self, low: float, high: float) -> Interval:
+        lower, upper = (self.quantiles[..., self.levels.index(level)] for level in (low, high))
+        series = self.windows.series
+        share = round(high - low, 9)
+        scores = metrics.interval_score(
+            self.actual, lower, upper, share, self.seasonal_error[series]
+        )
+        each = metrics.series_mean(scores, series, len(self.seasonal_error))
+        return Interval(
+            share,
+            float(metrics.coverage(self.actual.ravel(), lower.ravel(), upper.ravel())),
+            float(metrics.interval_width(lower.ravel(), upper.ravel())),
+            float(metrics.mean_known(each)),
+        )
+
     def win_rate(self, over: str) -> float:
         """Return the share of series that foreseq forecasts better than another; a tie is half."""
         ours, theirs = self.losses(FORESEQ).series, self.losses(over).series
@@ -110,13 +151,14 @@ def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
         windows=chosen,
         actual=windows.futures(panel, chosen, horizon),
         forecasts={
-            FORESEQ: middle(answers, forecaster.experiment.network.quantiles),
+            FORESEQ: middle(answers, forecaster.levels),
             **{name: baseline(panel, chosen, horizon) for name, baseline in BASELINES.items()},
         },
         quantiles=answers,
         seasonal_error=metrics.seasonal_errors(
             panel.values[:, 0], panel.observed, panel.offsets, first, panel.season
         ),
+        levels=forecaster.levels,
     )
 
 

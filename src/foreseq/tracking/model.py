@@ -19,7 +19,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
 from foreseq import bundle, calendar
-from foreseq.config import ExperimentConfig
+from foreseq.bundle import Bundle
 
 NAME = "forecaster"
 """Of the model within its run."""
@@ -39,7 +39,7 @@ def log(run_id: str, folder: Path) -> str:
     Raises:
         BundleRefused: If the bundle is not as it was written.
     """
-    experiment = bundle.load(folder).experiment
+    fitted = bundle.load(folder)
     client = store.open_store()
     place = client.get_run(run_id).info.experiment_id
     made = client.create_logged_model(place, NAME, source_run_id=run_id)
@@ -51,7 +51,7 @@ def log(run_id: str, folder: Path) -> str:
             mlflow_model=Model(run_id=run_id, model_id=model_id),
             python_model=str(CODE),
             artifacts={"bundle": str(folder)},
-            signature=_signature(experiment),
+            signature=_signature(fitted),
             pip_requirements=_requirements(),  # inferring them imports TensorFlow once more
         )
         client.log_model_artifacts(model_id, str(path))
@@ -74,14 +74,18 @@ def _without_advice() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _signature(experiment: ExperimentConfig) -> ModelSignature:
+def _signature(fitted: Bundle) -> ModelSignature:
     """Return the columns in and out.
 
     What comes in may be of any type, as our own reading of it is stricter and says more: MLflow
     refuses whole numbers for a double, text for a time, and categories for text.
     """
-    when = DataType.long if calendar.is_integer(str(experiment.dataset.freq)) else DataType.datetime
-    levels = (f"q{100 * level:g}" for level in experiment.network.quantiles)
+    when = (
+        DataType.long
+        if calendar.is_integer(str(fitted.experiment.dataset.freq))
+        else DataType.datetime
+    )
+    levels = (f"q{100 * level:g}" for level in fitted.levels)
     future = [
         ColSpec(DataType.string, "unique_id"),
         ColSpec(when, "ds"),

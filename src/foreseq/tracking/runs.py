@@ -92,6 +92,11 @@ class Run:
             for name, errors in result.by_horizon().items()
             for step, value in enumerate(errors.mase.tolist(), start=1)
         ]
+        metrics += [
+            _metric(f"test/{measure}_{100 * interval.level:g}", getattr(interval, measure))
+            for interval in result.intervals()
+            for measure in ("coverage", "width", "score")
+        ]
         self._log([*metrics, _metric("test/skill", result.skill())])
         table = evaluation.per_series(result, panel)
         shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
