@@ -203,6 +203,25 @@ def backtest(
 
 
 @app.command()
+def verify(
+    config: Config = None,
+    data: Data = None,
+    horizon: Horizon = None,
+    overrides: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove on your own data that nothing looks ahead and that noise has no skill."""
+    experiment = _begin(config, data, horizon, overrides)
+    from pipelines.verify import verify_experiment as flow
+
+    findings = flow(experiment)
+    _result(as_json, findings=[finding._asdict() for finding in findings])
+    failed = ", ".join(finding.name for finding in findings if not finding.holds)
+    if failed:
+        raise ForeseqError(f"does not hold: {failed}; do not trust these forecasts")
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Where it listens, on this machine only.")] = 5000,
 ) -> None:
