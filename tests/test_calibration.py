@@ -124,3 +124,23 @@ def test_a_calibration_survives_json_to_the_last_bit(rng):
 def test_a_calibration_of_another_shape_is_refused(offsets):
     with pytest.raises(ValueError, match="offsets"):
         Calibration.from_told({"levels": LEVELS, "offsets": offsets, "log": False})
+
+
+def test_what_pushed_all_series_up_may_push_them_down_the_next_time():
+    fitted = fit(np.full((50, 1), 2.0))
+    assert fitted.offsets.tolist() == [[-2.0, 0.0, 2.0]]
+
+
+def test_a_level_without_a_mirror_is_ranked_alone():
+    fitted = fit(np.full((50, 1), 2.0), levels=(0.5, 0.9))
+    assert fitted.offsets.tolist() == [[0.0, 2.0]]
+
+
+def test_the_bounds_of_a_network_of_quantiles_move_apart_alike(rng):
+    actual = rng.normal(size=(500, 1))
+    answers = np.tile([-0.5, 0.0, 2.0], (500, 1, 1))
+    fitted = calibration.fit(actual, answers, np.ones(500), LEVELS, log=False)
+    assert fitted.offsets[0, 0] == -fitted.offsets[0, 2]
+    bounds = calibration.apply(fitted, answers, np.ones(500))
+    covered = metrics.coverage(actual[:, 0], bounds[:, 0, 0], bounds[:, 0, 2])
+    assert covered == pytest.approx(0.8, abs=0.01)

@@ -3,7 +3,8 @@
 Split conformal prediction: misses on windows that the network did not learn from, in units of how
 much each window moves, are ranked, for each step ahead and level on its own; the ranked miss is
 then added to new forecasts. Why in those units: series of any level then share their misses, and
-one never seen can be given an interval.
+one never seen can be given an interval. Why a miss above counts below as well, at the mirrored
+level: the windows held back are often of the same few weeks, which push all series one way.
 """
 
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from foreseq.config import MEDIAN
 from foreseq.metrics import mean_known
 
+ROUNDING = 1e-9
 TAIL = 10
 """Misses wanted beyond the outermost level; with fewer at one step ahead, its neighbours lend."""
 
@@ -63,7 +65,7 @@ def fit(
         >>> missed = np.arange(9.0)[:, None]  # 9 windows, 1 step ahead
         >>> answers = np.zeros((9, 1, 3))
         >>> fit(missed, answers, np.ones(9), (0.2, 0.5, 0.8), log=False).offsets.tolist()
-        [[1.0, 0.0, 7.0]]
+        [[-6.0, 0.0, 6.0]]
     """
     horizon = actual.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -73,7 +75,8 @@ def fit(
     for step in range(horizon):
         for place, level in enumerate(levels):
             if level != MEDIAN:
-                near = _enough(missed[..., place], step, round(TAIL / min(level, 1 - level)))
+                both = _with_mirrored(missed, levels, place)
+                near = _enough(both, step, round(TAIL / min(level, 1 - level)))
                 offsets[step, place] = conformal_quantile(near, level)
     return Calibration(levels, offsets, log)
 
@@ -156,6 +159,17 @@ def of_levels(
     own = known or (MEDIAN,)
     outputs = [own.index(level if level in own else MEDIAN) for level in levels]
     return answers[..., outputs]
+
+
+def _with_mirrored(
+    missed: NDArray[np.float64], levels: tuple[float, ...], place: int
+) -> NDArray[np.float64]:
+    """Return the misses of a level and, reversed, of the one as far on the other side."""
+    distance = np.abs(np.array(levels) - (1 - levels[place]))
+    mirrored = int(distance.argmin())
+    if distance[mirrored] > ROUNDING:
+        return missed[..., place]
+    return np.concatenate([missed[..., place], -missed[..., mirrored]])
 
 
 def _enough(missed: NDArray[np.float64], step: int, wanted: int) -> NDArray[np.float64]:

@@ -97,6 +97,11 @@ class Run:
             for interval in result.intervals()
             for measure in ("coverage", "width", "score")
         ]
+        metrics += [
+            _metric(f"test/wins_over_{name}", result.win_rate(name))
+            for name in result.forecasts
+            if name != evaluation.FORESEQ
+        ]
         self._log([*metrics, _metric("test/skill", result.skill())])
         table = evaluation.per_series(result, panel)
         shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
