@@ -78,6 +78,7 @@ def test_the_verdict_compares_the_ends(norms, verdict):
     assert Flow("gru", "trained", np.array(norms)).verdict == verdict
 
 
+@pytest.mark.slow
 def test_a_report_holds_every_cell_at_every_stage():
     cells = CellsConfig(kind="lstm", units=(4,), memory_bias=2.0)
     probe = ProbeConfig(length=12, steps=3, batch=4)

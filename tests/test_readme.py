@@ -13,6 +13,7 @@ PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line]
+FEW = 40
 FORESEQ = Path(sys.executable).with_name("foreseq")
 
 
@@ -33,6 +34,8 @@ def test_the_readme_commands_work(api, tmp_path):
             check=False,
         )
         assert ran.returncode == 0, f"{command}\n{ran.stderr}"
+        assert len(ran.stderr.splitlines()) < FEW, "a person reads this"
+        assert "WARNING" not in ran.stderr
     assert (tmp_path / "my-forecast" / "_SUCCESS").exists()
     assert (tmp_path / "tonight" / "_SUCCESS").exists()
 

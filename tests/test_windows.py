@@ -147,13 +147,13 @@ def test_a_panel_without_series_is_refused():
     ("lengths", "horizon", "expected"),
     [
         pytest.param([144], 12, Span(5, 3), id="one-series-a-fifth-of-its-history"),
-        pytest.param([1000] * 414, 48, Span(1, 12), id="many-series-one-window-each"),
-        pytest.param([1000] * 10, 8, Span(4, 2), id="ten-series-four-windows-each"),
+        pytest.param([1000] * 414, 48, Span(5, 12), id="many-series-five-moments"),
+        pytest.param([1000] * 5, 8, Span(7, 2), id="five-series-seven-windows-each"),
         pytest.param([20], 4, Span(1, 1), id="short-history-at-least-one"),
         pytest.param([10], 4, Span(1, 1), id="too-short-for-any"),
     ],
 )
-def test_few_series_get_more_validation_windows(lengths, horizon, expected):
+def test_validation_takes_several_moments_and_more_of_few_series(lengths, horizon, expected):
     assert windows.spans(make_panel(lengths), horizon, SplitConfig())[1] == expected
 
 

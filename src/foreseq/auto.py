@@ -88,7 +88,7 @@ def _validation_stride(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
 
 
 def _validation_windows(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
-    told = f"{windows.ENOUGH} together, within a fifth of a typical history"
+    told = f"{windows.MOMENTS} moments, {windows.ENOUGH} windows, a fifth of a typical history"
     return facts.validation.cutoffs, told
 
 

@@ -21,6 +21,8 @@ LEAST_PAST = 2
 
 ENOUGH = 32
 """Validation windows, of all series together, after which more hardly steady the choice."""
+MOMENTS = 5
+"""Validation cutoffs of each series that many series need as well: one moment is one regime."""
 VALIDATION_SHARE = 5
 """Validation may span one part in so many of a typical history: the newest part teaches most."""
 
@@ -147,8 +149,8 @@ def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
 def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     """Return the spans of test and validation, what the plan leaves open chosen from the lengths.
 
-    Few series need more validation windows each: enough for `ENOUGH` together, as long as they span
-    no more than a fifth of a typical history.
+    Validation takes `MOMENTS` cutoffs, and of few series enough for `ENOUGH` windows together, as
+    long as they span no more than a fifth of a typical history.
 
     Example:
         >>> from foreseq.panel import from_series
@@ -161,7 +163,7 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     usable = ends[ends >= 2 * horizon + LEAST_PAST]
     if plan.validation_windows or not usable.size:
         return test, Span(plan.validation_windows or 1, stride)
-    wanted = -(-ENOUGH // usable.size)
+    wanted = max(MOMENTS, -(-ENOUGH // usable.size))
     room = (int(np.median(usable)) // VALIDATION_SHARE - horizon) // stride + 1
     return test, Span(max(1, min(wanted, room)), stride)
 

@@ -33,6 +33,7 @@ def test_what_is_loaded_scores_as_what_was_saved(made, folder):
     assert score.score(loaded.model(), text) == score.score(made.model(), text)
 
 
+@pytest.mark.slow
 def test_a_new_process_scores_bit_for_bit_alike(made, folder):
     code = (
         "import sys, numpy as np; from pathlib import Path;"

@@ -78,6 +78,7 @@ def test_a_bundle_can_be_registered_and_fetched(run, folder):
     assert bundle.load(registry.fetch(version)).alphabet.symbols == " benort"
 
 
+@pytest.mark.slow
 def test_plain_mlflow_writes_with_the_model_in_a_new_process(run):
     registry.promote(version := registry.register(run.id, run.model), expected=None)
     code = (
