@@ -39,6 +39,11 @@ settings.load_profile("foreseq")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the README, which mostly waits: the other worker runs the rest beside it."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Return a generator that starts anew, and alike, in every test."""
