@@ -8,6 +8,7 @@ from foreseq.panel import from_series
 from foreseq.windows import Windows
 
 HORIZON, SEASON = 6, 4
+DECODERS = ("direct", "segment", "recursive")
 NAIVE = (evaluation.naive, evaluation.seasonal_naive)
 
 
@@ -41,20 +42,22 @@ def make_panel(series=30, length=40, *, level=20.0, scale=1.0):
     return from_series(dict(zip(names, scale * values, strict=True)), freq="1", season=SEASON)
 
 
-@pytest.fixture(scope="module")
-def shaken_network():
-    return shaken(make_network())
+@pytest.fixture(scope="module", params=DECODERS)
+def shaken_network(request):
+    return shaken(make_network(decoder=request.param))
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
 @pytest.mark.parametrize(
     ("baseline", "method"),
     [((SEASON,), evaluation.seasonal_naive), ((1,), evaluation.naive)],
 )
-def test_a_network_is_born_as_its_baseline(baseline, method, log):
+def test_a_network_is_born_as_its_baseline(baseline, method, log, decoder):
     panel = make_panel()
     chosen = windows.newest(panel)
-    answers = network.answer(make_network(baseline=baseline, log=log), panel, chosen)
+    born = make_network(baseline=baseline, log=log, decoder=decoder)
+    answers = network.answer(born, panel, chosen)
     np.testing.assert_allclose(answers[..., 0], method(panel, chosen, HORIZON), rtol=2e-6)
 
 
@@ -131,8 +134,9 @@ def test_the_middle_is_the_median_wherever_it_stands(quantiles):
     assert network.middle(answers, quantiles).tolist() == [0.5]
 
 
-def test_dates_of_the_future_are_part_of_the_answer():
-    model = shaken(make_network(dates=2))
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_dates_of_the_future_are_part_of_the_answer(decoder):
+    model = shaken(make_network(dates=2, decoder=decoder))
     panel = make_panel()
     batch = windows.gather(panel, windows.newest(panel), 16, HORIZON, dates=False)
     rng = np.random.default_rng(1)
@@ -167,6 +171,21 @@ def test_a_lag_that_was_not_observed_weighs_nothing():
     panel = from_series({"a": [5.0, 7.0, 6.0, 9.0] * 4 + [np.nan]}, freq="1", season=SEASON)
     answers = network.answer(make_network(baseline=(1, SEASON)), panel, windows.newest(panel))
     np.testing.assert_allclose(answers[0, :3, 0], [7.0, 6.0, 9.0], rtol=1e-6)
+
+
+def test_a_recursion_reads_its_own_answer_and_segments_do_not():
+    """The answer to the first patch reaches the second only where it is fed back."""
+    panel = make_panel()
+    chosen = windows.newest(panel)
+    reached = {}
+    for decoder in ("segment", "recursive"):
+        model = shaken(make_network(decoder=decoder, patch=2))
+        before = network.answer(model, panel, chosen)
+        bias = model.get_layer("horizon").bias
+        bias.assign(np.array(bias) + np.array([0.5, 0.0]))  # the first step of every patch
+        change = network.answer(model, panel, chosen) - before
+        reached[decoder] = bool((np.abs(change[:, 3::2]) > 1e-3).any())
+    assert reached == {"segment": False, "recursive": True}
 
 
 def test_an_open_choice_is_refused():

@@ -166,7 +166,7 @@ def test_training_lowers_the_error_of_what_can_be_learned():
     assert member.looks[-1].validation < member.looks[0].validation
 
 
-@pytest.mark.parametrize("loss", ["mase", "mae"])
+@pytest.mark.parametrize("loss", ["mase", "mae", "huber", "smape", "owa"])
 def test_constant_and_unobserved_series_leave_finite_weights(loss):
     series = {"flat": [2.0] * 60, "empty": [np.nan] * 60, "zero": [0.0] * 60}
     panel = from_series(series, freq="1", season=4)

@@ -137,8 +137,10 @@ class NetworkConfig(Config):
     """Past steps the network reads; older ones are out of sight. None: chosen from the data."""
     patch: PositiveInt | None = None
     """Steps folded into one recurrent step; 1 is the classic network. None: chosen from data."""
-    decoder: Literal["direct"] = "direct"
-    """`direct`: last state, position in the horizon and calendar give the whole horizon at once."""
+    decoder: Literal["direct", "segment", "recursive"] = "direct"
+    """`direct`: last state, position in the horizon and calendar give the whole horizon at once.
+    `segment`: the cells run on over the horizon, a patch at a time. `recursive`: as `segment`, each
+    patch of the forecast read as if it had been observed."""
     log: bool | None = None
     """Work on the logarithm; needs positive values. None: chosen from the data."""
     baseline: tuple[PositiveInt, ...] | None = None
@@ -177,9 +179,10 @@ class NetworkConfig(Config):
 class TrainingConfig(Config):
     """How the network learns."""
 
-    loss: Literal["mase", "mae"] = "mase"
-    """Error minimised: absolute, each series divided by its seasonal-naive error (`mase`), or plain
-    (`mae`). Quantiles use the pinball form of either."""
+    loss: Literal["mase", "mae", "huber", "smape", "owa"] = "mase"
+    """Error minimised. `mase`: absolute, over the seasonal-naive error of the series; `huber`: the
+    same, squared below 1; `mae`: plain; `smape`: over the values; `owa`: `mase` and `smape` alike,
+    each over the seasonal naive's. Quantiles use the pinball form."""
     steps: PositiveInt | None = None
     """Batches to learn from at most. None: chosen from the data."""
     batch: PositiveInt = 128

@@ -12,7 +12,7 @@ from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
 from foreseq import windows
-from foreseq.cells import recurrent_stack
+from foreseq.cells import RecurrentStack, recurrent_stack
 from foreseq.config import MEDIAN, NetworkConfig, settled
 from foreseq.panel import Panel
 from foreseq.windows import Windows
@@ -27,6 +27,30 @@ round differently for another number of rows, and no forecast may depend on how 
 
 UNSEEN = -1e4
 """Added to the score of a lag whose value is missing."""
+
+
+class _Ahead(NamedTuple):
+    """What a decoder needs that runs the cells on over the horizon, a patch at a time."""
+
+    config: NetworkConfig
+    stack: RecurrentStack
+    """The one that has read the past."""
+    last: list[KerasTensor]
+    """Its states after the past, each (batch, width)."""
+    newest: list[KerasTensor]
+    """The newest values and which of them were observed, each (batch, recent)."""
+    dates: KerasTensor
+    """What the calendar says of the first step of each patch, shape (batch, patches, dates)."""
+
+    @property
+    def reach(self) -> int:
+        """Steps in all patches, the horizon or a few more."""
+        return int(self.dates.shape[1]) * settled(self.config.patch)
+
+    def change(self) -> keras.layers.Dense:
+        """Build what turns a state into the difference from the baseline, zero at first."""
+        width = settled(self.config.patch) * outputs(self.config)
+        return keras.layers.Dense(width, kernel_initializer="zeros", name="horizon")
 
 
 class Frame(NamedTuple):
@@ -68,16 +92,24 @@ def forecaster(
     z = (values - frame.level) / frame.spread * observed  # (batch, context, 1)
     seen = ops.clip(z, -FAR, FAR)
 
-    steps = [_fold(seen, patch), _fold(observed, patch)]
+    runs_on = config.decoder != "direct"
+    stack = recurrent_stack(config.cells, every_step=runs_on, seed=seed, carry=runs_on)
+    steps = [_fold(seen, patch), _fold(observed, patch), calendar[:, :context:patch]]
+    told = stack(keras.layers.Concatenate()(steps))
+    newest = [seen[:, -recent:, 0], observed[:, -recent:, 0]]
+    state = told[0][:, -1] if runs_on else told  # (batch, units)
+    head = keras.layers.Concatenate()([state, *newest])
+
+    if runs_on:
+        ahead = _Ahead(config, stack, told[1], newest, calendar[:, context::patch])
+        baseline = _baseline(config, z, observed, head, ahead.reach)
+        decode = _segments if config.decoder == "segment" else _recursion
+        z_hat = decode(ahead, state, baseline, seed + 200)[:, :horizon]
+    else:
+        z_hat = _baseline(config, z, observed, head, horizon) + _direct(config, head, horizon)
     if dates:
-        steps.append(calendar[:, :context:patch])  # (batch, context / patch, dates)
-    state = recurrent_stack(config.cells, every_step=False, seed=seed)(
-        keras.layers.Concatenate()(steps)
-    )
-    head = keras.layers.Concatenate()([state, seen[:, -recent:, 0], observed[:, -recent:, 0]])
-    change = _direct(config, head, calendar[:, context:] if dates else None, horizon, seed + 100)
-    z_hat = _baseline(config, z, observed, head, horizon) + change  # (batch, horizon, outputs)
-    y_hat = z_hat * frame.spread + frame.level
+        z_hat += _dates(config, head, calendar[:, context:], seed + 100)
+    y_hat = z_hat * frame.spread + frame.level  # (batch, horizon, outputs)
     return keras.Model(
         {"past": past, "observed": observed, "calendar": calendar},
         ops.exp(y_hat) if config.log else y_hat,
@@ -167,17 +199,56 @@ def _baseline(
     return ops.sum(weights * ops.concatenate(repeated, axis=-1), axis=-1, keepdims=True)
 
 
-def _direct(
-    config: NetworkConfig, head: KerasTensor, future: KerasTensor | None, horizon: int, seed: int
-) -> KerasTensor:
+def _direct(config: NetworkConfig, head: KerasTensor, horizon: int) -> KerasTensor:
     """Answer the horizon at once, starting from zero, shape (batch, horizon, outputs)."""
     n = outputs(config)
     change = keras.layers.Dense(horizon * n, kernel_initializer="zeros", name="horizon")(head)
-    change = ops.reshape(change, (-1, horizon, n))
-    if future is None:
-        return change
+    return ops.reshape(change, (-1, horizon, n))
+
+
+def _segments(ahead: _Ahead, state: KerasTensor, baseline: KerasTensor, seed: int) -> KerasTensor:
+    """Let the cells run on over segments of the horizon, each told its position and its date.
+
+    After SegRNN (Lin et al. 2023, arXiv 2308.11200), whose segments all start from the last state;
+    here each starts from the state after the segment before.
+    """
+    count = ahead.dates.shape[1]
+    width = 2 * settled(ahead.config.patch)
+    places = ops.zeros_like(state[:, :1, None]) + ops.eye(count)[None]  # (batch, count, count)
+    glorot = keras.initializers.GlorotUniform(seed=seed)
+    place = keras.layers.Dense(width, use_bias=False, kernel_initializer=glorot)(places)
+    states, _ = ahead.stack(keras.layers.Concatenate()([place, ahead.dates]), ahead.last)
+    newest = ops.repeat(keras.layers.Concatenate()(ahead.newest)[:, None], count, axis=1)
+    change = ahead.change()(keras.layers.Concatenate()([states, newest]))
+    return baseline + ops.reshape(change, (-1, ahead.reach, outputs(ahead.config)))
+
+
+def _recursion(ahead: _Ahead, state: KerasTensor, baseline: KerasTensor, _seed: int) -> KerasTensor:
+    """Answer patch after patch, each read as if it had been observed before the next.
+
+    It is trained through its own answers, so that it learns from what it will meet.
+    """
+    patch, quantiles = settled(ahead.config.patch), ahead.config.quantiles
+    count = ahead.dates.shape[1]
+    layer, last = ahead.change(), ahead.last
+    answers: list[KerasTensor] = []
+    for number in range(count):
+        change = layer(keras.layers.Concatenate()([state, *ahead.newest]))
+        change = ops.reshape(change, (-1, patch, outputs(ahead.config)))
+        here = slice(number * patch, (number + 1) * patch) if baseline.shape[1] > 1 else slice(None)
+        answers.append(baseline[:, here] + change)
+        if number + 1 < count:
+            read = ops.clip(middle(answers[-1], quantiles), -FAR, FAR)  # (batch, patch)
+            step = [read, ops.ones_like(read), ahead.dates[:, number]]
+            states, last = ahead.stack(keras.layers.Concatenate()(step)[:, None], last)
+            state = states[:, -1]
+    return ops.concatenate(answers, axis=1)
+
+
+def _dates(config: NetworkConfig, head: KerasTensor, future: KerasTensor, seed: int) -> KerasTensor:
+    """Answer to the dates of the horizon, starting from zero, shape (batch, horizon, outputs)."""
     glorot = keras.initializers.GlorotUniform
     window = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed))(head)  # (batch, 32)
     dates = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed + 1))(future)
     hidden = ops.relu(window[:, None] + dates)  # (batch, horizon, 32)
-    return change + keras.layers.Dense(n, kernel_initializer="zeros", name="dates")(hidden)
+    return keras.layers.Dense(outputs(config), kernel_initializer="zeros", name="dates")(hidden)

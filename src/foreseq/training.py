@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import KerasTensor, ops
+from keras import KerasTensor
 from numpy.typing import NDArray
 
-from foreseq import calendar, files, metrics, network, windows
-from foreseq.config import MEDIAN, ExperimentConfig, settled
+from foreseq import calendar, files, losses, metrics, network, windows
+from foreseq.config import ExperimentConfig, settled
 from foreseq.errors import BundleRefused
 from foreseq.panel import Panel
 from foreseq.windows import Windows
@@ -22,6 +22,8 @@ from foreseq.windows import Windows
 Weights = list[NDArray[np.float32]]
 """Trainable weights in the order of the network."""
 
+TYPICAL = 2048
+"""Training windows that tell how the seasonal naive errs."""
 VALIDATED = 4096
 """Most validation windows looked at: more cost time and decide nothing."""
 
@@ -136,12 +138,12 @@ class _Learner:
             task.panel.values[:, 0], task.panel.observed, task.panel.offsets, task.ends,
             task.panel.season,
         )  # fmt: skip
-        self.weight = _loss_weights(self.seasonal_error, experiment.training.loss)
+        self.weight = losses.weights(self.seasonal_error, experiment.training.loss)
         self.model = build(experiment)
         self.optimizer = _optimizer(experiment, task.steps)
         self.model.compile(
             self.optimizer,
-            loss=_loss(experiment),
+            loss=self._loss(),
             jit_compile=experiment.training.jit,
         )
         self.optimizer.build(self.model.trainable_variables)
@@ -167,9 +169,16 @@ class _Learner:
         batch = network.inputs(self.model, self.task.panel, drawn)
         y = windows.futures(self.task.panel, drawn, self.horizon)  # (batch, horizon)
         answerable = np.isfinite(y) & batch.observed.any(axis=1)
-        weight = answerable * self.weight[drawn.series][:, None]
-        target = np.nan_to_num(y)[..., None].astype(np.float32)
-        return float(self.model.train_on_batch(batch._asdict(), target, weight.astype(np.float32)))
+        target = losses.target(np.nan_to_num(y), self.weight[drawn.series])
+        told = self.model.train_on_batch(batch._asdict(), target, answerable.astype(np.float32))
+        return float(told)
+
+    def _loss(self) -> Callable[..., KerasTensor]:
+        """Return what is minimised."""
+        name, seed = self.experiment.training.loss, self.experiment.training.seed
+        typical = windows.Draw(self.task.ends, self.horizon, seed)(0, TYPICAL)
+        rival = losses.naive(self.task.panel, typical, self.horizon, self.weight)
+        return losses.loss(name, self.experiment.network.quantiles, rival)
 
     def validate(self) -> tuple[float, Weights]:
         """Return the validation error of the averaged weights, and these weights."""
@@ -225,16 +234,6 @@ def _thin(chosen: Windows) -> Windows:
     return chosen.take(slice(None, None, -(-chosen.count // VALIDATED)))
 
 
-def _loss_weights(seasonal_error: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
-    """Return what an error of each series weighs; a series that never changes teaches nothing."""
-    usable = np.isfinite(seasonal_error) & (seasonal_error > 0)
-    if not usable.any():
-        return np.ones_like(seasonal_error)
-    if loss == "mae":
-        return np.full_like(seasonal_error, 1 / seasonal_error[usable].mean())
-    return np.where(usable, 1 / np.where(usable, seasonal_error, 1), 0.0)
-
-
 def _optimizer(experiment: ExperimentConfig, steps: int) -> keras.optimizers.Optimizer:
     training = experiment.training
     return keras.optimizers.RMSprop(
@@ -244,21 +243,6 @@ def _optimizer(experiment: ExperimentConfig, steps: int) -> keras.optimizers.Opt
         use_ema=training.average > 0,
         ema_momentum=training.average or 0.99,
     )
-
-
-def _loss(experiment: ExperimentConfig) -> Callable[..., KerasTensor]:
-    """Return the loss of (batch, horizon, 1) against (batch, horizon, outputs): (batch, horizon).
-
-    The weight of a series reaches it as a sample weight.
-    """
-    levels = experiment.network.quantiles or (MEDIAN,)
-
-    def pinball(actual: KerasTensor, forecast: KerasTensor) -> KerasTensor:
-        missed = actual - forecast
-        tau = ops.convert_to_tensor(levels, dtype=missed.dtype)
-        return 2 * ops.mean(ops.maximum(tau * missed, (tau - 1) * missed), axis=-1)
-
-    return pinball
 
 
 def _keep(learner: _Learner, checkpoint: Path, best: Member, looks: list[Look]) -> None:
