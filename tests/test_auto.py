@@ -119,7 +119,9 @@ def test_a_constant_series_needs_no_logarithm():
         pytest.param(1, 2, 2, id="no-season-short-horizon"),
         pytest.param(12, 12, 12, id="one-season"),
         pytest.param(168, 12, 42, id="a-divisor"),
-        pytest.param(53, 12, 7, id="a-long-prime"),
+        pytest.param(52, 12, 13, id="a-quarter"),
+        pytest.param(53, 12, 4, id="a-long-prime"),
+        pytest.param(132, 12, 33, id="eleven-years"),
     ],
 )
 def test_patch_folds_a_season_or_an_even_part_of_it(season, horizon, patch):

@@ -58,6 +58,17 @@ def test_the_time_left_makes_members(panel):
     assert 1 < found.experiment.training.members <= 5
 
 
+def test_little_time_shortens_the_training():
+    rng = np.random.default_rng(1)
+    panel = from_series({"a": rng.normal(10, 1, 300)}, freq="1", season=SEASON)
+    told = {"dataset": {"source": "memory", "horizon": 4}, "auto": {"time_budget": 1e-3}}
+    experiment, choices = auto.settle(build_experiment(told, ["network.cells.units=[8]"]), panel)
+    found = search(experiment, choices, panel)
+    reasons = {choice.field: choice.reason for choice in found.choices}
+    assert found.experiment.training.steps == 100 < experiment.training.steps
+    assert "time budget allows" in reasons["training.steps"]
+
+
 def test_nothing_of_the_test_span_is_seen(panel):
     lengths = panel.lengths
     altered = panel.values.copy()

@@ -101,10 +101,11 @@ def _patch(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
         return min(4, facts.horizon), "no season to fold"
     if season <= LONGEST_PATCH:
         return season, "one season"
-    divisors = [n for n in range(4, LONGEST_PATCH + 1) if season % n == 0]
+    most = min(LONGEST_PATCH, season // 4)
+    divisors = [n for n in range(season // 16, most + 1) if n > 1 and season % n == 0]
     if divisors:
         return max(divisors), f"divides the season of {season}"
-    return 7, f"the season of {season} is too long to fold"
+    return min(LONGEST_PATCH, season // 13), f"about a thirteenth of the season of {season}"
 
 
 def _context(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:

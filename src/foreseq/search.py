@@ -22,10 +22,12 @@ PROBE = (60, 800)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
 """Share of the time that short trainings may take."""
+PROBES = 8
+"""Short trainings that this share should be enough for."""
+LEAST_STEPS = 100
+"""Steps that a training has, however short the time."""
 MOST_MEMBERS = 5
 """Members beyond which the median hardly moves."""
-START_UP = 4.0
-"""Seconds to compile a network, about."""
 
 
 class Candidate(NamedTuple):
@@ -71,14 +73,20 @@ def search(
     told = {choice.field: choice for choice in choices}
     candidates: list[Candidate] = []
 
+    seconds = _pace(experiment, panel)
+    if "training.steps" in told:
+        experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
+    quick = min(settled(experiment.training.steps) // 4, int(SHARE * budget / PROBES / seconds))
+    steps = int(np.clip(quick, *PROBE))
+
     def probe(field: str, value: Any) -> tuple[ExperimentConfig, Candidate]:
         tried = _with(experiment, field, value) if field else experiment
-        candidate = _probe(tried, panel, field, value)
+        candidate = _probe(tried, panel, steps, field, value)
         candidates.append(candidate)
         report(candidate)
         return tried, candidate
 
-    best = probe("", None)[1]
+    first = best = probe("", None)[1]
     for field, alternatives in _alternatives(facts).items():
         if field not in told:
             continue
@@ -92,7 +100,8 @@ def search(
                 experiment, best = tried, candidate
     if "training.members" in told:
         left = budget - (time.monotonic() - begun)
-        experiment, told["training.members"] = _members(experiment, best, left)
+        slower = best.seconds / first.seconds
+        experiment, told["training.members"] = _members(experiment, slower * seconds, left)
     return Found(experiment, list(told.values()), candidates)
 
 
@@ -119,12 +128,25 @@ def _alternatives(facts: Facts) -> dict[str, Callable[[ExperimentConfig], Iterat
     return {"network.baseline": baselines, "network.log": logs, "network.context": contexts}
 
 
-def _probe(experiment: ExperimentConfig, panel: Panel, field: str, value: Any) -> Candidate:
-    """Train a single member for a few steps; the last weights are judged."""
-    begun = time.monotonic()
-    steps = int(np.clip(settled(experiment.training.steps) // 4, *PROBE))
+def _pace(experiment: ExperimentConfig, panel: Panel) -> float:
+    """Return the seconds that a training step takes."""
+    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    steps = settled(experiment.training.steps)
+    return training.pace(Task(panel, parts.train_ends, None, steps), experiment)
+
+
+def _trainings(experiment: ExperimentConfig) -> int:
+    """Return how often each member learns."""
+    return 2 if experiment.training.refit else 1
+
+
+def _probe(
+    experiment: ExperimentConfig, panel: Panel, steps: int, field: str, value: Any
+) -> Candidate:
+    """Train a single member for a few steps; the better of two looks is what it is worth."""
     quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": steps})
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    begun = time.monotonic()
     (member,) = training.fit(
         Task(panel, parts.train_ends, parts.validation, steps),
         experiment.model_copy(update={"training": quick}),
@@ -133,20 +155,26 @@ def _probe(experiment: ExperimentConfig, panel: Panel, field: str, value: Any) -
     return Candidate(field, value, error, time.monotonic() - begun)
 
 
+def _steps(
+    experiment: ExperimentConfig, ruled: Choice, seconds: float
+) -> tuple[ExperimentConfig, Choice]:
+    """Return the experiment with no more steps than one member has time for."""
+    time_left = (1 - SHARE) * experiment.auto.time_budget
+    affordable = int(time_left / (seconds * _trainings(experiment)))
+    if affordable >= settled(experiment.training.steps):
+        return experiment, ruled
+    reason = f"what the time budget allows, at {1000 * seconds:.0f} ms a step"
+    choice = Choice(ruled.field, max(affordable, LEAST_STEPS), reason)
+    return _with(experiment, choice.field, choice.value), choice
+
+
 def _members(
-    experiment: ExperimentConfig, best: Candidate, left: float
+    experiment: ExperimentConfig, seconds: float, left: float
 ) -> tuple[ExperimentConfig, Choice]:
     """Return the experiment with as many members as the time that is left allows."""
-    steps = settled(experiment.training.steps)
-    probed = int(np.clip(steps // 4, *PROBE))
-    pace = max(best.seconds - START_UP, best.seconds / 4) / probed  # seconds a step
-    whole = pace * steps * (2 if experiment.training.refit else 1)
+    whole = seconds * settled(experiment.training.steps) * _trainings(experiment)
     members = int(np.clip(left / whole, 1, MOST_MEMBERS))
-    choice = Choice(
-        "training.members",
-        members,
-        f"about {whole:.0f} s each, {left:.0f} s left",
-    )
+    choice = Choice("training.members", members, f"about {whole:.0f} s each, {left:.0f} s left")
     return _with(experiment, choice.field, members), choice
 
 

@@ -4,6 +4,7 @@ Why a loop of our own rather than `Model.fit`: training must resume on the very 
 at and choose among running means of the weights, and a network is compiled once for all members.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ Weights = list[NDArray[np.float32]]
 
 TYPICAL = 2048
 """Training windows that tell how the seasonal naive errs."""
+TIMED = 7
+"""Training steps that tell the pace."""
 VALIDATED = 4096
 """Most validation windows looked at: more cost time and decide nothing."""
 
@@ -95,6 +98,19 @@ def fit(
         _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
         for member in range(settled(experiment.training.members))
     ]
+
+
+def pace(task: Task, experiment: ExperimentConfig) -> float:
+    """Return the seconds that a training step takes on this machine, compilation apart."""
+    learner = _Learner(task, experiment)
+    draw = learner.begin(0)
+    learner.learn(draw, range(1))
+    seconds = []
+    for step in range(1, 1 + TIMED):
+        begun = time.perf_counter()
+        learner.learn(draw, range(step, step + 1))
+        seconds.append(time.perf_counter() - begun)
+    return float(np.median(seconds))
 
 
 def build(experiment: ExperimentConfig, *, member: int = 0) -> keras.Model:
