@@ -74,6 +74,30 @@ def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
     np.testing.assert_allclose(answers, 6.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("scale", "level"), [("mean", 6.0), ("last", 4.0), ("robust", 5.0)], ids=str
+)
+def test_the_level_is_taken_as_the_scale_says(scale, level):
+    """Without a baseline, a network is born as its level."""
+    season = {
+        "mean": [5.0, 5.0, 11.0, 3.0],
+        "last": [5.0, 11.0, 4.0, np.nan],
+        "robust": [1.0, 5.0, 5.0, 90.0],
+    }
+    panel = from_series({"a": [8.0] * 12 + season[scale]}, freq="1", season=SEASON)
+    answers = network.answer(make_network(baseline=(), scale=scale), panel, windows.newest(panel))
+    np.testing.assert_allclose(answers, level, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["mean", "last", "robust"])
+def test_forecasts_are_in_the_unit_of_the_data_for_every_scale(scale):
+    model = shaken(make_network(scale=scale))
+    panel, larger = make_panel(), make_panel(scale=1000)
+    chosen = windows.newest(panel)
+    expected = 1000 * network.answer(model, panel, chosen)
+    np.testing.assert_allclose(network.answer(model, larger, chosen), expected, rtol=1e-4)
+
+
 def test_forecasts_are_in_the_unit_of_the_data(shaken_network):
     panel, larger = make_panel(), make_panel(scale=1000)
     chosen = windows.newest(panel)

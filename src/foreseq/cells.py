@@ -14,12 +14,13 @@ g = tanh(x W + b + r (h U + b')): what GPU kernels do, a different function from
 with a second bias.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
 from keras import ops
 
+from foreseq import recurrence
 from foreseq.config import CellsConfig
 from foreseq.errors import ConfigError
 
@@ -162,18 +163,34 @@ class _WeightDropped:
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> Any:
-        inner_loop = super().inner_loop  # type: ignore[misc]
-        if not (training and self.weight_dropout):
-            return inner_loop(sequences, initial_state, mask, training=training)
         cell = self.cell  # type: ignore[attr-defined]
+        if not (training and self.weight_dropout):
+            return self.walk(sequences, initial_state, mask, training=training)
         whole = cell.recurrent_kernel
         cell.recurrent_kernel = keras.random.dropout(
             ops.convert_to_tensor(whole), self.weight_dropout, seed=self.weight_seed
         )
         try:
-            return inner_loop(sequences, initial_state, mask, training=training)
+            return self.walk(sequences, initial_state, mask, training=training)
         finally:
             cell.recurrent_kernel = whole
+
+    def walk(self, sequences: Any, initial_state: Any, mask: Any, *, training: bool) -> Any:
+        """Run the loop: ours where there is one for the cell and no fused kernel, else Keras's."""
+        cell = self.cell  # type: ignore[attr-defined]
+        run = self.loop(initial_state)
+        if run is None or mask is not None or cell.recurrent_dropout or _has_gpu():
+            return super().inner_loop(sequences, initial_state, mask, training=training)  # type: ignore[misc]
+        if training and cell.dropout:
+            sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
+        steps = ops.transpose(sequences, (1, 0, 2))
+        every, last = run(ops.matmul(steps, ops.convert_to_tensor(cell.kernel)))
+        wanted = ops.transpose(every, (1, 0, 2)) if self.return_sequences else every[-1]  # type: ignore[attr-defined]
+        return every[-1], wanted, [every[-1], *last]
+
+    def loop(self, _first: Any) -> Callable[[Any], tuple[Any, list[Any]]] | None:
+        """Return what turns the sums of the inputs into every h and the other last states."""
+        return None
 
 
 class _SimpleRNN(_WeightDropped, keras.layers.SimpleRNN):  # type: ignore[misc]
@@ -183,9 +200,36 @@ class _SimpleRNN(_WeightDropped, keras.layers.SimpleRNN):  # type: ignore[misc]
 class _LSTM(_WeightDropped, keras.layers.LSTM):  # type: ignore[misc]
     """LSTM cells."""
 
+    def loop(self, first: Any) -> Callable[[Any], tuple[Any, list[Any]]]:
+        cell, (hidden, memory) = self.cell, first
+
+        def run(sums: Any) -> tuple[Any, list[Any]]:
+            weights = ops.copy(cell.recurrent_kernel)  # a custom gradient wants a value
+            every, last = recurrence.lstm(sums + cell.bias, weights, hidden, memory)
+            return every, [last]
+
+        return run
+
 
 class _GRU(_WeightDropped, keras.layers.GRU):  # type: ignore[misc]
     """GRU cells."""
+
+    def loop(self, first: Any) -> Callable[[Any], tuple[Any, list[Any]]] | None:
+        cell = self.cell
+        if not cell.reset_after:
+            return None
+        (hidden,) = first
+
+        def run(sums: Any) -> tuple[Any, list[Any]]:
+            weights = ops.copy(cell.recurrent_kernel)  # a custom gradient wants a value
+            outer, inner = ops.unstack(ops.convert_to_tensor(cell.bias))
+            return recurrence.gru(sums + outer, weights, inner, hidden), []
+
+        return run
+
+
+def _has_gpu() -> bool:
+    return bool(keras.distribution.list_devices("gpu"))
 
 
 class _GateByGate(keras.initializers.Initializer):  # type: ignore[misc]

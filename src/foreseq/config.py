@@ -141,6 +141,9 @@ class NetworkConfig(Config):
     """`direct`: last state, position in the horizon and calendar give the whole horizon at once.
     `segment`: the cells run on over the horizon, a patch at a time. `recursive`: as `segment`, each
     patch of the forecast read as if it had been observed."""
+    scale: Literal["mean", "last", "robust"] = "mean"
+    """What each window is brought near zero by: the mean of its newest season, its last value, or
+    the median of that season; `robust` also measures the spread by a median."""
     log: bool | None = None
     """Work on the logarithm; needs positive values. None: chosen from the data."""
     baseline: tuple[PositiveInt, ...] | None = None

@@ -88,7 +88,7 @@ def forecaster(
 
     values = ops.log(ops.maximum(past, TINY)) if config.log else past
     recent = settled(config.recent)
-    frame = _frame(values, observed, season, max(7 * season, recent))
+    frame = _frame(config.scale, values, observed, season, max(7 * season, recent))
     z = (values - frame.level) / frame.spread * observed  # (batch, context, 1)
     seen = ops.clip(z, -FAR, FAR)
 
@@ -149,20 +149,38 @@ def outputs(config: NetworkConfig) -> int:
     return len(config.quantiles) or 1
 
 
-def _frame(values: KerasTensor, observed: KerasTensor, season: int, wide: int) -> Frame:
+def _frame(scale: str, values: KerasTensor, observed: KerasTensor, season: int, wide: int) -> Frame:
     """Take the level from the newest season of each window, the spread from `wide` steps.
 
     Where all of the newest season is missing, the whole window gives the level.
     """
     span = max(season, 2)
     newest = observed[:, -span:]
-    level = ops.where(
+    mean = ops.where(
         ops.any(newest > 0, axis=1, keepdims=True),
         _masked_mean(values[:, -span:], newest),
         _masked_mean(values, observed),
     )
-    spread = _masked_mean(ops.abs(values[:, -wide:] - level), observed[:, -wide:])
+    level = mean
+    if scale == "last":
+        later = ops.cumsum(ops.flip(observed, axis=1), axis=1)  # observed from here on
+        last = observed * ops.cast(ops.equal(ops.flip(later, axis=1), 1), observed.dtype)
+        level = ops.where(
+            ops.any(last > 0, axis=1, keepdims=True), _masked_mean(values, last), mean
+        )
+    elif scale == "robust":
+        level = _median(ops.where(newest > 0, values[:, -span:], mean))
+    away, weight = ops.abs(values[:, -wide:] - level), observed[:, -wide:]
+    spread = _masked_mean(away, weight)
+    if scale == "robust":
+        middling = _median(ops.where(weight > 0, away, spread))
+        spread = ops.where(middling > 0, middling, spread)
     return Frame(level, spread + TINY + 1e-4 * ops.abs(level))
+
+
+def _median(values: KerasTensor) -> KerasTensor:
+    """Return the median over time, shape (batch, 1, 1)."""
+    return ops.median(values, axis=1, keepdims=True)
 
 
 def _masked_mean(values: KerasTensor, weight: KerasTensor) -> KerasTensor:

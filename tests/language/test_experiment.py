@@ -11,7 +11,7 @@ from foreseq.text.corpus import assemble
 SMALL = [
     "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
     "training.jit=false", "training.average=0.9", "training.learning_rate=0.02",
-    "training.epochs=20", "training.patience=20", "network.cells.memory_bias=1",
+    "training.epochs=30", "training.patience=30", "network.cells.memory_bias=1",
 ]  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_a_champion_that_cannot_read_the_text_is_no_rival(trained, corpus):
 
 def test_a_trained_model_writes_words_of_the_kind_it_has_read(trained):
     sampling = SamplingConfig(temperature=0.5, length=70)
-    texts = writing.complete(trained.model(), trained.vocabulary, ["xabcdex", "y"], sampling)
+    texts = writing.complete(trained.model(), trained.vocabulary, ["xabcdex", "yabcdeyx"], sampling)
     assert re.fullmatch("([xy]abcde[xy]){10}", texts[0])
     assert re.fullmatch("(abcde[xy][xy]){10}", texts[1])
 

@@ -118,11 +118,12 @@ def test_the_parts_of_a_split_rebuild_the_text(rng):
     symbols = rng.integers(0, 9, 1000).astype(np.int32)
     whole = Passage(symbols, np.array([0, 10, 500, 870, 990]))
     parts = split(whole, 0.1, 0.07)
-    np.testing.assert_array_equal(np.concatenate([part.symbols for part in parts]), symbols)
     assert [part.length for part in parts] == [830, 100, 70]
-    at = np.cumsum([0, parts.train.length, parts.validation.length])
-    rebuilt = np.concatenate([part.starts + first for part, first in zip(parts, at, strict=True)])
-    assert set(rebuilt.tolist()) - {830, 930} == {0, 10, 500, 870, 990}
+    placed = (parts.validation, parts.train, parts.test)
+    np.testing.assert_array_equal(np.concatenate([part.symbols for part in placed]), symbols)
+    at = (0, 100, 930)
+    rebuilt = np.concatenate([part.starts + first for part, first in zip(placed, at, strict=True)])
+    assert set(rebuilt.tolist()) - {100, 930} == {0, 10, 500, 870, 990}
 
 
 def test_a_text_too_short_to_divide_is_refused():

@@ -44,7 +44,8 @@ def language_model(config: LanguageConfig, *, symbols: int, seed: int) -> keras.
     )(read)
     stack = recurrent_stack(config.cells, every_step=True, seed=seed, carry=True)
     states, last = stack(embedded, first)
-    states = keras.layers.Dropout(config.dropout, seed=seed + 51)(states)
+    once = (None, 1, None)  # a mask for each character would cost more than the recurrence itself
+    states = keras.layers.Dropout(config.dropout, noise_shape=once, seed=seed + 51)(states)
     logits = keras.layers.Dense(
         symbols, kernel_initializer=glorot(seed=seed + 52), name="following"
     )(states)

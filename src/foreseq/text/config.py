@@ -46,7 +46,7 @@ class CorpusConfig(Config):
     unknown: Annotated[str, Field(max_length=1)] = ""
     """Symbol that stands for characters the corpus does not hold; empty: they are refused."""
     validation: Share = 0.05
-    """Share of the text, before the test part, that stops the training."""
+    """Share of the text, at its beginning, that stops the training."""
     test: Share = 0.1
     """Share of the text, at its end, that is read once, when all is decided."""
 
@@ -65,7 +65,7 @@ class LanguageConfig(Config):
     embedding: PositiveInt = 64
     """Numbers that stand for a character."""
     dropout: Rate = 0.0
-    """Share of the top states dropped before the answer, anew for every character."""
+    """Share of the top states dropped before the answer, one mask for all steps of a chunk."""
 
 
 class TextTrainingConfig(Config):
