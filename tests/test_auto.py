@@ -64,7 +64,7 @@ def test_what_the_user_said_stays(air):
         "network.patch": 3, "network.context": 33, "network.log": False, "network.recent": 5,
         "network.baseline": [1], "network.calendar": False, "training.steps": 7,
         "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
-        "training.members": 2,
+        "training.members": 2, "training.loss": "huber",
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -174,6 +174,21 @@ def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
 )
 def test_the_calendar_is_shown_where_three_years_can_teach_it(freq, length, calendar):
     assert settle(make_panel(length, freq=freq), horizon=2)[0].network.calendar is calendar
+
+
+@pytest.mark.parametrize(
+    ("freq", "season", "context", "lags"),
+    [
+        pytest.param("h", 24, 336, (24, 168, 336), id="hours-and-weeks"),
+        pytest.param("MS", 12, 48, (12, 24, 36, 48), id="years"),
+        pytest.param("MS", 12, 8, (), id="no-room"),
+        pytest.param("1", 1, 8, (), id="no-season"),
+    ],
+)
+def test_the_longest_cycle_may_be_looked_back_on_several_times(freq, season, context, lags):
+    panel = make_panel(1000, freq=freq, season=season)
+    told = {"dataset": {"source": "memory", "horizon": 4}}
+    assert auto.repeats(auto.facts_of(build_experiment(told), panel), context) == lags
 
 
 def test_recent_is_two_seasons_within_the_context():

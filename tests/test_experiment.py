@@ -60,12 +60,12 @@ def test_the_gate_and_the_experiment_tell_the_same_numbers(conducted):
     assert tested.scores() == outcome.backtest.scores()
 
 
-def test_fit_then_refit_are_reported_and_refit_stops_where_fit_was_best(conducted):
+def test_fit_then_refit_are_reported_and_refit_takes_a_third_of_the_best_steps(conducted):
     outcome, told = conducted
     stages = [stage for stage, _ in told]
     assert stages == sorted(stages)  # fit, then refit
     assert set(stages) == {"fit", "refit"}
-    assert told[-1][1].look.step == outcome.members[0].best_step
+    assert told[-1][1].look.step == outcome.members[0].best_step // 3
     assert outcome.bundle.origin.steps == (outcome.members[0].best_step,)
 
 

@@ -35,7 +35,7 @@ def test_without_time_the_rules_stand(panel):
 def test_what_the_user_said_is_not_tried(panel):
     experiment, choices = settled(panel, "network.baseline=[1]", "network.log=false")
     found = search(experiment, choices, panel)
-    assert {each.field for each in found.candidates} <= {"", "network.context"}
+    assert {each.field for each in found.candidates} == {"", "training.loss", "network.context"}
     assert found.experiment.network.baseline == (1,)
 
 

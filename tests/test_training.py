@@ -30,7 +30,14 @@ def make_experiment(*overrides):
             "recent": 8,
             "calendar": False,
         },
-        "training": {"steps": STEPS, "batch": 8, "looks": 4, "learning_rate": 0.01, "members": 1},
+        "training": {
+            "loss": "mase",
+            "steps": STEPS,
+            "batch": 8,
+            "looks": 4,
+            "learning_rate": 0.01,
+            "members": 1,
+        },
     }
     return build_experiment(told, overrides)
 
@@ -136,9 +143,18 @@ def test_the_best_look_gives_the_weights(fitted):
 
 def test_without_validation_the_last_weights_are_taken(fitted):
     panel = fitted[1].panel
-    (member,) = training.fit(make_task(panel, validated=False, stop=10), make_experiment())
-    assert member.best_step == member.looks[-1].step == 10
+    (member,) = training.fit(make_task(panel, validated=False), make_experiment())
+    assert member.best_step == member.looks[-1].step == STEPS
     assert np.isnan(member.looks[-1].validation)
+
+
+def test_members_go_on_from_where_they_start(fitted):
+    start = tuple(member.weights for member in fitted[2])
+    still = make_experiment(f"training.members={len(start)}", "training.learning_rate=1e-30")
+    again = training.fit(make_task(fitted[1].panel, validated=False, start=start), still)
+    for member, first in zip(again, start, strict=True):
+        for weight, before in zip(member.weights, first, strict=True):
+            np.testing.assert_allclose(weight, before, rtol=1e-5)
 
 
 def test_training_ends_when_looks_no_longer_improve():

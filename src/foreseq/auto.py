@@ -18,6 +18,8 @@ LONGEST_PATCH = 48
 """Steps beyond which one recurrent step takes in too much at once."""
 LONGEST_CYCLE = 200
 """Steps of the longest cycle that the context is made to hold twice."""
+MOST_REPEATS = 4
+"""Times that the longest cycle is looked back."""
 GROWS = 0.5
 """Exponent of `swing ~ level ** p` from which the logarithm evens out more than it distorts."""
 FEW_BLOCKS, LITTLE_CHANGE = 4, 0.2
@@ -170,6 +172,14 @@ def cycles(facts: Facts, context: int) -> tuple[int, ...]:
     return tuple(n for n in (season, *longer) if 1 < n <= context)
 
 
+def repeats(facts: Facts, context: int) -> tuple[int, ...]:
+    """Return the cycles and how often the longest goes into the context: several pasts to weigh."""
+    lags = cycles(facts, context)
+    longest = max(lags, default=0)
+    again = [longest * n for n in range(2, MOST_REPEATS + 1) if 0 < longest * n <= context]
+    return (*lags, *again)
+
+
 def naive_error(facts: Facts, lag: int) -> float:
     """Return the MASE of repeating what was `lag` steps ago, on the newest training windows."""
     chosen = _recent_windows(facts)
@@ -196,6 +206,10 @@ def _calendar(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
     return False, f"a typical history of {facts.typical} steps is less than three years"
 
 
+def _loss(_facts: Facts, _network: dict[str, Any]) -> tuple[str, str]:
+    return "mase", "what forecasts are judged by"
+
+
 def _steps(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
     points = max(int(facts.ends.sum()), 1000)
     return int(min(300 * (points / 1000) ** 0.45, 6000)), f"{points} observations to learn from"
@@ -215,6 +229,7 @@ RULES = {
     "network.baseline": _baseline,
     "network.recent": _recent,
     "network.calendar": _calendar,
+    "training.loss": _loss,
     "training.steps": _steps,
     "training.members": _members,
 }

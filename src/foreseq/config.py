@@ -182,10 +182,10 @@ class NetworkConfig(Config):
 class TrainingConfig(Config):
     """How the network learns."""
 
-    loss: Literal["mase", "mae", "huber", "smape", "owa"] = "mase"
+    loss: Literal["mase", "mae", "huber", "smape", "owa"] | None = None
     """Error minimised. `mase`: absolute, over the seasonal-naive error of the series; `huber`: the
     same, squared below 1; `mae`: plain; `smape`: over the values; `owa`: `mase` and `smape` alike,
-    each over the seasonal naive's. Quantiles use the pinball form."""
+    each over the seasonal naive's. Quantiles use the pinball form. None: chosen from the data."""
     steps: PositiveInt | None = None
     """Batches to learn from at most. None: chosen from the data."""
     batch: PositiveInt = 128
@@ -205,7 +205,7 @@ class TrainingConfig(Config):
     members: PositiveInt | None = None
     """Networks that differ by seed; their median is the forecast. None: as many as time allows."""
     refit: bool = True
-    """After the test, learn again from all observations, as many steps as were best."""
+    """After the test, learn on from all observations, a third as many steps as were best."""
     seed: NonNegativeInt = 1
     """Same config, data and seed give the same weights on one machine."""
     jit: bool = False

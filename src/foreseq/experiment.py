@@ -62,7 +62,13 @@ def conduct(
     final = evaluated
     if plan.training.refit:
         again = training.fit(
-            Task(panel, panel.lengths, None, steps, _typical_stop(members)),
+            Task(
+                panel,
+                panel.lengths,
+                None,
+                _steps_on(members),
+                tuple(member.weights for member in members),
+            ),
             plan,
             checkpoint=checkpoint and checkpoint / "refit",
             report=lambda progress: report("refit", progress),
@@ -77,6 +83,6 @@ def conduct(
     )
 
 
-def _typical_stop(members: list[Member]) -> int:
-    """Return the step to stop at where no validation windows are left to tell."""
-    return int(np.median([member.best_step for member in members]))
+def _steps_on(members: list[Member]) -> int:
+    """Return how long to learn on where no validation windows are left to tell."""
+    return max(1, int(training.ON * np.median([member.best_step for member in members])))

@@ -13,9 +13,6 @@ from typing import Any
 
 from keras import KerasTensor, ops
 
-UNROLLED = 32
-"""Steps up to which the loop is written out: the loop itself would cost more than its steps."""
-
 Step = Callable[[Sequence[KerasTensor], Any], list[KerasTensor]]
 
 
@@ -138,18 +135,7 @@ def _loop(
         made = step(state, at)
         return made, made
 
-    several = over if isinstance(over, tuple) else (over,)
-    count = several[0].shape[0]
-    if count is None or count > UNROLLED:
-        return list(ops.scan(both, first, over, reverse=reverse)[1])
-    state, made = first, []
-    for number in reversed(range(count)) if reverse else range(count):
-        at = tuple(each[number] for each in several)
-        state = step(state, at if isinstance(over, tuple) else at[0])
-        made.append(state)
-    if reverse:
-        made.reverse()
-    return [ops.stack(each) for each in zip(*made, strict=True)]
+    return list(ops.scan(both, first, over, reverse=reverse)[1])
 
 
 def _shifted(first: KerasTensor, every: KerasTensor) -> KerasTensor:

@@ -87,10 +87,10 @@ def search(
         return tried, candidate
 
     first = best = probe("", None)[1]
-    for field, alternatives in _alternatives(facts).items():
+    for field, alternatives in ALTERNATIVES.items():
         if field not in told:
             continue
-        for value in alternatives(experiment):
+        for value in alternatives(facts, experiment):
             if time.monotonic() - begun > SHARE * budget - best.seconds:
                 break
             tried, candidate = probe(field, value)
@@ -105,27 +105,39 @@ def search(
     return Found(experiment, list(told.values()), candidates)
 
 
-def _alternatives(facts: Facts) -> dict[str, Callable[[ExperimentConfig], Iterator[Any]]]:
-    """Return, by field, the values to try beside the one an experiment has."""
+def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
+    context = settled(experiment.network.context)
+    lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
+    for value in dict.fromkeys([often, (1, *often), lags, (1, *lags), lags[:1], (1,)]):
+        if value and value != experiment.network.baseline:
+            yield value
 
-    def baselines(experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
-        lags = auto.cycles(facts, settled(experiment.network.context))
-        for value in dict.fromkeys([lags, (1, *lags), lags[:1], (1,)]):
-            if value and value != experiment.network.baseline:
-                yield value
 
-    def logs(experiment: ExperimentConfig) -> Iterator[bool]:
-        if experiment.network.log or auto.are_positive(facts):
-            yield not experiment.network.log
+def _logs(facts: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
+    if experiment.network.log or auto.are_positive(facts):
+        yield not experiment.network.log
 
-    def contexts(experiment: ExperimentConfig) -> Iterator[int]:
-        patch, context = settled(experiment.network.patch), settled(experiment.network.context)
-        longest = max(settled(experiment.network.baseline), default=1)
-        for steps in (2 * context, context // 2 // patch * patch):
-            if max(longest, patch, 4) <= steps <= facts.typical:
-                yield steps
 
-    return {"network.baseline": baselines, "network.log": logs, "network.context": contexts}
+def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
+    if auto.are_positive(facts) and experiment.training.loss != "owa":
+        yield "owa"
+
+
+def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
+    patch, context = settled(experiment.network.patch), settled(experiment.network.context)
+    longest = max(settled(experiment.network.baseline), default=1)
+    for steps in (2 * context, context // 2 // patch * patch):
+        if max(longest, patch, 4) <= steps <= facts.typical:
+            yield steps
+
+
+ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
+    "network.baseline": _baselines,
+    "network.log": _logs,
+    "training.loss": _losses,
+    "network.context": _contexts,
+}
+"""By field, the values to try beside the one an experiment has."""
 
 
 def _pace(experiment: ExperimentConfig, panel: Panel) -> float:
@@ -135,9 +147,9 @@ def _pace(experiment: ExperimentConfig, panel: Panel) -> float:
     return training.pace(Task(panel, parts.train_ends, None, steps), experiment)
 
 
-def _trainings(experiment: ExperimentConfig) -> int:
-    """Return how often each member learns."""
-    return 2 if experiment.training.refit else 1
+def _trainings(experiment: ExperimentConfig) -> float:
+    """Return how many times its steps each member learns, the refit included."""
+    return 1 + training.ON if experiment.training.refit else 1.0
 
 
 def _probe(

@@ -25,6 +25,8 @@ Weights = list[NDArray[np.float32]]
 
 TYPICAL = 2048
 """Training windows that tell how the seasonal naive errs."""
+ON = 1 / 3
+"""Share of rate and steps with which a fitted network goes on learning."""
 TIMED = 7
 """Training steps that tell the pace."""
 VALIDATED = 4096
@@ -41,8 +43,8 @@ class Task(NamedTuple):
     """Windows that choose the best weights; None: the last weights are taken."""
     steps: int
     """Batches to learn from at most."""
-    stop: int | None = None
-    """Step after which to end although the rate is still falling towards `steps`."""
+    start: tuple[Weights, ...] = ()
+    """Weights of each member to go on from, at a third of the rate; none: from scratch."""
 
 
 class Look(NamedTuple):
@@ -154,9 +156,10 @@ class _Learner:
             task.panel.values[:, 0], task.panel.observed, task.panel.offsets, task.ends,
             task.panel.season,
         )  # fmt: skip
-        self.weight = losses.weights(self.seasonal_error, experiment.training.loss)
+        self.weight = losses.weights(self.seasonal_error, settled(experiment.training.loss))
         self.model = build(experiment)
-        self.optimizer = _optimizer(experiment, task.steps)
+        rate = experiment.training.learning_rate * (ON if task.start else 1.0)
+        self.optimizer = _optimizer(experiment, task.steps, rate)
         self.model.compile(
             self.optimizer,
             loss=self._loss(),
@@ -170,6 +173,8 @@ class _Learner:
         newborn = build(self.experiment, member=member)
         for variable, value in zip(self.model.variables, newborn.variables, strict=True):
             variable.assign(value)
+        if self.task.start:
+            assign(self.model, list(self.task.start[member]))
         for variable, first in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(first)
         seed = self.experiment.training.seed * 1000 + member
@@ -191,7 +196,7 @@ class _Learner:
 
     def _loss(self) -> Callable[..., KerasTensor]:
         """Return what is minimised."""
-        name, seed = self.experiment.training.loss, self.experiment.training.seed
+        name, seed = settled(self.experiment.training.loss), self.experiment.training.seed
         typical = windows.Draw(self.task.ends, self.horizon, seed)(0, TYPICAL)
         rival = losses.naive(self.task.panel, typical, self.horizon, self.weight)
         return losses.loss(name, self.experiment.network.quantiles, rival)
@@ -220,7 +225,7 @@ def _fit_member(
     """Fit one member, from its checkpoint if there is one."""
     draw = learner.begin(member)
     task, training = learner.task, learner.experiment.training
-    last = task.stop or task.steps
+    last = task.steps
     every = max(1, task.steps // training.looks)
     best = Member([], 0, ())
     looks: list[Look] = []
@@ -250,10 +255,10 @@ def _thin(chosen: Windows) -> Windows:
     return chosen.take(slice(None, None, -(-chosen.count // VALIDATED)))
 
 
-def _optimizer(experiment: ExperimentConfig, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(experiment: ExperimentConfig, steps: int, rate: float) -> keras.optimizers.Optimizer:
     training = experiment.training
     return keras.optimizers.RMSprop(
-        keras.optimizers.schedules.CosineDecay(training.learning_rate, steps, alpha=0.01),
+        keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01),
         global_clipnorm=training.clip_norm,
         weight_decay=training.weight_decay or None,
         use_ema=training.average > 0,
