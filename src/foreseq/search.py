@@ -108,7 +108,7 @@ def search(
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
     context = settled(experiment.network.context)
     lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
-    for value in dict.fromkeys([often, (1, *often), lags, (1, *lags), lags[:1], (1,)]):
+    for value in dict.fromkeys([often, lags, (1, *lags), lags[:1]]):
         if value and value != experiment.network.baseline:
             yield value
 
