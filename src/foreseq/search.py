@@ -73,15 +73,17 @@ def search(
     told = {choice.field: choice for choice in choices}
     candidates: list[Candidate] = []
 
-    seconds = _pace(experiment, panel)
+    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    task = Task(panel, parts.train_ends, parts.validation, settled(experiment.training.steps))
+    seconds = training.pace(task, experiment)
     if "training.steps" in told:
         experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
     quick = min(settled(experiment.training.steps) // 4, int(SHARE * budget / PROBES / seconds))
-    steps = int(np.clip(quick, *PROBE))
+    short = task._replace(steps=int(np.clip(quick, *PROBE)))
 
     def probe(field: str, value: Any) -> tuple[ExperimentConfig, Candidate]:
         tried = _with(experiment, field, value) if field else experiment
-        candidate = _probe(tried, panel, steps, field, value)
+        candidate = _probe(tried, short, field, value)
         candidates.append(candidate)
         report(candidate)
         return tried, candidate
@@ -140,29 +142,16 @@ ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
 """By field, the values to try beside the one an experiment has."""
 
 
-def _pace(experiment: ExperimentConfig, panel: Panel) -> float:
-    """Return the seconds that a training step takes."""
-    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
-    steps = settled(experiment.training.steps)
-    return training.pace(Task(panel, parts.train_ends, None, steps), experiment)
-
-
 def _trainings(experiment: ExperimentConfig) -> float:
     """Return how many times its steps each member learns, the refit included."""
     return 1 + training.ON if experiment.training.refit else 1.0
 
 
-def _probe(
-    experiment: ExperimentConfig, panel: Panel, steps: int, field: str, value: Any
-) -> Candidate:
+def _probe(experiment: ExperimentConfig, task: Task, field: str, value: Any) -> Candidate:
     """Train a single member for a few steps; the better of two looks is what it is worth."""
-    quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": steps})
-    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": task.steps})
     begun = time.monotonic()
-    (member,) = training.fit(
-        Task(panel, parts.train_ends, parts.validation, steps),
-        experiment.model_copy(update={"training": quick}),
-    )
+    (member,) = training.fit(task, experiment.model_copy(update={"training": quick}))
     error = min(look.validation for look in member.looks)
     return Candidate(field, value, error, time.monotonic() - begun)
 
