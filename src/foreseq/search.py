@@ -16,8 +16,10 @@ from foreseq.config import ExperimentConfig, settled
 from foreseq.panel import Panel
 from foreseq.training import Task
 
-EARNED = 0.99
-"""Share of the best error so far that a change must stay below."""
+EARNED = 0.01
+"""Share of the best error so far by which a change must lower it."""
+LUCK = 0.1
+"""The same of a single validation window; of many, over the root of their number."""
 PROBE = (60, 800)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -89,6 +91,7 @@ def search(
         return tried, candidate
 
     first = best = probe("", None)[1]
+    earned = max(EARNED, LUCK / np.sqrt(parts.validation.count))
     for field, alternatives in ALTERNATIVES.items():
         if field not in told:
             continue
@@ -96,7 +99,7 @@ def search(
             if time.monotonic() - begun > SHARE * budget - best.seconds:
                 break
             tried, candidate = probe(field, value)
-            if candidate.error < EARNED * best.error:
+            if candidate.error < (1 - earned) * best.error:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
@@ -128,7 +131,8 @@ def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
 def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
     patch, context = settled(experiment.network.patch), settled(experiment.network.context)
     longest = max(settled(experiment.network.baseline), default=1)
-    for steps in (2 * context, context // 2 // patch * patch):
+    farther = (4 * context, 2 * context) if facts.panel.season == 1 else (2 * context,)
+    for steps in (*farther, context // 2 // patch * patch):
         if max(longest, patch, 4) <= steps <= facts.typical:
             yield steps
 
