@@ -7,7 +7,7 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import auto, bundle, panel, report, tracking
+from foreseq import auto, bundle, evaluation, panel, report, tracking
 from foreseq.config import ExperimentConfig
 from foreseq.experiment import conduct
 from foreseq.ingest import Ingested
@@ -33,11 +33,13 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
         run.save_choices(choices, ingested.repairs)
         run.save_candidates(found.candidates)
         outcome = conduct(settled, series, report=looked)
-        run.save_backtest(outcome.backtest, series)
-        for file, figure in report.pictures(outcome, series).items():
-            run.save_figure(figure, file)
         with tempfile.TemporaryDirectory() as folder:
             run.save_bundle(bundle.save(outcome.bundle, Path(folder) / "bundle"))
+        rivals = evaluation.rivals(outcome.backtest, series, settled)
+        run.save_backtest(outcome.backtest, series)
+        run.save_rivals(rivals, series)
+        for file, figure in report.pictures(outcome, series).items():
+            run.save_figure(figure, file)
     return run.id
 
 
