@@ -173,6 +173,7 @@ def forecast(
     history: Annotated[
         str | None, typer.Option("--input", help="Histories; without: the model's own source.")
     ] = None,
+    paths: Annotated[int, typer.Option(min=0, help="Paths to simulate, a column each.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
@@ -180,7 +181,7 @@ def forecast(
     from pipelines.forecast import forecast as flow
 
     source = _history(history)
-    manifest = flow(model, source, output)
+    manifest = flow(model, source, output, paths)
     _result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
     _complain_of_failures(manifest)
 
