@@ -162,7 +162,7 @@ def test_dataset_is_known_by_its_fingerprint(done, work):
 
 def test_decision_can_be_added_when_the_run_is_done(done):
     decision = Decision(False, "not better", 0.9, float("nan"), None)
-    tracking.find(done.id).save_decision(decision)
+    tracking.find(done.id).save_decision(decision, "waves/1")
     told = read(done.id, "decision.json")
     assert told["reason"] == "not better"
     assert told["seasonal_naive"] is None

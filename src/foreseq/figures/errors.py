@@ -1,4 +1,4 @@
-"""Errors: while learning, by steps ahead."""
+"""Errors: while learning, by steps ahead, by series; and how sure forecasts rightly are."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,6 +79,59 @@ def horizon_figure(errors: Mapping[str, ArrayLike], measure: str = "MAE") -> Fig
     axes.set_xlabel("steps ahead")
     axes.xaxis.set_major_locator(round_ticks(12, integer=True))
     label_ends(axes, labels)
+    return figure
+
+
+def series_figure(errors: Mapping[str, ArrayLike], measure: str = "MAE") -> Figure:
+    """Draw which share of the series stays below which error, a line per forecaster.
+
+    Args:
+        errors: Name to errors, shape (n_series,); what is unknown or endless is left out.
+        measure: What kind of error it is.
+
+    Example:
+        >>> figure = series_figure({"GRU": [1.0, 3.0], "naive": [2.0, float("nan")]})
+        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        [1.0, 3.0]
+    """
+    figure, (axes,) = canvas([f"{measure} by series, from the easiest to the hardest"], height=3.6)
+    labels = []
+    for place, (name, error) in enumerate(errors.items()):
+        known = np.sort(floats(error)[np.isfinite(floats(error))])
+        if not len(known):
+            continue
+        share = 100 * (np.arange(len(known)) + 0.5) / len(known)
+        colour = COLOURS[place % len(COLOURS)]
+        width = 2.4 if place == 0 else 1.6
+        axes.plot(share, known, color=colour, linewidth=width, **dots(len(known)))
+        labels.append(Label(name, known[-1], colour))
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("percent of the series with a smaller error")
+    label_ends(axes, labels)
+    return figure
+
+
+def calibration_figure(levels: ArrayLike, shares: ArrayLike) -> Figure:
+    """Draw which share of what came lay below each quantile, beside the share that should.
+
+    Args:
+        levels: Of the quantiles, ascending, shape (levels,).
+        shares: Of what came, shape (levels,).
+    """
+    figure, (axes,) = canvas(["Share of what came below each quantile"], height=3.6)
+    said, came = 100 * floats(levels), 100 * floats(shares)
+    axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1.0, linestyle=(0, (2, 3)))
+    axes.plot(said, came, color=BLUE, linewidth=2.4, marker="o", markersize=6)
+    for level, share in zip(said, came, strict=True):
+        axes.annotate(
+            f"{share:.1f}", (level, share), xytext=(7, -12), textcoords="offset points",
+            color=BLUE, fontsize=10.5,
+        )  # fmt: skip
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 105)
+    axes.set_xlabel("percent that should lie below")
+    label_ends(axes, [Label("as it should be", 100.0, MUTED)])
     return figure
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
@@ -21,7 +22,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from foreseq import bundle, evaluation
+from foreseq import bundle, evaluation, report
 from foreseq.auto import Choice
 from foreseq.config import ExperimentConfig
 from foreseq.evaluation import Backtest, Decision, Rivals
@@ -29,6 +30,7 @@ from foreseq.ingest import Repairs
 from foreseq.panel import Panel
 from foreseq.search import Candidate
 from foreseq.tracking import facts, measures, model
+from foreseq.tracking.links import REPORT
 from foreseq.tracking.measures import Measure
 from foreseq.training import Progress
 
@@ -99,6 +101,10 @@ class Run:
         """Log a picture at the run's root: forecast.png, horizon.png, curves.png."""
         store.open_store().log_figure(self.id, figure, file)
 
+    def save_report(self, page: str) -> None:
+        """Log the page that tells how far the forecasts can be trusted, report.html."""
+        store.open_store().log_text(self.id, page, REPORT)
+
     def save_bundle(self, folder: Path) -> None:
         """Log a saved bundle as a model that plain MLflow can load.
 
@@ -109,8 +115,21 @@ class Run:
         tags = {store.BUNDLE_TAG: bundle.digest(folder), store.MODEL_TAG: logged}
         store.open_store().log_batch(self.id, tags=_tags(tags))
 
-    def save_decision(self, decision: Decision) -> None:
-        """Log what the gate said (decision.json and tags); the run may be long done."""
+    def save_decision(self, decision: Decision, version: str) -> None:
+        """Log what the gate said of a version; the run may be long done.
+
+        Its page is decision.html, its numbers decision.json; the report tells it, too.
+        """
+        client = store.open_store()
+        client.log_text(self.id, report.decision_page(version, decision), "decision.html")
+        if REPORT in {file.path for file in client.list_artifacts(self.id)}:
+            with TemporaryDirectory() as scratch:
+                page = Path(client.download_artifacts(self.id, REPORT, scratch))
+                told = report.with_decision(page.read_text(encoding="utf-8"), decision)
+            self.save_report(told)
+        self._save_decision(decision)
+
+    def _save_decision(self, decision: Decision) -> None:
         told = {name: _known(value) for name, value in decision._asdict().items()}
         self._save(told, "decision.json")
         verdict = "published" if decision.published else "kept out"
