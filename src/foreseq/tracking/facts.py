@@ -85,6 +85,17 @@ def parameters(experiment: ExperimentConfig) -> dict[str, str]:
     }
 
 
+def code(tags: dict[str, str]) -> str:
+    """Return which code made a run, or, of this process's own tags, which code runs now.
+
+    Example:
+        >>> code({"foreseq": "0.1.0", "mlflow.source.git.commit": "4a5b6c7d8e9f0a1b"})
+        'foreseq 0.1.0 at 4a5b6c7d8e9f'
+    """
+    commit = tags.get("mlflow.source.git.commit", "")
+    return f"foreseq {tags.get('foreseq', '?')}" + (f" at {commit[:12]}" if commit else "")
+
+
 def dataset(experiment: ExperimentConfig, panel: Panel) -> DatasetInput:
     """Return what was learned from, known by the fingerprint of its numbers."""
     told = experiment.dataset

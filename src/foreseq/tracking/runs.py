@@ -205,6 +205,11 @@ def find(run_id: str) -> Run:
     return Run(run_id, found.info.run_name, model)
 
 
+def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
+    """Return which code made a run, and which would make it now."""
+    return facts.code(store.get_run(run_id).data.tags), facts.code(facts.tags(experiment))
+
+
 def _metric(name: str, value: float, step: int = 0, *, model_id: str | None = None) -> Metric:
     return Metric(name, float(value), int(time.time() * 1000), step, model_id=model_id)
 
