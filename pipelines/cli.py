@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, text_cli
+from pipelines import environment, text_cli, trust_cli
 from pipelines.command import begin, result
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app = typer.Typer(
 
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
+app.command()(trust_cli.reproduce)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
@@ -175,6 +176,7 @@ def forecast(
     history: Annotated[
         str | None, typer.Option("--input", help="Histories; without: the model's own source.")
     ] = None,
+    paths: Annotated[int, typer.Option(min=0, help="Paths to simulate, a column each.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
@@ -182,7 +184,7 @@ def forecast(
     from pipelines.forecast import forecast as flow
 
     source = _history(history)
-    manifest = flow(model, source, output)
+    manifest = flow(model, source, output, paths)
     result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
     _complain_of_failures(manifest)
 

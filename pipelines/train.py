@@ -7,10 +7,11 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import auto, bundle, panel, report, tracking
+from foreseq import auto, bundle, evaluation, panel, report, tracking
 from foreseq.config import ExperimentConfig
 from foreseq.experiment import conduct
 from foreseq.ingest import Ingested
+from foreseq.report import Findings
 from foreseq.search import search
 from foreseq.training import Progress
 from pipelines import console
@@ -33,11 +34,25 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
         run.save_choices(choices, ingested.repairs)
         run.save_candidates(found.candidates)
         outcome = conduct(settled, series, report=looked)
-        run.save_backtest(outcome.backtest, series)
-        for file, figure in report.pictures(outcome, series).items():
-            run.save_figure(figure, file)
         with tempfile.TemporaryDirectory() as folder:
             run.save_bundle(bundle.save(outcome.bundle, Path(folder) / "bundle"))
+        rivals = evaluation.rivals(outcome.backtest, series, settled)
+        run.save_backtest(outcome.backtest, series)
+        run.save_rivals(rivals, series)
+        pictures = report.pictures(outcome, series)
+        for file, figure in pictures.items():
+            run.save_figure(figure, file)
+        told = Findings(
+            model=run.model,
+            run=run.name,
+            panel=series,
+            repairs=ingested.repairs,
+            tested=outcome.backtest,
+            rivals=rivals,
+            choices=choices,
+            candidates=found.candidates,
+        )
+        run.save_report(report.page(told, pictures))
     return run.id
 
 
@@ -47,5 +62,8 @@ def train(experiment: ExperimentConfig, ingested: Ingested) -> str:
     run_id = learn(experiment, ingested)
     create_link_artifact(
         key="mlflow-run", link=tracking.ui_link(run_id), description="The training in MLflow"
+    )
+    create_link_artifact(
+        key="report", link=tracking.report_link(run_id), description="How far to trust it"
     )
     return run_id

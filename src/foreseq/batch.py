@@ -9,7 +9,7 @@ import pandas as pd
 from foreseq import files, windows
 from foreseq.config import Config
 from foreseq.errors import ConfigError
-from foreseq.forecast import Forecaster, table
+from foreseq.forecast import Forecaster, table, with_paths
 from foreseq.panel import Panel
 from foreseq.windows import Windows
 
@@ -36,6 +36,8 @@ class Manifest(Config):
     """File name to its SHA-256."""
     failures: dict[str, str]
     """Series without a forecast, and why."""
+    paths: int = 0
+    """Simulated paths of each series."""
 
 
 class Source(NamedTuple):
@@ -44,6 +46,8 @@ class Source(NamedTuple):
     forecaster: Forecaster
     version: str
     digest: str
+    paths: int = 0
+    """Paths to simulate for each series."""
 
 
 def write(source: Source, panel: Panel, folder: Path) -> Manifest:
@@ -73,7 +77,9 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
         parts = {}
         rows = 0
         answered = _without(chosen, failures)
-        for number, part in enumerate(list(windows.batches(answered, PART)) or [answered]):
+        for number, part in enumerate(
+            list(windows.batches(answered, -(-PART // (1 + source.paths)))) or [answered]
+        ):
             file = beside / f"part-{number:05}.parquet"
             frame = _forecast(source, panel, part)
             frame.to_parquet(file, index=False)
@@ -88,6 +94,7 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
             rows=rows,
             parts=parts,
             failures={str(panel.ids[row]): reason for row, reason in failures.items()},
+            paths=source.paths,
         )
         (beside / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         if not failures:
@@ -118,10 +125,9 @@ def _may_be_replaced(folder: Path, manifest: Manifest | None) -> bool:
 
 
 def _is_made_of(manifest: Manifest, source: Source, data: str) -> bool:
-    return manifest.data == data and (source.version, source.digest) == (
-        manifest.model_version,
-        manifest.model_digest,
-    )
+    asked = (source.version, source.digest, source.paths)
+    made = (manifest.model_version, manifest.model_digest, manifest.paths)
+    return manifest.data == data and asked == made
 
 
 def _is_whole(folder: Path, manifest: Manifest) -> bool:
@@ -139,4 +145,7 @@ def _without(chosen: Windows, failures: dict[int, str]) -> Windows:
 
 def _forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
     answers = source.forecaster(panel, part)
-    return table(panel, part, answers, source.forecaster.levels, version=source.version)
+    told = table(panel, part, answers, source.forecaster.levels, version=source.version)
+    if not source.paths:
+        return told
+    return with_paths(told, source.forecaster.paths(panel, part, answers, source.paths))

@@ -5,7 +5,7 @@ place. Every run has the same metrics and the same files at its root, which is w
 views of MLflow's pages line up.
 """
 
-from foreseq.tracking.links import compare_link, ui_link
-from foreseq.tracking.runs import Run, find, run
+from foreseq.tracking.links import compare_link, report_link, ui_link
+from foreseq.tracking.runs import Run, codes, find, run
 
-__all__ = ["Run", "compare_link", "find", "run", "ui_link"]
+__all__ = ["Run", "codes", "compare_link", "find", "report_link", "run", "ui_link"]
