@@ -77,6 +77,9 @@ class DatasetConfig(Config):
     """Steps without a row: left unobserved, filled on a line between neighbours, or refused."""
     missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
     """Rows whose y is empty: as for `gaps`, or read as zero."""
+    update: Literal["replace", "append"] = "replace"
+    """`replace`: the source holds all rows, and what it lacks is gone. `append`: it holds only new
+    and corrected rows, which are added to those ingested before."""
     duplicates: Literal["equal", "first", "last", "mean", "sum", "refuse"] = "equal"
     """Rows for one series and time: `equal` collapses rows that agree and refuses the others."""
 
