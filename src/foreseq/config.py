@@ -262,6 +262,15 @@ class GateConfig(Config):
     """Share by which the champion's error must be undercut."""
 
 
+class MonitorConfig(Config):
+    """When past forecasts speak against a forecaster."""
+
+    alarm_every: Annotated[int, Field(ge=10)] = 2000
+    """Moments of forecasting between two false alarms, on average."""
+    coverage_gap: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Difference between promised and found coverage that is worth a recalibration."""
+
+
 class ExperimentConfig(Config):
     """One forecaster: its data, network, training, test and gate."""
 
@@ -281,6 +290,8 @@ class ExperimentConfig(Config):
     """How sure its forecasts say they are."""
     gate: GateConfig = GateConfig()
     """When it is published."""
+    monitor: MonitorConfig = MonitorConfig()
+    """When it is recalibrated or retrained."""
 
     @property
     def levels(self) -> Levels:

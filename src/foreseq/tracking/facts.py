@@ -19,7 +19,15 @@ from foreseq import __version__
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 
-UNTOLD = ("name", "gate", "dataset.name", "dataset.layout", "dataset.columns")
+UNTOLD = (
+    "name",
+    "gate",
+    "monitor",
+    "dataset.update",
+    "dataset.name",
+    "dataset.layout",
+    "dataset.columns",
+)
 """Fields that are no parameters: they name the run, or cannot change what it learns."""
 PROCESS = uuid.uuid4().hex
 """Tells this process from an older one of the same number, as containers have."""
