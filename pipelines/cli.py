@@ -117,6 +117,7 @@ def ingest(
         fingerprint=ingested.fingerprint,
         fresh=ingested.fresh,
         repairs=asdict(ingested.repairs),
+        changes=ingested.changes,
     )
 
 
