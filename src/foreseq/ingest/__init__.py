@@ -1,6 +1,6 @@
 """From a user's file to a validated panel in the store."""
 
-from foreseq.ingest.fetch import fetch
+from foreseq.ingest.fetch import content, fetch
 from foreseq.ingest.frequency import infer_freq
 from foreseq.ingest.read import read_file, read_table
 from foreseq.ingest.repairs import Repairs
@@ -11,6 +11,7 @@ from foreseq.ingest.table import to_panel
 __all__ = [
     "Ingested",
     "Repairs",
+    "content",
     "fetch",
     "infer_freq",
     "infer_season",
