@@ -178,14 +178,28 @@ def forecast(
         str | None, typer.Option("--input", help="Histories; without: the model's own source.")
     ] = None,
     paths: Annotated[int, typer.Option(min=0, help="Paths to simulate, a column each.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="File by file, in so many processes.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="File by file, on a Dask cluster.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
-    begin("forecast")
-    from pipelines.forecast import forecast as flow
-
     source = _history(history)
-    manifest = flow(model, source, output, paths)
+    if workers is not None or dask is not None:
+        begin("bulk")
+        from pipelines.bulk import forecast_files, runner
+
+        manifest = forecast_files.with_options(task_runner=runner(workers or 1, dask))(
+            model, source, output, paths
+        )
+    else:
+        begin("forecast")
+        from pipelines.forecast import forecast as flow
+
+        manifest = flow(model, source, output, paths)
     result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
     _complain_of_failures(manifest)
 
@@ -318,6 +332,11 @@ def _stem(source: str) -> str:
 
 
 def _complain_of_failures(manifest: "Manifest") -> None:
+    if manifest.refused:
+        raise DoneInPart(
+            f"{len(manifest.refused)} files refused, see _manifest.json; first"
+            f" {next(iter(manifest.refused.values()))}"
+        )
     if manifest.failures:
         series, reason = next(iter(manifest.failures.items()))
         raise DoneInPart(

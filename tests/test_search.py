@@ -3,10 +3,15 @@ import pytest
 
 from foreseq import auto
 from foreseq.config import build_experiment
+from foreseq.journal import Journal
 from foreseq.panel import from_series
 from foreseq.search import Candidate, search
 
 SEASON = 4
+
+
+class StoppedError(Exception):
+    """What ends a search from outside."""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,23 @@ def test_little_time_shortens_the_training():
     reasons = {choice.field: choice.reason for choice in found.choices}
     assert found.experiment.training.steps == 100 < experiment.training.steps
     assert "time budget allows" in reasons["training.steps"]
+
+
+def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path):
+    experiment, choices = settled(panel, "network.context=16")
+    file = tmp_path / "search.json"
+
+    def stop_at_the_third(candidate):
+        told.append(candidate)
+        if len(told) == 3:
+            raise StoppedError
+
+    told: list[Candidate] = []
+    with pytest.raises(StoppedError):
+        search(experiment, choices, panel, journal=Journal(file), report=stop_at_the_third)
+    whole = search(experiment, choices, panel, journal=Journal(file))
+    assert whole.candidates[:3] == told
+    assert search(experiment, choices, panel, journal=Journal(file)) == whole
 
 
 def test_nothing_of_the_test_span_is_seen(panel):

@@ -13,6 +13,7 @@ import numpy as np
 from foreseq import auto, training, windows
 from foreseq.auto import Choice, Facts
 from foreseq.config import ExperimentConfig, settled
+from foreseq.journal import Journal
 from foreseq.panel import Panel
 from foreseq.training import Task
 
@@ -57,6 +58,7 @@ def search(
     choices: list[Choice],
     panel: Panel,
     *,
+    journal: Journal | None = None,
     report: Callable[[Candidate], None] = lambda _: None,
 ) -> Found:
     """Try out the fields that the rules chose, within the time budget.
@@ -65,19 +67,20 @@ def search(
         experiment: Settled by the rules.
         choices: What the rules chose; no other field is touched.
         panel: The data.
+        journal: Keeps what was tried and decided, and brings back what an earlier search kept.
         report: Told after each short training.
     """
     budget = experiment.auto.time_budget
-    begun = time.monotonic()
     if not budget or not choices:
         return Found(experiment, choices, [])
+    kept = journal or Journal()
     facts = auto.facts_of(experiment, panel)
     told = {choice.field: choice for choice in choices}
     candidates: list[Candidate] = []
 
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
     task = Task(panel, parts.train_ends, parts.validation, settled(experiment.training.steps))
-    seconds = training.pace(task, experiment)
+    seconds = kept.once(lambda: {"pace": training.pace(task, experiment)})["pace"]
     if "training.steps" in told:
         experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
     quick = min(settled(experiment.training.steps) // 4, int(SHARE * budget / PROBES / seconds))
@@ -85,7 +88,7 @@ def search(
 
     def probe(field: str, value: Any) -> tuple[ExperimentConfig, Candidate]:
         tried = _with(experiment, field, value) if field else experiment
-        candidate = _probe(tried, short, field, value)
+        candidate = Candidate(field, value, **kept.once(lambda: _probe(tried, short)))
         candidates.append(candidate)
         report(candidate)
         return tried, candidate
@@ -96,7 +99,7 @@ def search(
         if field not in told:
             continue
         for value in alternatives(facts, experiment):
-            if time.monotonic() - begun > SHARE * budget - best.seconds:
+            if not _goes_on(kept, SHARE * budget - best.seconds):
                 break
             tried, candidate = probe(field, value)
             if candidate.error < (1 - earned) * best.error:
@@ -104,10 +107,15 @@ def search(
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
     if "training.members" in told:
-        left = budget - (time.monotonic() - begun)
+        left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
         slower = best.seconds / first.seconds
         experiment, told["training.members"] = _members(experiment, slower * seconds, left)
     return Found(experiment, list(told.values()), candidates)
+
+
+def _goes_on(journal: Journal, until: float) -> bool:
+    """Tell whether there was time for one more training when it was first asked."""
+    return bool(journal.once(lambda: {"goes on": journal.elapsed <= until})["goes on"])
 
 
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
@@ -151,13 +159,13 @@ def _trainings(experiment: ExperimentConfig) -> float:
     return 1 + training.ON if experiment.training.refit else 1.0
 
 
-def _probe(experiment: ExperimentConfig, task: Task, field: str, value: Any) -> Candidate:
+def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
     """Train a single member for a few steps; the better of two looks is what it is worth."""
     quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": task.steps})
     begun = time.monotonic()
     (member,) = training.fit(task, experiment.model_copy(update={"training": quick}))
     error = min(look.validation for look in member.looks)
-    return Candidate(field, value, error, time.monotonic() - begun)
+    return {"error": error, "seconds": time.monotonic() - begun}
 
 
 def _steps(

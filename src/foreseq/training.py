@@ -90,7 +90,7 @@ def fit(
         experiment: With every choice settled.
         checkpoint: Folder for the state after each look. What is found there is taken up again,
             and training ends with the very weights of an undisturbed one.
-        report: Told after each look.
+        report: Told after each look, those found in the checkpoint first.
 
     Raises:
         SeriesTooShort: If no series holds a training window.
@@ -234,6 +234,9 @@ def _fit_member(
     looks: list[Look] = []
     if checkpoint is not None and checkpoint.exists():
         best, looks = _restore(learner, checkpoint)
+    members = settled(training.members)
+    for look in looks:  # so that the curves are whole
+        report(Progress(member, members, task.steps, look))
     done = looks[-1].step if looks else 0
     while done < task.steps and not _is_stale(best, looks, training.patience):
         ahead = range(done, min(done + every, task.steps))
@@ -245,7 +248,7 @@ def _fit_member(
             best = Member(weights, done, ())
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
-        report(Progress(member, settled(training.members), task.steps, looks[-1]))
+        report(Progress(member, members, task.steps, looks[-1]))
     return best._replace(looks=tuple(looks))
 
 
