@@ -55,10 +55,10 @@ class Run:
 
         Args:
             stage: `fit`, or another whose name then stands before the metrics'.
-            progress: The first member's curves are `loss` and `validation`, those of the
-                others `member2/loss` and so on.
+            progress: The first member's curves are `training/loss` and `training/validation`,
+                those of the others `training/member2/loss` and so on.
         """
-        folder = "" if stage == "fit" else f"{stage}/"
+        folder = "training/" if stage == "fit" else f"training/{stage}/"
         folder += f"member{progress.member + 1}/" if progress.member else ""
         look = progress.look
         self._log(
@@ -84,8 +84,8 @@ class Run:
     def save_backtest(self, result: Backtest, panel: Panel) -> None:
         """Log every forecaster's measures, those by steps ahead, and the table of the series.
 
-        Ours are `test/mase` and so on, the others' `seasonal_naive/mase`. Of many series the table
-        holds some, evenly taken from the best to the worst.
+        Ours are `test/mase` and so on, the others' `versus/seasonal_naive/mase`. Of many series the
+        table holds some, evenly taken from the best to the worst.
         """
         self._log_of_model(measures.of_backtest(result))
         self._save_table(evaluation.per_series(result, panel), "per_series.json")
@@ -93,7 +93,7 @@ class Run:
     def save_rivals(self, rivals: Rivals, panel: Panel) -> None:
         """Log what classical methods made of some test windows, and foreseq of the same ones.
 
-        Theirs are `ets/mase` and so on, ours on the same windows `shared/mase`.
+        Theirs are `versus/ets/mase` and so on, ours on the same windows `versus/foreseq/mase`.
         """
         if rivals.tested is not None:
             self._log_of_model(measures.of_rivals(rivals))
