@@ -7,25 +7,45 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import auto, bundle, evaluation, panel, report, tracking
+from foreseq import auto, bundle, evaluation, panel, registry, report, tracking, work
 from foreseq.config import ExperimentConfig
 from foreseq.experiment import conduct
 from foreseq.ingest import Ingested
+from foreseq.journal import Journal
 from foreseq.report import Findings
 from foreseq.search import search
 from foreseq.training import Progress
-from pipelines import console
+from pipelines import console, environment
 
 
 @task(cache_policy=NO_CACHE)
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
-    """Choose, fit, test and track; return the MLflow run id."""
+    """Choose, fit, test and track, unless that has been done; return the MLflow run id."""
+    key = work.key(experiment, ingested.fingerprint)
+    tracking.close_the_dead()
+    with work.claim(environment.data() / "unfinished", key, wait=_tell_of_waiting) as folder:
+        done = tracking.done(experiment.model, key)
+        if done is not None and registry.holds(done):
+            console.say(
+                "trained  before, with the same data, config and code; another seed differs"
+            )
+            return done
+        return _learn(experiment, ingested, key, folder)
+
+
+def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> str:
+    """Do the work, or what is left of it in a folder."""
     series = panel.load(ingested.folder)
-    found = search(*auto.settle(experiment, series), series, report=console.say_candidate)
+    found = search(
+        *auto.settle(experiment, series),
+        series,
+        journal=Journal(folder / "search.json"),
+        report=console.say_candidate,
+    )
     settled, choices = found.experiment, found.choices
     for choice in choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
-    with tracking.run(settled, series) as run, console.training_progress() as show:
+    with tracking.run(settled, series, work=key) as run, console.training_progress() as show:
 
         def looked(stage: str, progress: Progress) -> None:
             show(stage, progress)
@@ -33,9 +53,7 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
 
         run.save_choices(choices, ingested.repairs)
         run.save_candidates(found.candidates)
-        outcome = conduct(settled, series, report=looked)
-        with tempfile.TemporaryDirectory() as folder:
-            run.save_bundle(bundle.save(outcome.bundle, Path(folder) / "bundle"))
+        outcome = conduct(settled, series, checkpoint=folder, report=looked)
         rivals = evaluation.rivals(outcome.backtest, series, settled)
         run.save_backtest(outcome.backtest, series)
         run.save_rivals(rivals, series)
@@ -53,7 +71,13 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
             candidates=found.candidates,
         )
         run.save_report(report.page(told, pictures))
+        with tempfile.TemporaryDirectory() as scratch:
+            run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
     return run.id
+
+
+def _tell_of_waiting() -> None:
+    console.say("waiting  for another process that trains the same")
 
 
 @flow

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import ForeseqError
+from pipelines.command import begin, result
 
 if TYPE_CHECKING:
     from foreseq.reproduce import Part
@@ -14,14 +15,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the las
 
 def reproduce(run_id: str, as_json: AsJson = False) -> None:
     """Train a tracked run again from its data, config and seed, and compare the weights."""
-    from pipelines import cli, console
-
-    console.hush()
+    begin("reproduce")
     from pipelines.reproduce import reproduce as flow
 
     parts = flow(run_id)
     told = [{**part._asdict(), "alike": part.alike} for part in parts]
-    cli._result(as_json, run_id=run_id, alike=all(part.alike for part in parts), parts=told)
+    result(as_json, run_id=run_id, alike=all(part.alike for part in parts), parts=told)
     _complain(run_id, parts)
 
 

@@ -140,7 +140,7 @@ def test_a_batch_that_breaks_off_leaves_what_was_there(source, tmp_path, monkeyp
     def stop(*_args):
         raise StoppedError
 
-    monkeypatch.setattr(batch, "_forecast", stop)
+    monkeypatch.setattr(batch, "forecast", stop)
     for name in ("out", "new"):
         with pytest.raises(StoppedError):
             batch.write(source, make_panel(missing="f"), tmp_path / name)

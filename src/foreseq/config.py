@@ -77,6 +77,9 @@ class DatasetConfig(Config):
     """Steps without a row: left unobserved, filled on a line between neighbours, or refused."""
     missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
     """Rows whose y is empty: as for `gaps`, or read as zero."""
+    update: Literal["replace", "append"] = "replace"
+    """`replace`: the source holds all rows, and what it lacks is gone. `append`: it holds only new
+    and corrected rows, which are added to those ingested before."""
     duplicates: Literal["equal", "first", "last", "mean", "sum", "refuse"] = "equal"
     """Rows for one series and time: `equal` collapses rows that agree and refuses the others."""
 
@@ -270,6 +273,15 @@ class GateConfig(Config):
     """Share by which the champion's error must be undercut."""
 
 
+class MonitorConfig(Config):
+    """When past forecasts speak against a forecaster."""
+
+    alarm_every: Annotated[int, Field(ge=10)] = 2000
+    """Moments of forecasting between two false alarms, on average."""
+    coverage_gap: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Difference between promised and found coverage that is worth a recalibration."""
+
+
 class ExperimentConfig(Config):
     """One forecaster: its data, network, training, test and gate."""
 
@@ -291,6 +303,8 @@ class ExperimentConfig(Config):
     """What the classical methods beside it may cost."""
     gate: GateConfig = GateConfig()
     """When it is published."""
+    monitor: MonitorConfig = MonitorConfig()
+    """When it is recalibrated or retrained."""
 
     @property
     def levels(self) -> Levels:

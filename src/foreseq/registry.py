@@ -129,6 +129,16 @@ def fetch_of_run(run_id: str) -> Path:
     return _fetch(f"run {run_id}", run_id, _bundle_tags(run_id)[store.BUNDLE_TAG])
 
 
+def holds(run_id: str) -> bool:
+    """Tell whether a run's bundle is there, as it was logged."""
+    digest = store.get_run(run_id).data.tags.get(store.BUNDLE_TAG, "")
+    try:
+        manifest = _manifest(run_id, digest)
+    except (OSError, MlflowException):
+        return False
+    return manifest is not None and bundle.digest(manifest.parent) == digest
+
+
 def promote(version: Version, *, expected: Version | None) -> None:
     """Make a version the champion, and the champion so far the previous one.
 
@@ -184,6 +194,19 @@ def _bundle_tags(run_id: str) -> dict[str, str]:
 
 
 def _fetch(named: str, run_id: str, digest: str) -> Path:
+    manifest = _manifest(run_id, digest)
+    if manifest is None or bundle.digest(manifest.parent) != digest:
+        found = "no bundle" if manifest is None else "another bundle"
+        raise BundleRefused(
+            f"{named}: needed the bundle {digest[:12]}, found {found} in"
+            f" {store.without_secrets(store.address())}; bring the store's files back, or train"
+            " again"
+        )
+    return manifest.parent
+
+
+def _manifest(run_id: str, digest: str) -> Path | None:
+    """Return the manifest of a run's bundle on this machine; None if there is none any more."""
     client = store.open_store()
     model = client.get_run(run_id).data.tags[store.MODEL_TAG]
     location = client.get_logged_model(model).artifact_location
@@ -197,14 +220,7 @@ def _fetch(named: str, run_id: str, digest: str) -> Path:
                     dst_path=str(beside),
                     tracking_uri=store.address(),
                 )
-    manifest = next((folder / "artifacts").glob(f"*/{bundle.MANIFEST}"), None)
-    if manifest is None or bundle.digest(manifest.parent) != digest:
-        found = "no bundle" if manifest is None else "another bundle"
-        raise BundleRefused(
-            f"{named}: needed the bundle {digest[:12]}, found {found} in {folder};"
-            " bring the store's files back, or train again"
-        )
-    return manifest.parent
+    return next((folder / "artifacts").glob(f"*/{bundle.MANIFEST}"), None)
 
 
 def _aliased(client: MlflowClient, name: str, alias: str) -> Version | None:

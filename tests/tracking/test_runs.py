@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mlflow.artifacts import download_artifacts
 
-from foreseq import evaluation, figures, store, tracking
+from foreseq import bundle, evaluation, figures, registry, store, tracking
 from foreseq.errors import ConfigError
 from foreseq.evaluation import Decision
 from foreseq.ingest import Repairs
@@ -204,6 +204,22 @@ def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
         name for name, run_id in started.items() if client.get_run(run_id).info.status == "KILLED"
     }
     assert closed == {"gone", "same number, older process"}
+
+
+def test_done_is_the_work_that_finished_with_a_forecaster(work):
+    assert tracking.done("waves", "w1") is None
+    with tracking.run(work.experiment, work.panel, work="w1"):
+        pass  # no forecaster
+    with tracking.run(work.experiment, work.panel, work="w1") as run:
+        run.save_bundle(work.folder)
+        assert tracking.done("waves", "w1") is None
+    assert tracking.done("waves", "w1") == run.id
+    assert tracking.done("waves", "w2") is None
+    assert tracking.done("other", "w1") is None
+    assert registry.holds(run.id)
+    manifest = registry.fetch(registry.register(run.id, "held")) / bundle.MANIFEST
+    manifest.write_text("{}")
+    assert not registry.holds(run.id)
 
 
 def test_unknown_run_is_refused():

@@ -6,6 +6,16 @@ views of MLflow's pages line up.
 """
 
 from foreseq.tracking.links import compare_link, report_link, ui_link
-from foreseq.tracking.runs import Run, codes, find, run
+from foreseq.tracking.runs import Run, close_the_dead, codes, done, find, run
 
-__all__ = ["Run", "codes", "compare_link", "find", "report_link", "run", "ui_link"]
+__all__ = [
+    "Run",
+    "close_the_dead",
+    "codes",
+    "compare_link",
+    "done",
+    "find",
+    "report_link",
+    "run",
+    "ui_link",
+]

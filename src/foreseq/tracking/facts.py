@@ -19,7 +19,16 @@ from foreseq import __version__
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 
-UNTOLD = ("name", "gate", "classics", "dataset.name", "dataset.layout", "dataset.columns")
+UNTOLD = (
+    "name",
+    "gate",
+    "classics",
+    "monitor",
+    "dataset.name",
+    "dataset.layout",
+    "dataset.columns",
+    "dataset.update",
+)
 """Fields that are never parameters: they name the run, or cannot change what it learns."""
 COMPARED = (
     "network.cells.kind",

@@ -22,7 +22,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from foreseq import bundle, evaluation, report
+from foreseq import bundle, evaluation, processes, report
 from foreseq.auto import Choice
 from foreseq.config import ExperimentConfig
 from foreseq.evaluation import Backtest, Decision, Rivals
@@ -36,6 +36,8 @@ from foreseq.training import Progress
 
 ROWS = 1000
 """Most rows of the table of series, and most metrics in one message, that MLflow takes well."""
+WORK = "work"
+"""Tag of a run: what stands for its data, config and code together."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Run:
 
 
 @contextmanager
-def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
+def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterator[Run]:
     """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
 
     Runs that a process of this machine left open when it died are closed first, as KILLED.
@@ -166,15 +168,16 @@ def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
     Args:
         experiment: With every choice settled; becomes the parameters.
         panel: What is learned from; named by its fingerprint.
+        work: What `done` will find it by.
 
     Raises:
         ConfigError: If the store cannot be used.
     """
     client = store.open_store()
-    _close_the_dead(client)
+    close_the_dead()
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags=facts.tags(experiment),
+        tags={**facts.tags(experiment), **({WORK: work} if work else {})},
         run_name=facts.run_name(experiment),
     )
     begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
@@ -192,6 +195,21 @@ def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
         client.set_terminated(begun.id, "KILLED")
         raise
     client.set_terminated(begun.id, "FINISHED")
+
+
+def done(model: str, work: str) -> str | None:
+    """Return the newest run that finished this very work and has its forecaster; None: none has.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    place = client.get_experiment_by_name(model)
+    if place is None:
+        return None
+    wanted = f"attributes.status = 'FINISHED' and tags.{WORK} = '{work}'"
+    found = client.search_runs([place.experiment_id], wanted, order_by=["start_time DESC"])
+    return next((run.info.run_id for run in found if store.BUNDLE_TAG in run.data.tags), None)
 
 
 def find(run_id: str) -> Run:
@@ -238,8 +256,13 @@ def _experiment_id(client: MlflowClient, model: str) -> str:
     return str(found.experiment_id)
 
 
-def _close_the_dead(client: MlflowClient) -> None:
-    """Close the runs of this machine whose process is gone."""
+def close_the_dead() -> None:
+    """Close, as KILLED, the runs of this machine whose process is gone.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     for left in client.search_runs(everywhere, mine):
@@ -251,12 +274,4 @@ def _close_the_dead(client: MlflowClient) -> None:
 def _is_alive(pid: int, process: str) -> bool:
     if pid == os.getpid():
         return process == facts.PROCESS
-    if os.name == "nt":  # there, asking with signal 0 would end the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return processes.is_alive(pid)
