@@ -252,6 +252,7 @@ def ui(
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # 2 processes, not 10
     _say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
     command = ["-m", "mlflow", "ui", "--backend-store-uri", store.address(), "--port", str(port)]
+    command += ["--workers", "1"]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 our own interpreter
 
 
