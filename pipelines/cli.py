@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, text_cli
+from pipelines import environment, text_cli, tune_cli
 
 if TYPE_CHECKING:
     from foreseq.batch import Manifest
@@ -31,6 +31,7 @@ app = typer.Typer(
 
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
+app.command()(tune_cli.tune)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
@@ -292,11 +293,19 @@ def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
     told = overrides or []
     if budget is None:
         return told
+    return [f"auto.time_budget={seconds(budget)}", *told]
+
+
+def seconds(budget: str) -> float:
+    """Return the seconds in 90s, 10m or 1h.
+
+    Raises:
+        ConfigError: If it is written otherwise.
+    """
     parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", budget)
     if parts is None:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
-    seconds = float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
-    return [f"auto.time_budget={seconds}", *told]
+    return float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
 
 
 def _begin_quietly() -> None:

@@ -130,6 +130,18 @@ class Run:
         tags = {"gate": verdict, "gate.reason": decision.reason}
         store.open_store().log_batch(self.id, tags=_tags(tags))
 
+    def save_number(self, name: str, value: float) -> None:
+        """Log one metric."""
+        self._log([_metric(name, value)])
+
+    def tag(self, tags: dict[str, str]) -> None:
+        """Set tags."""
+        store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def save_text(self, text: str, file: str) -> None:
+        """Log a text file at the run's root."""
+        store.open_store().log_text(self.id, text, file)
+
     def _log(self, metrics: Sequence[Metric]) -> None:
         """Log what is known: of NaN there is nothing to compare."""
         known = [metric for metric in metrics if not math.isnan(metric.value)]
@@ -142,7 +154,13 @@ class Run:
 
 
 @contextmanager
-def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
+def run(
+    experiment: ExperimentConfig,
+    panel: Panel,
+    *,
+    name: str = "",
+    tags: dict[str, str] | None = None,
+) -> Iterator[Run]:
     """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
 
     Runs that a process of this machine left open when it died are closed first, as KILLED.
@@ -150,18 +168,21 @@ def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
     Args:
         experiment: With every choice settled; becomes the parameters.
         panel: What is learned from; named by its fingerprint.
+        name: For people; empty: what the experiment says of itself.
+        tags: More of them.
 
     Raises:
         ConfigError: If the store cannot be used.
     """
     client = store.open_store()
     _close_the_dead(client)
+    name = name or facts.run_name(experiment)
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags=facts.tags(experiment),
-        run_name=facts.run_name(experiment),
+        tags={**facts.tags(experiment), **(tags or {})},
+        run_name=name,
     )
-    begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
+    begun = Run(created.info.run_id, name, experiment.model)
     try:
         client.log_batch(
             begun.id, params=[Param(*field) for field in facts.parameters(experiment).items()]
