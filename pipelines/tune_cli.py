@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.command import begin, experiment_of, result, seconds
+
 
 class Sampler(StrEnum):
     """What proposes the next values."""
@@ -39,12 +41,12 @@ def tune(
     ] = False,
 ) -> None:
     """Look for a better config on the validation windows; resumable, by several processes."""
-    from pipelines import cli
-
-    begun = time.time()
-    seconds = cli.seconds(time_budget) if time_budget else float("inf")
-    experiment = cli._begin(config, data, horizon, overrides)
+    deadline = time.time() + seconds(time_budget) if time_budget else float("inf")
+    experiment = experiment_of(config, data, horizon, overrides)
     from foreseq import space as spaces
+
+    varied = spaces.read_space(space) if space else spaces.open_space(experiment)
+    begin("tune")
     from foreseq import store, tracking
     from foreseq.tuning import Study
     from pipelines.console import say
@@ -56,10 +58,10 @@ def tune(
             name=name,
             storage=store.home() / "studies.db",
             experiment=experiment,
-            space=spaces.read_space(space) if space else spaces.open_space(experiment),
+            space=varied,
             sampler=sampler.value,
             trials=trials,
-            deadline=begun + seconds,
+            deadline=deadline,
         ),
         output or Path(f"{name}.yaml"),
         workers,
@@ -68,7 +70,7 @@ def tune(
     say(f"best     trial {best.number}: validation {best.error:.4f}; {best.whole} whole trials,")
     say(f"         {best.pruned} pruned; {tracking.ui_link(tuned.run_id)}")
     say(f"next     foreseq run {tuned.output}")
-    cli._result(
+    result(
         as_json,
         study=name,
         run_id=tuned.run_id,

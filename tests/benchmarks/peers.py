@@ -1,14 +1,15 @@
 """Accuracy, seconds and peak memory of foreseq and its peers, side by side from one run.
 
-    uv venv /tmp/peers
-    uv pip install --python /tmp/peers/bin/python torch neuralforecast statsforecast 'u8darts[torch]'
-    python tests/benchmarks/peers.py --python /tmp/peers/bin/python --output peers.md
+    uv venv PEERS
+    uv pip install --python PEERS/bin/python torch neuralforecast statsforecast 'u8darts[torch]'
+    python tests/benchmarks/peers.py --python PEERS/bin/python --output peers.md
 
 Everybody is given M4 Hourly's training file (or `--config`'s) without its last horizon, which is
-what is judged; with `--test FILE` that file is, and everybody is given the whole training file. Each
-runs in a process of its own, one after the other. The networks of the peers have their defaults but
-for `--context`, `--steps` and scaling (neuralforecast: robust, darts: to 0 .. 1). Seconds are of
-fitting and forecasting, imports apart; memory is the most a process held, imports included.
+what is judged; with `--test FILE` that file is, and everybody is given the whole training file.
+Each runs in a process of its own, one after the other. The networks of the peers have their
+defaults but for `--context`, `--steps` and scaling (neuralforecast: robust, darts: to 0 .. 1).
+Seconds are of fitting and forecasting, imports apart; memory is the most a process held, imports
+included.
 """
 
 import argparse

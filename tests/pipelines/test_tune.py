@@ -22,36 +22,49 @@ def runs_of(study):
     return trials.pop(None), trials
 
 
-def test_a_study_is_a_run_with_its_trials_nested_and_its_best_config_runs(shop, inside):
+@pytest.fixture
+def words(shop):
+    """Return what the command line is told for a small study of the shop."""
     shop.with_name("space.yaml").write_text(SMALL)
-    words = ("--data", "shop.csv", "--horizon", "7", "--space", "space.yaml", *QUICK)
-    done = inside("tune", *words, "--trials", "3", "--study", "one", "--json")
+    return ("tune", "--data", "shop.csv", "--horizon", "7", "--space", "space.yaml", *QUICK)
+
+
+def test_a_study_is_a_run_with_its_trials_nested(shop, words, inside):
+    done = inside(*words, "--trials", "2", "--study", "one", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     parent, trials = runs_of("one")
-    assert set(trials) == {"0", "1", "2"}
+    assert set(trials) == {"0", "1"}
     assert {run.data.tags["mlflow.parentRunId"] for run in trials.values()} == {parent.info.run_id}
     best = trials[str(told["trial"])]
     assert best.data.metrics["tune/validation"] == pytest.approx(told["validation"])
     assert parent.data.metrics["tune/validation"] == pytest.approx(told["validation"])
-    assert best.data.params["training.learning_rate"] == str(
-        told["values"]["training.learning_rate"]
-    )
+    rate = told["values"]["training.learning_rate"]
+    assert best.data.params["training.learning_rate"] == str(rate)
     experiment = load_experiment(shop.with_name("one.yaml"))
     assert list(experiment.network.cells.units) == told["values"]["network.cells.units"]
 
-    ran = inside(
-        "run", "one.yaml", "--set", "auto.time_budget=0", "--set", "gate.min_skill=-9", "--json"
-    )
+
+@pytest.mark.slow
+def test_the_best_config_can_be_run(words, inside):
+    assert inside(*words, "--trials", "2", "--output", "best.yaml").returncode == 0
+    open_gate = ("--set", "auto.time_budget=0", "--set", "gate.min_skill=-9")
+    ran = inside("run", "best.yaml", *open_gate, "--json")
     assert ran.returncode in {0, 4}, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["model"] == "shop"
 
 
 @pytest.mark.slow
-def test_workers_share_a_study_and_a_killed_one_goes_on(shop, foreseq):
-    shop.with_name("space.yaml").write_text(SMALL)
-    words = ("--data", "shop.csv", "--horizon", "7", "--space", "space.yaml", *QUICK)
-    done = foreseq("tune", *words, "--trials", "6", "--workers", "2", "--study", "two", "--json")
+def test_a_study_goes_on_where_it_was(words, inside):
+    for trials in ("1", "3"):
+        assert inside(*words, "--trials", trials, "--study", "again").returncode == 0
+    _, found = runs_of("again")
+    assert set(found) == {"0", "1", "2"}
+
+
+@pytest.mark.slow
+def test_workers_share_a_study(words, foreseq):
+    done = foreseq(*words, "--trials", "6", "--workers", "2", "--study", "two", "--json")
     assert done.returncode == 0, done.stderr
     _, trials = runs_of("two")
     assert set(trials) == {str(number) for number in range(6)}
