@@ -3,10 +3,18 @@
 import atexit
 import gc
 import json
+import re
 import sys
 from importlib import import_module
 from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foreseq.errors import ConfigError
+from pipelines import environment
+
+if TYPE_CHECKING:
+    from foreseq.config import ExperimentConfig
 
 
 def begin(*flows: str) -> None:
@@ -20,6 +28,50 @@ def begin(*flows: str) -> None:
         for flow in flows:
             import_module(f"pipelines.{flow}")
         ready()
+
+
+def experiment_of(
+    config: Path | None, data: str | None, horizon: int | None, overrides: list[str] | None
+) -> "ExperimentConfig":
+    """Read the experiment, before anything heavy is imported.
+
+    Raises:
+        ConfigError: If what is told does not make one.
+    """
+    from foreseq.config import build_experiment, load_experiment
+
+    told = overrides or []
+    if data is not None:
+        if config is not None:
+            raise ConfigError("give a config or --data, not both")
+        if horizon is None:
+            raise ConfigError("--data needs --horizon: how many steps to forecast")
+        dataset = {"name": stem(data), "source": data, "horizon": horizon}
+        return build_experiment({"dataset": dataset}, told, origin="--set")
+    if config is None:  # the example works from any folder
+        config = environment.EXAMPLE
+        told = [f"dataset.source={environment.EXAMPLE_DATA}", *told]
+    if horizon is not None:
+        told = [*told, f"dataset.horizon={horizon}"]
+    return load_experiment(config, told)
+
+
+def seconds(budget: str) -> float:
+    """Return the seconds in 90s, 10m or 1h.
+
+    Raises:
+        ConfigError: If it is written otherwise.
+    """
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", budget)
+    if parts is None:
+        raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
+    return float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
+
+
+def stem(source: str) -> str:
+    """Name a dataset after its file."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
+    return name.strip("-._") or "panel"
 
 
 def result(as_json: bool, **told: Any) -> None:

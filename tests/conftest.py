@@ -3,10 +3,12 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import absl.logging
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -36,6 +38,10 @@ for name in ("FORESEQ_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREF
     os.environ.pop(name, None)
 if SERVER:  # the one that all workers share
     os.environ["PREFECT_API_URL"] = SERVER
+
+# Whoever sets up logging anew, as MLflow's migrations do, makes absl close the stream it has unless
+# that is standard error itself: within a test that captures, pytest's own file.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 # Same examples everywhere, and no verdict on how fast the machine is.
 settings.register_profile("foreseq", deadline=None, derandomize=True)

@@ -138,6 +138,18 @@ class Run:
         tags = {"gate": verdict, "gate.reason": decision.reason}
         store.open_store().log_batch(self.id, tags=_tags(tags))
 
+    def save_number(self, name: str, value: float) -> None:
+        """Log one metric."""
+        self._log([_metric(name, value)])
+
+    def tag(self, tags: dict[str, str]) -> None:
+        """Set tags."""
+        store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def save_text(self, text: str, file: str) -> None:
+        """Log a text file at the run's root."""
+        store.open_store().log_text(self.id, text, file)
+
     def _log_of_model(self, found: Sequence[Measure]) -> None:
         """Log metrics of the run and, once its bundle is saved, of the model in it."""
         model_id = store.get_run(self.id).data.tags.get(store.MODEL_TAG)
@@ -160,7 +172,14 @@ class Run:
 
 
 @contextmanager
-def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterator[Run]:
+def run(
+    experiment: ExperimentConfig,
+    panel: Panel,
+    *,
+    name: str = "",
+    tags: dict[str, str] | None = None,
+    work: str = "",
+) -> Iterator[Run]:
     """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
 
     Runs that a process of this machine left open when it died are closed first, as KILLED.
@@ -168,6 +187,8 @@ def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterat
     Args:
         experiment: With every choice settled; becomes the parameters.
         panel: What is learned from; named by its fingerprint.
+        name: For people; empty: what the experiment says of itself.
+        tags: More of them.
         work: What `done` will find it by.
 
     Raises:
@@ -175,12 +196,13 @@ def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterat
     """
     client = store.open_store()
     close_the_dead()
+    name = name or facts.run_name(experiment)
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags={**facts.tags(experiment), **({WORK: work} if work else {})},
-        run_name=facts.run_name(experiment),
+        tags={**facts.tags(experiment), **({WORK: work} if work else {}), **(tags or {})},
+        run_name=name,
     )
-    begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
+    begun = Run(created.info.run_id, name, experiment.model)
     try:
         client.log_batch(
             begun.id, params=[Param(*field) for field in facts.parameters(experiment).items()]
