@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, text_cli
+from pipelines import environment, monitor_cli, text_cli
 
 if TYPE_CHECKING:
     from foreseq.batch import Manifest
@@ -31,6 +31,7 @@ app = typer.Typer(
 
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
+monitor_cli.register(app)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]

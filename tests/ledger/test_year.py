@@ -147,5 +147,5 @@ def test_networks_are_retrained_in_month_8_in_20_of_20_seeds(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [cheap, trained])
 def test_without_a_shift_nearly_no_year_asks_for_a_retraining(make, tmp_path):
-    found = count(make, 0, tmp_path)  # 20 x 48 moments, one false alarm in 2,000 of them
+    found = count(make, 0, tmp_path)  # 20 x 48 moments, one false alarm in 10,000 of them
     assert found.get(None, 0) >= 18, found

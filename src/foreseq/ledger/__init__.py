@@ -1,23 +1,29 @@
 """Past forecasts judged by what came: how good they were, whether they keep what was promised."""
 
-from foreseq.ledger.arrivals import Arrivals, collect, find, sum_up, widest
+from foreseq.ledger.arrivals import Arrivals, collect, sum_up, widest
+from foreseq.ledger.coverage import Coverage
 from foreseq.ledger.drift import Drift, drift
-from foreseq.ledger.judgement import Coverage, Evidence, Judgement, Verdict, judge
+from foreseq.ledger.judgement import Evidence, Judgement, Verdict, judge
+from foreseq.ledger.look import LEDGER, Look, look
+from foreseq.ledger.memory import Decided
 from foreseq.ledger.moments import cadence, moments
 from foreseq.ledger.promise import promise
 
 __all__ = [
+    "LEDGER",
     "Arrivals",
     "Coverage",
+    "Decided",
     "Drift",
     "Evidence",
     "Judgement",
+    "Look",
     "Verdict",
     "cadence",
     "collect",
     "drift",
-    "find",
     "judge",
+    "look",
     "moments",
     "promise",
     "sum_up",

@@ -25,6 +25,8 @@ ENOUGH = 10
 """Points from which their likeness to their neighbours can be told."""
 STEADIEST = 0.02
 """Spread of the logarithms that is assumed at least: nobody minds two per cent."""
+HALF_NORMAL = 0.756
+"""Spread over mean of absolute errors that are normal: sqrt(pi / 2 - 1)."""
 UTMOST = 8.0
 """Deviations beyond which a point is no more alarming."""
 MOST_ALIKE = 0.8
@@ -45,18 +47,35 @@ class Chart(NamedTuple):
         return np.asarray(self.score > self.limit)
 
 
+def steadiest(errors: float) -> float:
+    """Return how little the logarithm of a mean of so many independent errors can vary.
+
+    A few points may by luck lie closer together, and then the next one would seem far off.
+
+    Example:
+        >>> round(steadiest(35), 3), steadiest(1e6)
+        (0.128, 0.02)
+    """
+    return max(STEADIEST, HALF_NORMAL / float(np.sqrt(max(errors, 1.0))))
+
+
 def limit_of(every: int) -> float:
     """Return the score that luck passes once in `every` points.
 
     Example:
-        >>> round(limit_of(2000), 2)
-        3.29
+        >>> round(limit_of(10_000), 2)
+        3.72
     """
     return float(stats.norm.isf(1 / every))
 
 
 def control(
-    promised: NDArray[np.float64], arrived: NDArray[np.float64], *, every: int, since: int = 0
+    promised: NDArray[np.float64],
+    arrived: NDArray[np.float64],
+    *,
+    every: int,
+    least: float = STEADIEST,
+    since: int = 0,
 ) -> Chart:
     """Judge points one after the other; those beyond the limit teach the chart nothing.
 
@@ -64,6 +83,7 @@ def control(
         promised: Of the backtest, oldest first, shape (points,).
         arrived: What came true since, oldest first, shape (points,).
         every: Points between two false alarms, on average.
+        least: Spread that is assumed at least, see `steadiest`.
         since: Points of `arrived` that were acted on already: the weighted mean begins after them.
 
     Example:
@@ -80,11 +100,37 @@ def control(
         if place == since:
             mean = 0.0
         if len(known) >= LEAST:
-            mean = NEWEST * _deviation(point, known) + (1 - NEWEST) * mean
+            mean = NEWEST * _deviation(point, known, least) + (1 - NEWEST) * mean
             score[place] = mean / _spread(known)
         if not score[place] > limit:
             known.append(point)
     return Chart(score, limit)
+
+
+def chance_of(
+    promised: NDArray[np.float64], newest: NDArray[np.float64], least: float = STEADIEST
+) -> float:
+    """Return how probable so high a mean of the newest points is, if the promise still held.
+
+    The chart gets used to what lasts from the first forecast on, as it learns while it judges; this
+    does not. Student's t for two samples of one spread, wider where points resemble neighbours.
+
+    Example:
+        >>> promised = np.array([-0.1, 0.0, 0.1])
+        >>> chance_of(promised, np.full(8, 0.05)) > 0.05
+        True
+        >>> chance_of(promised, np.full(8, 0.5)) < 1e-4
+        True
+    """
+    if len(promised) < LEAST or len(newest) < LEAST:
+        return 1.0
+    both = (promised, newest)
+    freedom = len(promised) + len(newest) - 2
+    spread = np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in both) / freedom)
+    alike = likeness(np.concatenate([each - each.mean() for each in both]))
+    apart = np.sqrt((1 / len(promised) + 1 / len(newest)) * (1 + alike) / (1 - alike))
+    distance = (newest.mean() - promised.mean()) / (max(float(spread), least) * apart)
+    return float(stats.t.sf(distance, freedom))
 
 
 def likeness(points: NDArray[np.float64]) -> float:
@@ -95,10 +141,10 @@ def likeness(points: NDArray[np.float64]) -> float:
     return float(np.clip((centred[1:] @ centred[:-1]) / (centred @ centred), 0, MOST_ALIKE))
 
 
-def _deviation(point: float, known: list[float]) -> float:
+def _deviation(point: float, known: list[float], least: float) -> float:
     """Return the normal deviation that is as likely as a point is by Student's t."""
     count = len(known)
-    spread = max(float(np.std(known, ddof=1)), STEADIEST)
+    spread = max(float(np.std(known, ddof=1)), least)
     distance = (point - float(np.mean(known))) / (spread * np.sqrt(1 + 1 / count))
     tail = stats.t.logsf(abs(distance), count - 1)
     size = float(stats.norm.isf(np.exp(max(tail, stats.norm.logsf(UTMOST)))))

@@ -6,6 +6,6 @@ views of MLflow's pages line up.
 """
 
 from foreseq.tracking.links import compare_link, ui_link
-from foreseq.tracking.runs import Run, find, run
+from foreseq.tracking.runs import Run, find, run, trained_on
 
-__all__ = ["Run", "compare_link", "find", "run", "ui_link"]
+__all__ = ["Run", "compare_link", "find", "run", "trained_on", "ui_link"]

@@ -31,6 +31,8 @@ UNTOLD = (
 """Fields that are no parameters: they name the run, or cannot change what it learns."""
 PROCESS = uuid.uuid4().hex
 """Tells this process from an older one of the same number, as containers have."""
+FINGERPRINT = "fingerprint"
+"""Tag of a training: of its data, whole."""
 LONGEST_DIGEST = 36
 """Letters of a dataset's digest that MLflow takes."""
 

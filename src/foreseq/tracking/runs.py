@@ -158,7 +158,7 @@ def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
     _close_the_dead(client)
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags=facts.tags(experiment),
+        tags=facts.tags(experiment) | {facts.FINGERPRINT: panel.fingerprint()},
         run_name=facts.run_name(experiment),
     )
     begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
@@ -187,6 +187,18 @@ def find(run_id: str) -> Run:
     found = store.get_run(run_id)
     model = store.open_store().get_experiment(found.info.experiment_id).name
     return Run(run_id, found.info.run_name, model)
+
+
+def trained_on(fingerprint: str) -> list[str]:
+    """Return what was trained on the data of a fingerprint: model and name of each run.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    models = {each.experiment_id: each.name for each in client.search_experiments()}
+    known = client.search_runs([*models], f"tags.{facts.FINGERPRINT} = '{fingerprint}'")
+    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in reversed(known)]
 
 
 def _folder(forecaster: str) -> str:
