@@ -3,19 +3,18 @@
 Heavy imports wait inside the commands, so that `--help` answers at once.
 """
 
-import json
 import os
 import re
 import sys
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, monitor_cli, text_cli
+from pipelines import environment, monitor_cli, text_cli, trust_cli
+from pipelines.command import begin, result
 
 if TYPE_CHECKING:
     from foreseq.batch import Manifest
@@ -32,6 +31,7 @@ app = typer.Typer(
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
 monitor_cli.register(app)
+app.command()(trust_cli.reproduce)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
@@ -71,7 +71,8 @@ def run(
 
     Without arguments: the AirPassengers example.
     """
-    experiment = _begin(config, data, horizon, _with_budget(overrides, time_budget))
+    experiment = _experiment(config, data, horizon, _with_budget(overrides, time_budget))
+    begin("run")
     from foreseq import tracking
     from pipelines.console import say
     from pipelines.run import run as flow
@@ -81,7 +82,7 @@ def run(
     say(f"forecast {ran.manifest.series} series x {ran.manifest.horizon} steps in {ran.folder}")
     say(f"skill    {ran.published.skill:.3f} over the seasonal naive, on the test windows")
     say(f"compare  foreseq ui, then {tracking.ui_link(ran.run_id)}")
-    _result(
+    result(
         as_json,
         run_id=ran.run_id,
         model=experiment.model,
@@ -106,11 +107,12 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Read, check and store the series of a config or file."""
-    experiment = _begin(config, data, horizon, overrides)
+    experiment = _experiment(config, data, horizon, overrides)
+    begin("ingest")
     from pipelines.ingest import ingest as flow
 
     ingested = flow(experiment.dataset)
-    _result(
+    result(
         as_json,
         folder=str(ingested.folder),
         fingerprint=ingested.fingerprint,
@@ -130,22 +132,23 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train and test a forecaster and track it; publish nothing."""
-    experiment = _begin(config, data, horizon, _with_budget(overrides, time_budget))
+    experiment = _experiment(config, data, horizon, _with_budget(overrides, time_budget))
+    begin("ingest", "train")
     from pipelines.ingest import ingest as read
     from pipelines.train import train as flow
 
     run_id = flow(experiment, read(experiment.dataset))
-    _result(as_json, run_id=run_id, model=experiment.model)
+    result(as_json, run_id=run_id, model=experiment.model)
 
 
 @app.command()
 def publish(run_id: str, as_json: AsJson = False) -> None:
     """Let the gate decide on the forecaster of a training run."""
-    _begin_quietly()
+    begin("publish")
     from pipelines.publish import publish as flow
 
     published = flow(run_id)
-    _result(
+    result(
         as_json,
         version=str(published.version),
         published=published.decision.published,
@@ -159,13 +162,13 @@ def publish(run_id: str, as_json: AsJson = False) -> None:
 @app.command()
 def rollback(model: str, as_json: AsJson = False) -> None:
     """Make the previous champion of a model its champion again."""
-    _begin_quietly()
+    begin()
     from foreseq import registry
     from pipelines.console import say
 
     version = registry.rollback(model)
     say(f"champion {version}")
-    _result(as_json, version=str(version))
+    result(as_json, version=str(version))
 
 
 @app.command()
@@ -175,15 +178,30 @@ def forecast(
     history: Annotated[
         str | None, typer.Option("--input", help="Histories; without: the model's own source.")
     ] = None,
+    paths: Annotated[int, typer.Option(min=0, help="Paths to simulate, a column each.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="File by file, in so many processes.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="File by file, on a Dask cluster.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
-    _begin_quietly()
-    from pipelines.forecast import forecast as flow
-
     source = _history(history)
-    manifest = flow(model, source, output)
-    _result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
+    if workers is not None or dask is not None:
+        begin("bulk")
+        from pipelines.bulk import forecast_files, runner
+
+        manifest = forecast_files.with_options(task_runner=runner(workers or 1, dask))(
+            model, source, output, paths
+        )
+    else:
+        begin("forecast")
+        from pipelines.forecast import forecast as flow
+
+        manifest = flow(model, source, output, paths)
+    result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
     _complain_of_failures(manifest)
 
 
@@ -196,12 +214,12 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Score a published forecaster on the newest windows it has not seen."""
-    _begin_quietly()
+    begin("backtest")
     from pipelines.backtest import backtest as flow
 
     source = _history(history)
     scores = flow(model, source)
-    _result(as_json, **{name: score._asdict() for name, score in scores.items()})
+    result(as_json, **{name: score._asdict() for name, score in scores.items()})
 
 
 @app.command()
@@ -213,11 +231,12 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Prove on your own data that nothing looks ahead and that noise has no skill."""
-    experiment = _begin(config, data, horizon, overrides)
+    experiment = _experiment(config, data, horizon, overrides)
+    begin("verify")
     from pipelines.verify import verify_experiment as flow
 
     findings = flow(experiment)
-    _result(as_json, findings=[finding._asdict() for finding in findings])
+    result(as_json, findings=[finding._asdict() for finding in findings])
     failed = ", ".join(finding.name for finding in findings if not finding.holds)
     if failed:
         raise ForeseqError(f"does not hold: {failed}; do not trust these forecasts")
@@ -264,10 +283,10 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _begin(
+def _experiment(
     config: Path | None, data: str | None, horizon: int | None, overrides: list[str] | None
 ) -> "ExperimentConfig":
-    """Read the experiment before anything heavy is imported, then import quietly."""
+    """Read the experiment, before anything heavy is imported."""
     from foreseq.config import build_experiment, load_experiment
 
     told = overrides or []
@@ -277,16 +296,13 @@ def _begin(
         if horizon is None:
             raise ConfigError("--data needs --horizon: how many steps to forecast")
         dataset = {"name": _stem(data), "source": data, "horizon": horizon}
-        experiment = build_experiment({"dataset": dataset}, told, origin="--set")
-    else:
-        if config is None:  # the example works from any folder
-            config = environment.EXAMPLE
-            told = [f"dataset.source={environment.EXAMPLE_DATA}", *told]
-        if horizon is not None:
-            told = [*told, f"dataset.horizon={horizon}"]
-        experiment = load_experiment(config, told)
-    _begin_quietly()
-    return experiment
+        return build_experiment({"dataset": dataset}, told, origin="--set")
+    if config is None:  # the example works from any folder
+        config = environment.EXAMPLE
+        told = [f"dataset.source={environment.EXAMPLE_DATA}", *told]
+    if horizon is not None:
+        told = [*told, f"dataset.horizon={horizon}"]
+    return load_experiment(config, told)
 
 
 def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
@@ -299,13 +315,6 @@ def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
     seconds = float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
     return [f"auto.time_budget={seconds}", *told]
-
-
-def _begin_quietly() -> None:
-    """Send what libraries say to a file."""
-    from pipelines import console
-
-    console.hush()
 
 
 def _history(source: str | None) -> "DatasetConfig | None":
@@ -324,24 +333,17 @@ def _stem(source: str) -> str:
 
 
 def _complain_of_failures(manifest: "Manifest") -> None:
+    if manifest.refused:
+        raise DoneInPart(
+            f"{len(manifest.refused)} files refused, see _manifest.json; first"
+            f" {next(iter(manifest.refused.values()))}"
+        )
     if manifest.failures:
         series, reason = next(iter(manifest.failures.items()))
         raise DoneInPart(
             f"{len(manifest.failures)} series without a forecast, see _manifest.json; first"
             f" {series}: {reason}"
         )
-
-
-def _result(as_json: bool, **result: Any) -> None:
-    """Write the result as one line of JSON, where asked for; what is not a number becomes null."""
-    if as_json:
-        told = {name: _json(value) for name, value in result.items()}
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
-
-
-def _json(value: Any) -> Any:
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _say(line: str) -> None:

@@ -3,14 +3,14 @@
 Heavy imports wait inside the commands, so that `--help` answers at once.
 """
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foreseq.errors import ConfigError, NotPublished
+from pipelines.command import begin, result
 
 if TYPE_CHECKING:
     from foreseq.text.config import SamplingConfig
@@ -44,7 +44,7 @@ def train(
     from foreseq.text.config import load_text_experiment
 
     told = load_text_experiment(config, overrides or [])
-    _hush()
+    begin("text")
     from foreseq import tracking
     from pipelines import console
     from pipelines.text import train as flow
@@ -53,7 +53,7 @@ def train(
     decision = published.decision
     console.say(f"try      foreseq text generate --model {told.model}@champion --prompt 'The '")
     console.say(f"compare  foreseq ui, then {tracking.ui_link(published.run_id)}")
-    _result(
+    result(
         as_json,
         run_id=published.run_id,
         model=told.model,
@@ -99,7 +99,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Tell how surprised a model is by a text."""
-    _hush()
+    begin("text")
     from pipelines.text import score_file
 
     scored = score_file(model, file)
@@ -111,7 +111,7 @@ def score(
         "total_nats": scored.total_nats,
     }
     if as_json:
-        _result(as_json, model=model, **told)
+        result(as_json, model=model, **told)
         return
     for name, value in told.items():
         sys.stdout.write(f"{name.replace('_', ' '):<20} {value:.6g}\n")
@@ -128,7 +128,7 @@ def gradients(
     as_json: AsJson = False,
 ) -> None:
     """Show how far back simple, LSTM and GRU cells of a config's size can learn from."""
-    _hush()
+    begin("diagnose")
     from pipelines import console
     from pipelines.diagnose import diagnose_gradients, load_diagnosis
 
@@ -138,16 +138,16 @@ def gradients(
         console.say(line)
     for warning in diagnosed.warnings:
         console.say(f"warning  {warning}")
-    _result(as_json, run_id=diagnosed.run_id, warnings=diagnosed.warnings)
+    result(as_json, run_id=diagnosed.run_id, warnings=diagnosed.warnings)
 
 
 def _generate_one(model: str, prompt: str, sampling: "SamplingConfig", *, as_json: bool) -> None:
-    _hush()
+    begin()
     from pipelines.text import stream
 
     characters = stream(model, prompt, sampling)
     if as_json:
-        _result(as_json, prompt=prompt, text="".join(characters))
+        result(as_json, prompt=prompt, text="".join(characters))
         return
     sys.stdout.write(prompt)
     for character in characters:
@@ -159,13 +159,13 @@ def _generate_one(model: str, prompt: str, sampling: "SamplingConfig", *, as_jso
 def _generate_many(
     model: str, prompts: list[str], sampling: "SamplingConfig", *, as_json: bool
 ) -> None:
-    _hush()
+    begin("text")
     from pipelines.text import generate as flow
 
     texts = flow(model, prompts, sampling)
     for prompt, written in zip(prompts, texts, strict=True):
         if as_json:
-            _result(as_json, prompt=prompt, text=written)
+            result(as_json, prompt=prompt, text=written)
         else:
             sys.stdout.write(f"{prompt}{written}\n\n")
 
@@ -177,17 +177,3 @@ def _lines(file: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: prompts cannot be read ({error})") from None
     return [line for line in lines if line]
-
-
-def _hush() -> None:
-    """Send what libraries say to a file."""
-    from pipelines import console
-
-    console.hush()
-
-
-def _result(as_json: bool, **result: Any) -> None:
-    """Write the result as one line of JSON, where asked for."""
-    if as_json:
-        sys.stdout.write(json.dumps(result) + "\n")
-        sys.stdout.flush()

@@ -7,24 +7,45 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import auto, bundle, panel, report, tracking
+from foreseq import auto, bundle, evaluation, panel, registry, report, tracking, work
 from foreseq.config import ExperimentConfig
 from foreseq.experiment import conduct
 from foreseq.ingest import Ingested
+from foreseq.journal import Journal
+from foreseq.report import Findings
 from foreseq.search import search
 from foreseq.training import Progress
-from pipelines import console
+from pipelines import console, environment
 
 
 @task(cache_policy=NO_CACHE)
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
-    """Choose, fit, test and track; return the MLflow run id."""
+    """Choose, fit, test and track, unless that has been done; return the MLflow run id."""
+    key = work.key(experiment, ingested.fingerprint)
+    tracking.close_the_dead()
+    with work.claim(environment.data() / "unfinished", key, wait=_tell_of_waiting) as folder:
+        done = tracking.done(experiment.model, key)
+        if done is not None and registry.holds(done):
+            console.say(
+                "trained  before, with the same data, config and code; another seed differs"
+            )
+            return done
+        return _learn(experiment, ingested, key, folder)
+
+
+def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> str:
+    """Do the work, or what is left of it in a folder."""
     series = panel.load(ingested.folder)
-    found = search(*auto.settle(experiment, series), series, report=console.say_candidate)
+    found = search(
+        *auto.settle(experiment, series),
+        series,
+        journal=Journal(folder / "search.json"),
+        report=console.say_candidate,
+    )
     settled, choices = found.experiment, found.choices
     for choice in choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
-    with tracking.run(settled, series) as run, console.training_progress() as show:
+    with tracking.run(settled, series, work=key) as run, console.training_progress() as show:
 
         def looked(stage: str, progress: Progress) -> None:
             show(stage, progress)
@@ -32,13 +53,31 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
 
         run.save_choices(choices, ingested.repairs)
         run.save_candidates(found.candidates)
-        outcome = conduct(settled, series, report=looked)
+        outcome = conduct(settled, series, checkpoint=folder, report=looked)
+        rivals = evaluation.rivals(outcome.backtest, series, settled)
         run.save_backtest(outcome.backtest, series)
-        for file, figure in report.pictures(outcome, series).items():
+        run.save_rivals(rivals, series)
+        pictures = report.pictures(outcome, series)
+        for file, figure in pictures.items():
             run.save_figure(figure, file)
-        with tempfile.TemporaryDirectory() as folder:
-            run.save_bundle(bundle.save(outcome.bundle, Path(folder) / "bundle"))
+        told = Findings(
+            model=run.model,
+            run=run.name,
+            panel=series,
+            repairs=ingested.repairs,
+            tested=outcome.backtest,
+            rivals=rivals,
+            choices=choices,
+            candidates=found.candidates,
+        )
+        run.save_report(report.page(told, pictures))
+        with tempfile.TemporaryDirectory() as scratch:
+            run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
     return run.id
+
+
+def _tell_of_waiting() -> None:
+    console.say("waiting  for another process that trains the same")
 
 
 @flow
@@ -47,5 +86,8 @@ def train(experiment: ExperimentConfig, ingested: Ingested) -> str:
     run_id = learn(experiment, ingested)
     create_link_artifact(
         key="mlflow-run", link=tracking.ui_link(run_id), description="The training in MLflow"
+    )
+    create_link_artifact(
+        key="report", link=tracking.report_link(run_id), description="How far to trust it"
     )
     return run_id

@@ -3,10 +3,15 @@ import pytest
 
 from foreseq import auto
 from foreseq.config import build_experiment
+from foreseq.journal import Journal
 from foreseq.panel import from_series
 from foreseq.search import Candidate, search
 
 SEASON = 4
+
+
+class StoppedError(Exception):
+    """What ends a search from outside."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,9 @@ def test_a_change_that_lowers_the_validation_error_is_made(panel):
 
 
 def test_the_time_left_makes_members(panel):
-    experiment, choices = settled(panel, "network.baseline=[4]", "network.log=false")
+    experiment, choices = settled(
+        panel, "network.baseline=[4]", "network.log=false", "network.context=16"
+    )
     found = search(experiment, choices, panel)
     assert 1 < found.experiment.training.members <= 5
 
@@ -69,6 +76,23 @@ def test_little_time_shortens_the_training():
     assert "time budget allows" in reasons["training.steps"]
 
 
+def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path):
+    experiment, choices = settled(panel, "network.context=16")
+    file = tmp_path / "search.json"
+
+    def stop_at_the_third(candidate):
+        told.append(candidate)
+        if len(told) == 3:
+            raise StoppedError
+
+    told: list[Candidate] = []
+    with pytest.raises(StoppedError):
+        search(experiment, choices, panel, journal=Journal(file), report=stop_at_the_third)
+    whole = search(experiment, choices, panel, journal=Journal(file))
+    assert whole.candidates[:3] == told
+    assert search(experiment, choices, panel, journal=Journal(file)) == whole
+
+
 def test_nothing_of_the_test_span_is_seen(panel):
     lengths = panel.lengths
     altered = panel.values.copy()
@@ -76,7 +100,7 @@ def test_nothing_of_the_test_span_is_seen(panel):
         altered[start + length - 4 : start + length] *= 100
     other = type(panel)(**{**vars(panel), "values": altered})
     one, two = (
-        search(*settled(each, "network.baseline=[4]", "network.context=16"), each)
+        search(*settled(each, "network.baseline=[4]", "network.log=false"), each)
         for each in (panel, other)
     )
     assert [c.error for c in one.candidates] == [c.error for c in two.candidates]

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from foreseq import files, windows
 from foreseq.config import Config
 from foreseq.errors import ConfigError
-from foreseq.forecast import Forecaster, table
+from foreseq.forecast import Forecaster, table, with_paths
 from foreseq.panel import Panel
 from foreseq.windows import Windows
 
@@ -36,6 +37,10 @@ class Manifest(Config):
     """File name to its SHA-256."""
     failures: dict[str, str]
     """Series without a forecast, and why."""
+    paths: int = 0
+    """Simulated paths of each series."""
+    refused: dict[str, str] = Field(default_factory=dict)
+    """Input files that broke a rule as a whole, and which."""
 
 
 class Source(NamedTuple):
@@ -44,6 +49,8 @@ class Source(NamedTuple):
     forecaster: Forecaster
     version: str
     digest: str
+    paths: int = 0
+    """Paths to simulate for each series."""
 
 
 def write(source: Source, panel: Panel, folder: Path) -> Manifest:
@@ -59,23 +66,22 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
     Raises:
         ConfigError: If the folder holds something else.
     """
+    may_be_replaced(folder)
     there = read_manifest(folder)
-    if not _may_be_replaced(folder, there):
-        raise ConfigError(
-            f"{folder}: must be a new folder or one of forecasts, found other files; name another"
-        )
     data = panel.fingerprint()
-    if there and _is_whole(folder, there) and _is_made_of(there, source, data):
+    if there and is_whole(folder, there) and _is_made_of(there, source, data):
         return there
     with files.new_folder(folder) as beside:
         chosen = windows.newest(panel)
         failures = source.forecaster.unanswerable(panel, chosen)
         parts = {}
         rows = 0
-        answered = _without(chosen, failures)
-        for number, part in enumerate(list(windows.batches(answered, PART)) or [answered]):
+        answered = without(chosen, failures)
+        for number, part in enumerate(
+            list(windows.batches(answered, -(-PART // (1 + source.paths)))) or [answered]
+        ):
             file = beside / f"part-{number:05}.parquet"
-            frame = _forecast(source, panel, part)
+            frame = forecast(source, panel, part)
             frame.to_parquet(file, index=False)
             parts[file.name] = files.sha256(file)
             rows += len(frame)
@@ -88,10 +94,9 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
             rows=rows,
             parts=parts,
             failures={str(panel.ids[row]): reason for row, reason in failures.items()},
+            paths=source.paths,
         )
-        (beside / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        if not failures:
-            (beside / SUCCESS).touch()
+        conclude(beside, manifest)
     return manifest
 
 
@@ -109,34 +114,55 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
-def _may_be_replaced(folder: Path, manifest: Manifest | None) -> bool:
-    """Tell whether nothing in the folder is anyone else's."""
+def may_be_replaced(folder: Path) -> None:
+    """See that nothing in a folder is anyone else's.
+
+    Raises:
+        ConfigError: If something is.
+    """
     if not folder.exists():
-        return True
+        return
+    manifest = read_manifest(folder)
     ours = {MANIFEST, SUCCESS, *manifest.parts} if manifest else set()
-    return folder.is_dir() and all(file.name in ours for file in folder.iterdir())
+    if not folder.is_dir() or any(file.name not in ours for file in folder.iterdir()):
+        raise ConfigError(
+            f"{folder}: must be a new folder or one of forecasts, found other files; name another"
+        )
 
 
-def _is_made_of(manifest: Manifest, source: Source, data: str) -> bool:
-    return manifest.data == data and (source.version, source.digest) == (
-        manifest.model_version,
-        manifest.model_digest,
-    )
+def conclude(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest beside the parts, and `_SUCCESS` if no series is without a forecast."""
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if not manifest.failures and not manifest.refused:
+        (folder / SUCCESS).touch()
 
 
-def _is_whole(folder: Path, manifest: Manifest) -> bool:
-    return (folder / SUCCESS).exists() == (not manifest.failures) and all(
+def is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Tell whether a folder holds what its manifest says, byte for byte."""
+    complete = not manifest.failures and not manifest.refused
+    return (folder / SUCCESS).exists() == complete and all(
         (folder / name).is_file() and files.sha256(folder / name) == digest
         for name, digest in manifest.parts.items()
     )
 
 
-def _without(chosen: Windows, failures: dict[int, str]) -> Windows:
+def _is_made_of(manifest: Manifest, source: Source, data: str) -> bool:
+    asked = (source.version, source.digest, source.paths)
+    made = (manifest.model_version, manifest.model_digest, manifest.paths)
+    return manifest.data == data and asked == made
+
+
+def without(chosen: Windows, failures: dict[int, str]) -> Windows:
+    """Return the windows that have an answer."""
     keep = np.ones(chosen.count, bool)
     keep[list(failures)] = False
     return chosen.take(keep)
 
 
-def _forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
+def forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
+    """Return the forecast table of some windows."""
     answers = source.forecaster(panel, part)
-    return table(panel, part, answers, source.forecaster.levels, version=source.version)
+    told = table(panel, part, answers, source.forecaster.levels, version=source.version)
+    if not source.paths:
+        return told
+    return with_paths(told, source.forecaster.paths(panel, part, answers, source.paths))

@@ -249,6 +249,17 @@ class IntervalsConfig(Config):
         return levels and _ascending(levels, "levels")
 
 
+class ClassicsConfig(Config):
+    """What ETS, Theta and ARIMA, which stand beside every test, may cost."""
+
+    windows: NonNegativeInt = 100
+    """Test windows that they forecast, drawn with a seed; 0: none."""
+    history: PositiveInt = 1000
+    """Newest steps that they see of each."""
+    seconds: PositiveFloat = 60.0
+    """After so long no further window is begun."""
+
+
 class GateConfig(Config):
     """When a challenger may become champion."""
 
@@ -292,6 +303,8 @@ class ExperimentConfig(Config):
     """How what is left open is chosen."""
     intervals: IntervalsConfig = IntervalsConfig()
     """How sure its forecasts say they are."""
+    classics: ClassicsConfig = ClassicsConfig()
+    """What the classical methods beside it may cost."""
     gate: GateConfig = GateConfig()
     """When it is published."""
     monitor: MonitorConfig = MonitorConfig()

@@ -1,4 +1,7 @@
-"""Files and folders that appear whole or not at all: written beside, flushed, renamed."""
+"""Files and folders that appear whole or not at all: written beside, flushed, renamed.
+
+What a process that was killed left beside is put in order by the next one that writes the same.
+"""
 
 import hashlib
 import os
@@ -7,6 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from foreseq import processes
+
+OLD = ".old"
+"""Ending of a folder that is about to be replaced."""
 
 
 @contextmanager
@@ -17,13 +25,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
     raises.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    _tidy(folder)
+    beside = Path(tempfile.mkdtemp(prefix=processes.mark(folder.name), dir=folder.parent))
     beside.chmod(0o755)
     try:
         yield beside
         _flush(beside)
         if folder.exists():
-            old = beside.with_name(f"{beside.name}.old")
+            old = beside.with_name(f"{beside.name}{OLD}")
             folder.rename(old)
             beside.rename(folder)
             shutil.rmtree(old)
@@ -37,7 +46,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def new_file(file: Path) -> Iterator[Path]:
     """Yield a path to write to, which becomes `file` when the block ends well."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=file.suffix, dir=file.parent)
+    _tidy(file)
+    mark = processes.mark(file.name)
+    handle, name = tempfile.mkstemp(prefix=mark, suffix=file.suffix, dir=file.parent)
     os.close(handle)
     beside = Path(name)
     beside.chmod(0o644)
@@ -53,6 +64,17 @@ def sha256(file: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _tidy(target: Path) -> None:
+    """Remove what the dead wrote beside, and bring back what they were about to replace."""
+    for left in processes.left_behind(target.parent, target.name):
+        if left.name.endswith(OLD) and not target.exists():
+            left.rename(target)
+        elif left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

@@ -60,9 +60,7 @@ def register(run_id: str, name: str) -> Version:
         ConfigError: If there is no such run, or it has no bundle.
     """
     client = store.open_store()
-    tags = store.get_run(run_id).data.tags
-    if store.BUNDLE_TAG not in tags:
-        raise ConfigError(f"run {run_id} ended without a forecaster; {TRAIN}")
+    tags = _bundle_tags(run_id)
     with store.lock():
         for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
             if found.tags.get(DIGEST) == tags[store.BUNDLE_TAG]:
@@ -118,27 +116,27 @@ def fetch(version: Version) -> Path:
     Raises:
         BundleRefused: If it is gone, or is not what was registered.
     """
-    client = store.open_store()
-    model = client.get_run(version.run_id).data.tags[store.MODEL_TAG]
-    location = client.get_logged_model(model).artifact_location
-    folder = _local(location)
-    if folder is None:
-        folder = store.home() / "bundles" / version.digest
-        if not folder.exists():
-            with files.new_folder(folder) as beside:
-                download_artifacts(
-                    artifact_uri=f"{location}/artifacts",
-                    dst_path=str(beside),
-                    tracking_uri=store.address(),
-                )
-    manifest = next((folder / "artifacts").glob(f"*/{bundle.MANIFEST}"), None)
-    if manifest is None or bundle.digest(manifest.parent) != version.digest:
-        found = "no bundle" if manifest is None else "another bundle"
-        raise BundleRefused(
-            f"{version}: needed the bundle {version.digest[:12]}, found {found} in {folder};"
-            " bring the store's files back, or train again"
-        )
-    return manifest.parent
+    return _fetch(str(version), version.run_id, version.digest)
+
+
+def fetch_of_run(run_id: str) -> Path:
+    """Return the folder of the bundle that a run made, registered or not; else as `fetch`.
+
+    Raises:
+        ConfigError: If there is no such run, or it has no bundle.
+        BundleRefused: If it is gone, or is not what the run made.
+    """
+    return _fetch(f"run {run_id}", run_id, _bundle_tags(run_id)[store.BUNDLE_TAG])
+
+
+def holds(run_id: str) -> bool:
+    """Tell whether a run's bundle is there, as it was logged."""
+    digest = store.get_run(run_id).data.tags.get(store.BUNDLE_TAG, "")
+    try:
+        manifest = _manifest(run_id, digest)
+    except (OSError, MlflowException):
+        return False
+    return manifest is not None and bundle.digest(manifest.parent) == digest
 
 
 def promote(version: Version, *, expected: Version | None) -> None:
@@ -186,6 +184,43 @@ def rollback(name: str) -> Version:
         client.set_registered_model_alias(name, CHAMPION, str(back.version))
         client.delete_registered_model_alias(name, PREVIOUS)
     return back
+
+
+def _bundle_tags(run_id: str) -> dict[str, str]:
+    tags: dict[str, str] = store.get_run(run_id).data.tags
+    if store.BUNDLE_TAG not in tags:
+        raise ConfigError(f"run {run_id} ended without a forecaster; {TRAIN}")
+    return tags
+
+
+def _fetch(named: str, run_id: str, digest: str) -> Path:
+    manifest = _manifest(run_id, digest)
+    if manifest is None or bundle.digest(manifest.parent) != digest:
+        found = "no bundle" if manifest is None else "another bundle"
+        raise BundleRefused(
+            f"{named}: needed the bundle {digest[:12]}, found {found} in"
+            f" {store.without_secrets(store.address())}; bring the store's files back, or train"
+            " again"
+        )
+    return manifest.parent
+
+
+def _manifest(run_id: str, digest: str) -> Path | None:
+    """Return the manifest of a run's bundle on this machine; None if there is none any more."""
+    client = store.open_store()
+    model = client.get_run(run_id).data.tags[store.MODEL_TAG]
+    location = client.get_logged_model(model).artifact_location
+    folder = _local(location)
+    if folder is None:
+        folder = store.home() / "bundles" / digest
+        if not folder.exists():
+            with files.new_folder(folder) as beside:
+                download_artifacts(
+                    artifact_uri=f"{location}/artifacts",
+                    dst_path=str(beside),
+                    tracking_uri=store.address(),
+                )
+    return next((folder / "artifacts").glob(f"*/{bundle.MANIFEST}"), None)
 
 
 def _aliased(client: MlflowClient, name: str, alias: str) -> Version | None:

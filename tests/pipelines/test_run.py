@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foreseq import batch, examples, registry
+from foreseq import batch, examples, registry, store, tracking
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.errors import ConfigError
 from pipelines.backtest import backtest
@@ -17,7 +17,12 @@ QUICK = (
     "training.steps=40",
     "network.cells.units=[8]",
     "training.looks=4",
+    "classics.windows=1",
 )
+
+
+class StoppedError(Exception):
+    """What ends a flow from outside."""
 
 
 def experiment(source, *overrides: str) -> ExperimentConfig:
@@ -63,8 +68,27 @@ def test_the_same_run_again_changes_nothing(ran):
     before = {file: file.stat().st_mtime_ns for file in ran.folder.iterdir()}
     again = run(experiment("shop.csv"), None)
     assert again.published.decision.published
+    assert again.run_id == ran.run_id
     assert again.published.version == ran.published.version
     assert {file: file.stat().st_mtime_ns for file in again.folder.iterdir()} == before
+
+
+def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
+    told = experiment("shop.csv", "name=stopped")
+
+    def stop(*_):
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking.Run, "save_bundle", stop)
+        with pytest.raises(StoppedError):
+            run(told, None)
+    kept = {file.parent.name for file in home.glob("data/unfinished/*/*/*.npz")}
+    assert kept == {"fit", "refit"}
+    again = run(told, None)
+    assert not list(home.glob("data/unfinished/*/*"))
+    curve = store.open_store().get_metric_history(again.run_id, "loss")
+    assert [point.step for point in curve] == [10, 20, 30, 40]
 
 
 def test_what_the_gate_turns_down_does_not_replace_the_champion(ran):
@@ -97,6 +121,7 @@ def test_publishing_again_by_run_id_keeps_the_champion(ran):
 def test_a_backtest_uses_the_weights_that_have_not_seen_the_windows(ran):
     scores = backtest("shop@champion", None)
     assert scores["foreseq"].mase < scores["seasonal_naive"].mase
+    assert {"ets", "theta", "arima"} <= scores.keys()
 
 
 def test_publishing_a_run_that_is_not_there_is_refused(home):

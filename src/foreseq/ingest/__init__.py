@@ -1,7 +1,7 @@
 """From a user's file to a validated panel in the store."""
 
 from foreseq.ingest.changes import Changes, compare
-from foreseq.ingest.fetch import fetch
+from foreseq.ingest.fetch import content, fetch
 from foreseq.ingest.frequency import infer_freq
 from foreseq.ingest.read import read_file, read_table
 from foreseq.ingest.repairs import Repairs
@@ -14,6 +14,7 @@ __all__ = [
     "Ingested",
     "Repairs",
     "compare",
+    "content",
     "fetch",
     "infer_freq",
     "infer_season",

@@ -5,7 +5,18 @@ place. Every run has the same metrics and the same files at its root, which is w
 views of MLflow's pages line up.
 """
 
-from foreseq.tracking.links import compare_link, ui_link
-from foreseq.tracking.runs import Run, find, run, trained_on
+from foreseq.tracking.links import compare_link, report_link, ui_link
+from foreseq.tracking.runs import Run, close_the_dead, codes, done, find, run, trained_on
 
-__all__ = ["Run", "compare_link", "find", "run", "trained_on", "ui_link"]
+__all__ = [
+    "Run",
+    "close_the_dead",
+    "codes",
+    "compare_link",
+    "done",
+    "find",
+    "report_link",
+    "run",
+    "trained_on",
+    "ui_link",
+]

@@ -45,7 +45,7 @@ def begin(beginning: Beginning) -> Iterator[str]:
         ConfigError: If the store cannot be used.
     """
     client = store.open_store()
-    runs._close_the_dead(client)
+    runs.close_the_dead()
     created = client.create_run(
         runs._experiment_id(client, beginning.model),
         tags={**_process_tags(), **beginning.tags},

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
@@ -21,18 +22,22 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from foreseq import bundle, evaluation
+from foreseq import bundle, evaluation, processes, report
 from foreseq.auto import Choice
 from foreseq.config import ExperimentConfig
-from foreseq.evaluation import Backtest, Decision
+from foreseq.evaluation import Backtest, Decision, Rivals
 from foreseq.ingest import Repairs
 from foreseq.panel import Panel
 from foreseq.search import Candidate
-from foreseq.tracking import facts, model
+from foreseq.tracking import facts, measures, model
+from foreseq.tracking.links import REPORT
+from foreseq.tracking.measures import Measure
 from foreseq.training import Progress
 
 ROWS = 1000
 """Most rows of the table of series, and most metrics in one message, that MLflow takes well."""
+WORK = "work"
+"""Tag of a run: what stands for its data, config and code together."""
 
 
 @dataclass(frozen=True)
@@ -82,35 +87,25 @@ class Run:
         Ours are `test/mase` and so on, the others' `seasonal_naive/mase`. Of many series the table
         holds some, evenly taken from the best to the worst.
         """
-        metrics = [
-            _metric(f"{_folder(name)}/{measure}", getattr(scores, measure))
-            for name, scores in result.scores().items()
-            for measure in ("mae", "rmse", "smape", "mase")
-        ]
-        metrics += [
-            _metric(f"{_folder(name)}/mase_by_horizon", value, step)
-            for name, errors in result.by_horizon().items()
-            for step, value in enumerate(errors.mase.tolist(), start=1)
-        ]
-        metrics += [
-            _metric(f"test/{measure}_{100 * interval.level:g}", getattr(interval, measure))
-            for interval in result.intervals()
-            for measure in ("coverage", "width", "score")
-        ]
-        metrics += [
-            _metric(f"test/wins_over_{name}", result.win_rate(name))
-            for name in result.forecasts
-            if name != evaluation.FORESEQ
-        ]
-        self._log([*metrics, _metric("test/skill", result.skill())])
-        table = evaluation.per_series(result, panel)
-        shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
-        shown = shown.astype({"unique_id": object})  # MLflow trips over the text type of pandas 3
-        store.open_store().log_table(self.id, shown, "per_series.json")
+        self._log_of_model(measures.of_backtest(result))
+        self._save_table(evaluation.per_series(result, panel), "per_series.json")
+
+    def save_rivals(self, rivals: Rivals, panel: Panel) -> None:
+        """Log what classical methods made of some test windows, and foreseq of the same ones.
+
+        Theirs are `ets/mase` and so on, ours on the same windows `shared/mase`.
+        """
+        if rivals.tested is not None:
+            self._log_of_model(measures.of_rivals(rivals))
+            self._save_table(evaluation.per_series(rivals.tested, panel), "classics.json")
 
     def save_figure(self, figure: Figure, file: str) -> None:
         """Log a picture at the run's root: forecast.png, horizon.png, curves.png."""
         store.open_store().log_figure(self.id, figure, file)
+
+    def save_report(self, page: str) -> None:
+        """Log the page that tells how far the forecasts can be trusted, report.html."""
+        store.open_store().log_text(self.id, page, REPORT)
 
     def save_bundle(self, folder: Path) -> None:
         """Log a saved bundle as a model that plain MLflow can load.
@@ -122,13 +117,36 @@ class Run:
         tags = {store.BUNDLE_TAG: bundle.digest(folder), store.MODEL_TAG: logged}
         store.open_store().log_batch(self.id, tags=_tags(tags))
 
-    def save_decision(self, decision: Decision) -> None:
-        """Log what the gate said (decision.json and tags); the run may be long done."""
+    def save_decision(self, decision: Decision, version: str) -> None:
+        """Log what the gate said of a version; the run may be long done.
+
+        Its page is decision.html, its numbers decision.json; the report tells it, too.
+        """
+        client = store.open_store()
+        client.log_text(self.id, report.decision_page(version, decision), "decision.html")
+        if REPORT in {file.path for file in client.list_artifacts(self.id)}:
+            with TemporaryDirectory() as scratch:
+                page = Path(client.download_artifacts(self.id, REPORT, scratch))
+                told = report.with_decision(page.read_text(encoding="utf-8"), decision)
+            self.save_report(told)
+        self._save_decision(decision)
+
+    def _save_decision(self, decision: Decision) -> None:
         told = {name: _known(value) for name, value in decision._asdict().items()}
         self._save(told, "decision.json")
         verdict = "published" if decision.published else "kept out"
         tags = {"gate": verdict, "gate.reason": decision.reason}
         store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def _log_of_model(self, found: Sequence[Measure]) -> None:
+        """Log metrics of the run and, once its bundle is saved, of the model in it."""
+        model_id = store.get_run(self.id).data.tags.get(store.MODEL_TAG)
+        self._log([_metric(*each, model_id=model_id) for each in found])
+
+    def _save_table(self, table: pd.DataFrame, file: str) -> None:
+        shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
+        shown = shown.astype({"unique_id": object})  # MLflow trips over the text type of pandas 3
+        store.open_store().log_table(self.id, shown, file)
 
     def _log(self, metrics: Sequence[Metric]) -> None:
         """Log what is known: of NaN there is nothing to compare."""
@@ -142,7 +160,7 @@ class Run:
 
 
 @contextmanager
-def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
+def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterator[Run]:
     """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
 
     Runs that a process of this machine left open when it died are closed first, as KILLED.
@@ -150,15 +168,20 @@ def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
     Args:
         experiment: With every choice settled; becomes the parameters.
         panel: What is learned from; named by its fingerprint.
+        work: What `done` will find it by.
 
     Raises:
         ConfigError: If the store cannot be used.
     """
     client = store.open_store()
-    _close_the_dead(client)
+    close_the_dead()
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags=facts.tags(experiment) | {facts.FINGERPRINT: panel.fingerprint()},
+        tags={
+            **facts.tags(experiment),
+            facts.FINGERPRINT: panel.fingerprint(),
+            **({WORK: work} if work else {}),
+        },
         run_name=facts.run_name(experiment),
     )
     begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
@@ -176,6 +199,21 @@ def run(experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
         client.set_terminated(begun.id, "KILLED")
         raise
     client.set_terminated(begun.id, "FINISHED")
+
+
+def done(model: str, work: str) -> str | None:
+    """Return the newest run that finished this very work and has its forecaster; None: none has.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    place = client.get_experiment_by_name(model)
+    if place is None:
+        return None
+    wanted = f"attributes.status = 'FINISHED' and tags.{WORK} = '{work}'"
+    found = client.search_runs([place.experiment_id], wanted, order_by=["start_time DESC"])
+    return next((run.info.run_id for run in found if store.BUNDLE_TAG in run.data.tags), None)
 
 
 def find(run_id: str) -> Run:
@@ -201,12 +239,13 @@ def trained_on(fingerprint: str) -> list[str]:
     return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in reversed(known)]
 
 
-def _folder(forecaster: str) -> str:
-    return "test" if forecaster == evaluation.FORESEQ else forecaster
+def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
+    """Return which code made a run, and which would make it now."""
+    return facts.code(store.get_run(run_id).data.tags), facts.code(facts.tags(experiment))
 
 
-def _metric(name: str, value: float, step: int = 0) -> Metric:
-    return Metric(name, float(value), int(time.time() * 1000), step)
+def _metric(name: str, value: float, step: int = 0, *, model_id: str | None = None) -> Metric:
+    return Metric(name, float(value), int(time.time() * 1000), step, model_id=model_id)
 
 
 def _known(value: Any) -> Any:
@@ -233,8 +272,13 @@ def _experiment_id(client: MlflowClient, model: str) -> str:
     return str(found.experiment_id)
 
 
-def _close_the_dead(client: MlflowClient) -> None:
-    """Close the runs of this machine whose process is gone."""
+def close_the_dead() -> None:
+    """Close, as KILLED, the runs of this machine whose process is gone.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     for left in client.search_runs(everywhere, mine):
@@ -246,12 +290,4 @@ def _close_the_dead(client: MlflowClient) -> None:
 def _is_alive(pid: int, process: str) -> bool:
     if pid == os.getpid():
         return process == facts.PROCESS
-    if os.name == "nt":  # there, asking with signal 0 would end the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return processes.is_alive(pid)

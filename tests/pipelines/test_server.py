@@ -1,0 +1,78 @@
+"""The server of a command is there when its flow begins, and gone when the command is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from foreseq.errors import ForeseqError
+from pipelines import server
+
+HOLDS = """
+import os, time
+from pipelines import server
+server.start()()
+print(os.environ["PREFECT_API_URL"], flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch) -> Path:
+    """Name no server, neither in the environment nor in a file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.setenv("PREFECT_API_URL", "restored after the test")
+    monkeypatch.delenv("PREFECT_API_URL")
+    return tmp_path
+
+
+def test_a_server_answers_when_waited_for_and_ends_with_its_command(nowhere):
+    command = subprocess.Popen(  # noqa: S603 our own words
+        [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True, cwd=nowhere
+    )
+    assert command.stdout is not None
+    with command.stdout as told:
+        address = told.readline().strip()
+        assert answers(address)
+        command.send_signal(signal.SIGKILL)
+        command.wait()
+    deadline = time.monotonic() + 30
+    while answers(address) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not answers(address)
+
+
+def test_a_server_that_is_named_is_the_one_used(nowhere, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://somewhere/api")
+    server.start()()
+    assert os.environ["PREFECT_API_URL"] == "http://somewhere/api"
+
+
+@pytest.mark.parametrize("file", ["prefect/profiles.toml", "prefect.toml", ".env"])
+def test_files_of_prefects_may_name_a_server_too(nowhere, file):
+    (nowhere / "prefect").mkdir()
+    (nowhere / file).touch()
+    server.start()()
+    assert "PREFECT_API_URL" not in os.environ
+
+
+def test_a_server_that_dies_is_not_waited_for(nowhere, monkeypatch):
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/db")
+    ready = server.start()
+    with pytest.raises(ForeseqError, match="ended with code"):
+        ready()
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310 our own server
+            return answer.status == 200
+    except (URLError, OSError):
+        return False
