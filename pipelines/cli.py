@@ -14,11 +14,11 @@ import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
 from pipelines import environment, monitor_cli, text_cli, trust_cli
-from pipelines.command import begin, result
+from pipelines.command import begin, histories, result, stem
 
 if TYPE_CHECKING:
     from foreseq.batch import Manifest
-    from foreseq.config import DatasetConfig, ExperimentConfig
+    from foreseq.config import ExperimentConfig
 
 app = typer.Typer(
     help="Recurrent forecasts of many time series: trained, judged, published, made every night.",
@@ -188,7 +188,7 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
-    source = _history(history)
+    source = histories(history)
     if workers is not None or dask is not None:
         begin("bulk")
         from pipelines.bulk import forecast_files, runner
@@ -217,7 +217,7 @@ def backtest(
     begin("backtest")
     from pipelines.backtest import backtest as flow
 
-    source = _history(history)
+    source = histories(history)
     scores = flow(model, source)
     result(as_json, **{name: score._asdict() for name, score in scores.items()})
 
@@ -295,7 +295,7 @@ def _experiment(
             raise ConfigError("give a config or --data, not both")
         if horizon is None:
             raise ConfigError("--data needs --horizon: how many steps to forecast")
-        dataset = {"name": _stem(data), "source": data, "horizon": horizon}
+        dataset = {"name": stem(data), "source": data, "horizon": horizon}
         return build_experiment({"dataset": dataset}, told, origin="--set")
     if config is None:  # the example works from any folder
         config = environment.EXAMPLE
@@ -315,21 +315,6 @@ def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
     seconds = float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
     return [f"auto.time_budget={seconds}", *told]
-
-
-def _history(source: str | None) -> "DatasetConfig | None":
-    """Return how a file of histories is read; the model says what it forecasts from it."""
-    from foreseq.config import DatasetConfig
-
-    if source is None:
-        return None
-    return DatasetConfig(name=_stem(source), source=source, horizon=1)
-
-
-def _stem(source: str) -> str:
-    """Name a dataset after its file."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
-    return name.strip("-._") or "panel"
 
 
 def _complain_of_failures(manifest: "Manifest") -> None:

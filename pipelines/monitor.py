@@ -13,7 +13,7 @@ from foreseq.bundle import Seen
 from foreseq.config import DatasetConfig, ExperimentConfig
 from foreseq.errors import BundleRefused, ConfigError, DataRefused
 from foreseq.ingest import Ingested
-from foreseq.ledger import Decided, memory
+from foreseq.ledger import Decided
 from foreseq.ledger.recalibration import recalibrate
 from foreseq.registry import Version
 from foreseq.tracking import monitoring
@@ -57,6 +57,13 @@ def look(version: Version, ingested: Ingested, forecasts: Path) -> Looked:
 
 
 @task(cache_policy=NO_CACHE)
+def write_down(looked: Looked, decided: Decided) -> None:
+    """Write what was done about a look into the ledger and into its MLflow run."""
+    ledger.remember(looked.page.parent, decided)
+    monitoring.conclude(looked.run_id, decided, looked.page)
+
+
+@task(cache_policy=NO_CACHE)
 def refit_intervals(version: Version, folder: Path, about: About, until: str) -> str | None:
     """Return the run of a forecaster with intervals fitted anew; None: they are no better."""
     try:
@@ -96,7 +103,7 @@ def monitor(
         published, outcome = acting(version, ingested, looked, history)
         told = {"acted": True, "published": published, "outcome": outcome}
         decided = decided.model_copy(update=told)
-        memory.add(root / ledger.LEDGER, decided)
+        write_down(looked, decided)
         console.say(f"done     {outcome}")
     create_markdown_artifact(
         key="monitor",

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from foreseq.errors import ConfigError, NotPublished
+from pipelines.command import begin, histories, result
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
 
@@ -41,14 +42,13 @@ def monitor(
     as_json: AsJson = False,
 ) -> None:
     """Judge past forecasts by what came: keep, recalibrate or retrain, and why."""
-    from pipelines import cli, console
-
-    console.hush()
+    source = histories(actuals)
+    begin("monitor")
     from pipelines.monitor import monitor as flow
 
-    looked = flow(model, cli._history(actuals), forecasts, retrain.value)
+    looked = flow(model, source, forecasts, retrain.value)
     decided = looked.decided
-    cli._result(
+    result(
         as_json,
         decision=decided.action,
         reason=decided.reason,
@@ -70,11 +70,10 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Tell the versions of a dataset: what changed, and which models were trained on each."""
-    from pipelines import cli, console, environment
-
-    console.hush()
+    begin()
     from foreseq import tracking
     from foreseq.ingest import history as versions
+    from pipelines import console, environment
 
     known = versions.read(environment.data() / "series" / dataset)
     if not known:
@@ -85,4 +84,4 @@ def history(
         rows.append({**each.model_dump(exclude={"settings", "content"}), "trained": runs})
         models = f"; trained: {', '.join(runs)}" if runs else ""
         console.say(f"{each.until}  {each.fingerprint[:12]}  {each.changes}{models}")
-    cli._result(as_json, versions=rows)
+    result(as_json, versions=rows)

@@ -67,8 +67,8 @@ def look(
     before = memory.read(folder)
     acted = memory.acted_until(before, evidence, made_on)
     judged = judge(evidence, series, told, acted=acted)
-    drawn = page.pictures(judged)
-    page.write(judged, page.versions(found.sums), drawn, folder / PAGE)
+    drawn = page.pictures(judged, found.sums)
+    html = page.write(judged, found, drawn, told.alarm_every)
     with files.new_file(folder / SCORES) as beside:
         found.sums.to_parquet(beside, index=False)
     decided = next((each for each in before if each.evidence == made_on), None)
@@ -81,8 +81,23 @@ def look(
             moment=memory.newest(evidence),
             evidence=made_on,
         )
-        memory.add(folder, decided)
+    remember(folder, decided, html)
     return Look(decided, judged, found, drawn, folder)
+
+
+def remember(folder: Path, decided: Decided, html: str | None = None) -> None:
+    """Write what was decided, or done about it, into the ledger: on its page, and last for good.
+
+    Args:
+        folder: Of the ledger.
+        decided: It takes the place of what was decided on the same evidence.
+        html: The page of a new look; None: the one that is there.
+    """
+    decisions = memory.with_one(memory.read(folder), decided)
+    with files.new_file(folder / PAGE) as beside:
+        shown = html or (folder / PAGE).read_text(encoding="utf-8")
+        beside.write_text(page.with_decisions(shown, decisions), encoding="utf-8")
+    memory.write(folder, decisions)
 
 
 def _promised(champion: Bundle, series: Panel, ours: pd.DataFrame) -> pd.DataFrame:

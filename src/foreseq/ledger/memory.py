@@ -73,12 +73,17 @@ def read(folder: Path) -> list[Decided]:
         ) from None
 
 
-def add(folder: Path, decided: Decided) -> None:
-    """Write one more decision; it takes the place of an older one made on the same evidence."""
-    others = [each for each in read(folder) if each.evidence != decided.evidence]
-    lines = [each.model_dump_json() + "\n" for each in (*others, decided)]
+def with_one(decisions: list[Decided], decided: Decided) -> list[Decided]:
+    """Return decisions with one more; it takes the place of one made on the same evidence."""
+    if all(each.evidence != decided.evidence for each in decisions):
+        return [*decisions, decided]
+    return [decided if each.evidence == decided.evidence else each for each in decisions]
+
+
+def write(folder: Path, decisions: list[Decided]) -> None:
+    """Write the decisions, whole or not at all."""
     with files.new_file(folder / DECISIONS) as beside:
-        beside.write_text("".join(lines), encoding="utf-8")
+        beside.write_text("".join(each.model_dump_json() + "\n" for each in decisions), "utf-8")
 
 
 def acted_until(decisions: list[Decided], evidence: Evidence, made_on: str) -> Any:

@@ -1,10 +1,7 @@
-"""A page for people: the verdict, the curves behind it, every version beside the others."""
+"""A page for people: the verdict, the curves behind it, every version, every decision."""
 
-import base64
-import io
-from collections.abc import Mapping
-from html import escape
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,24 +9,76 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from foreseq import figures, files
-from foreseq.calendar import shown
-from foreseq.figures import BLUE, COLOURS, INK, MUTED
+from foreseq import __version__, figures
+from foreseq.ledger.arrivals import Arrivals
 from foreseq.ledger.judgement import Judgement
+from foreseq.ledger.memory import Decided
+from foreseq.report.html import number, percent, picture, render
 
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;color:#2b323a;max-width:60rem;margin:2rem auto;"
-    "padding:0 1rem}img{max-width:100%}table{border-collapse:collapse}"
-    "td,th{text-align:right;padding:.2rem .9rem;border-bottom:1px solid #e3e6ea}"
-    "td:first-child,th:first-child{text-align:left}.verdict{font-size:1.4rem;font-weight:600}"
-)
+DECISIONS = re.compile(r"(<!-- decisions -->).*?(<!-- /decisions -->)", re.DOTALL)
+"""What is told anew when something was done."""
+NAMED = 5
+"""Versions that have a line of their own, the newest ones."""
+SHOWN = 20
+"""Decisions on the page, the newest ones."""
+
+
+def pictures(judged: Judgement, sums: pd.DataFrame) -> dict[str, Figure]:
+    """Draw a judgement: file name to figure.
+
+    Args:
+        judged: Of one version.
+        sums: Of every version, see `arrivals.COLUMNS`.
+    """
+    drawn = {}
+    points = judged.points
+    if len(points):
+        times = _axis(points["moment"])
+        drawn["control.png"] = figures.control_figure(
+            times, points["ratio"], points["score"], judged.limit
+        )
+    if len(judged.ahead):
+        ahead = judged.ahead.sort_values("step")
+        drawn["live-horizon.png"] = figures.ahead_figure(
+            ahead["step"], ahead["skill"], ahead["promised_skill"]
+        )
+    if len(points) and judged.coverage is not None:
+        drawn["live-coverage.png"] = figures.coverage_figure(
+            times, points["coverage"], judged.coverage.level
+        )
+    if len(sums):
+        drawn["versions.png"] = figures.versions_figure(_over_time(sums))
+    return drawn
+
+
+def write(judged: Judgement, found: Arrivals, drawn: Mapping[str, Figure], alarm_every: int) -> str:
+    """Return the page of a look as HTML, pictures and all, without the decisions."""
+    return render(
+        "monitor.html",
+        release=__version__,
+        version=judged.version,
+        until=judged.until,
+        verdict=judged.verdict,
+        facts=_facts(judged),
+        alarm=f"{alarm_every:,}",
+        pictures=drawn,
+        versions=list(versions(found.sums).itertuples()),
+        health=_health(judged, found),
+        picture=lambda file, caption: picture(drawn, file, caption),
+    )
+
+
+def with_decisions(page: str, decisions: Sequence[Decided]) -> str:
+    """Return a page that also tells what was decided, and what was done about it."""
+    told = render("decisions.html", decisions=decisions[-SHOWN:])
+    return DECISIONS.sub(lambda found: f"{found[1]}{told}{found[2]}", page)
 
 
 def versions(sums: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each version: moments, actuals, MASE, skill and coverage of all steps."""
     grouped = sums.groupby("model_version", sort=True)
     total = grouped[["count", "error", "naive", "inside"]].sum().astype(np.float64)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "version": total.index,
             "moments": grouped["moment"].nunique(),
@@ -38,116 +87,54 @@ def versions(sums: pd.DataFrame) -> pd.DataFrame:
             "skill": 1 - total["error"] / total["naive"],
             "coverage": total["inside"] / total["count"],
         }
-    ).reset_index(drop=True)
+    )
+    return table.sort_values("version", key=_numbers).reset_index(drop=True)
 
 
-def pictures(judged: Judgement) -> dict[str, Figure]:
-    """Draw a judgement: file name to figure."""
-    if not len(judged.points):
-        return {}
-    ahead = judged.ahead.reindex(columns=["step", "skill", "promised_skill"]).sort_values("step")
-    skill = {"came true": ahead["skill"], "promised": ahead["promised_skill"]}
-    return {
-        "control.png": _control(judged),
-        "live-horizon.png": _skill({name: line.to_numpy() for name, line in skill.items()}),
-        "live-coverage.png": _coverage(judged),
-    }
+def _numbers(names: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the number of each version: 10 comes after 9."""
+    return names.str.rpartition("/")[2].astype(np.int64)
 
 
-def write(judged: Judgement, table: pd.DataFrame, drawn: Mapping[str, Figure], file: Path) -> Path:
-    """Write the page, whole or not at all; it needs no other file."""
-    body = [
-        f"<h1>{escape(judged.version)}</h1>",
-        f'<p class="verdict">{judged.verdict.action}</p>',
-        f"<p>{escape(judged.verdict.reason)}.</p>",
-        f"<p>Actuals until {escape(judged.until)}. MASE {_number(judged.mase)}, promised"
-        f" {_number(judged.promised_mase)}; skill over the seasonal naive {_number(judged.skill)},"
-        f" promised {_number(judged.promised_skill)}.</p>",
-        f"<p>As to the data, {escape(str(judged.drift))}.</p>",
-        *(f'<p><img alt="{name}" src="{_inline(figure)}"></p>' for name, figure in drawn.items()),
-        "<h2>Every version</h2>",
-        _html(table),
-    ]
-    title = f"{judged.version}: {judged.verdict.action}"
-    with files.new_file(file) as beside:
-        beside.write_text(
-            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-            f"<style>{STYLE}</style>\n" + "\n".join(body) + "\n</html>\n",
-            encoding="utf-8",
+def _over_time(sums: pd.DataFrame) -> dict[str, tuple[NDArray[Any], NDArray[np.float64]]]:
+    """Return when the newest versions forecast, and their skill then."""
+    lines = {}
+    for name in versions(sums)["version"].tolist()[-NAMED:]:
+        made = sums[sums["model_version"] == name]
+        total = made.groupby("moment")[["error", "naive"]].sum().astype(np.float64)
+        lines[str(name)] = (
+            _axis(total.index.to_series()),
+            (1 - total["error"] / total["naive"]).to_numpy(),
         )
-    return file
+    return lines
 
 
-def _control(judged: Judgement) -> Figure:
-    """Draw error over promise by moment, those beyond the limit marked."""
-    figure, (axes,) = figures._canvas(["Error over what the backtest promised"], height=3.6)
-    times, ratio = _axis(judged.points["moment"]), judged.points["ratio"].to_numpy()
-    axes.axhline(1, color=MUTED, linewidth=1)
-    axes.plot(times, ratio, color=BLUE, linewidth=2, marker="o", markersize=4)
-    beyond = judged.points["score"].to_numpy() > judged.limit
-    axes.plot(times[beyond], ratio[beyond], "o", color=COLOURS[1], markersize=9, zorder=5)
-    labels = [figures._Label("came true", ratio[-1], BLUE), figures._Label("promised", 1.0, MUTED)]
-    if beyond.any():
-        labels.append(figures._Label("beyond luck", ratio[beyond][-1], COLOURS[1]))
-    figures._tick_times(axes, times, 8)
-    figures._label_ends(axes, labels)
-    return figure
-
-
-def _skill(lines: Mapping[str, NDArray[np.float64]]) -> Figure:
-    figure, (axes,) = figures._canvas(["Skill over the seasonal naive by steps ahead"], height=3.6)
-    labels = []
-    for (name, line), colour in zip(lines.items(), (BLUE, MUTED), strict=True):
-        steps = np.arange(1, len(line) + 1)
-        axes.plot(steps, line, color=colour, linewidth=2, marker="o", markersize=3.5)
-        labels.append(figures._Label(name, figures._last_known(line), colour))
-    axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set_xlabel("steps ahead")
-    figures._label_ends(axes, labels)
-    return figure
-
-
-def _coverage(judged: Judgement) -> Figure:
-    figure, (axes,) = figures._canvas(["Share of actuals inside the widest interval"], height=3.6)
-    times, share = _axis(judged.points["moment"]), judged.points["coverage"].to_numpy()
-    axes.plot(times, share, color=BLUE, linewidth=2, marker="o", markersize=4)
-    labels = [figures._Label("came true", figures._last_known(share), BLUE)]
+def _facts(judged: Judgement) -> list[dict[str, str]]:
+    facts = [
+        (number(judged.mase), f"MASE, promised {number(judged.promised_mase)}"),
+        (percent(judged.skill), f"skill, promised {percent(judged.promised_skill)}"),
+    ]
     if judged.coverage is not None:
-        axes.axhline(judged.coverage.level, color=MUTED, linewidth=1)
-        labels.append(figures._Label("promised", judged.coverage.level, MUTED))
-    axes.set_ylim(0, 1.05)
-    figures._tick_times(axes, times, 8)
-    figures._label_ends(axes, labels)
-    return figure
+        held = f"held by the {percent(judged.coverage.level)} interval"
+        facts.append((percent(judged.coverage.share), held))
+    if judged.drift.series:
+        moved = "series whose level or scale has moved"
+        facts.append((f"{judged.drift.moved} of {judged.drift.series}", moved))
+    return [{"value": value, "meaning": meaning} for value, meaning in facts]
+
+
+def _health(judged: Judgement, found: Arrivals) -> list[tuple[str, str]]:
+    return [
+        ("folders of forecasts", f"{found.folders:,}"),
+        ("moments judged", f"{len(judged.points):,}"),
+        ("inputs", str(judged.drift)),
+        ("forecasts of a series that came twice", f"{found.repeated:,}, counted once"),
+        ("forecasts of steps trained on", f"{found.unfair:,}, not judged"),
+        ("rows that belong to no step of the data", f"{found.strange:,}, not judged"),
+        ("folders that are not whole", ", ".join(found.damaged) or "none"),
+    ]
 
 
 def _axis(moments: "pd.Series[Any]") -> NDArray[Any]:
     made = moments.to_numpy()
     return made if made.dtype.kind == "i" else made.astype("datetime64[ns]")
-
-
-def _inline(figure: Figure) -> str:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    return f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
-
-
-def _html(table: pd.DataFrame) -> str:
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in table.columns)
-    rows = [
-        "<tr>" + "".join(f"<td>{escape(_number(cell))}</td>" for cell in row) + "</tr>"
-        for row in table.itertuples(index=False)
-    ]
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-
-
-def _number(value: object) -> str:
-    """Write a cell.
-
-    Example:
-        >>> _number(0.81234), _number(float("nan")), _number("shop/1"), _number(1200)
-        ('0.812', '-', 'shop/1', '1,200')
-    """
-    if isinstance(value, (float, np.floating)):
-        return f"{value:.3f}" if np.isfinite(value) else "-"
-    return f"{value:,}" if isinstance(value, (int, np.integer)) else shown(value)

@@ -91,11 +91,8 @@ def recalibrate(fitted: Bundle, series: Panel) -> Recalibrated:
 
 def _unseen(fitted: Bundle, series: Panel) -> Windows:
     """Return the newest windows that begin after what the weights have seen."""
-    ids, last = fitted.final.seen
-    place = np.searchsorted(ids, series.ids).clip(max=len(ids) - 1)
-    known = ids[place] == series.ids
-    seen = calendar.positions(last[place].astype(series.starts.dtype), series.starts, series.freq)
-    first = np.where(known, seen + 1, series.lengths)
+    seen = fitted.final.seen.steps(series)
+    first = np.where(seen >= 0, seen, series.lengths)
     cutoffs = [
         np.maximum(first, series.lengths - back)
         for back in range(min(MOMENTS, _most(series)), 0, -1)

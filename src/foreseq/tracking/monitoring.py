@@ -16,11 +16,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
 from foreseq import bundle
 from foreseq.config import DatasetConfig
-from foreseq.ledger import Judgement
+from foreseq.ledger import Decided, Judgement
 from foreseq.ledger.recalibration import Recalibrated
 from foreseq.tracking import facts, model, runs
 from foreseq.tracking.begun import Beginning, begin
 
+PAGE = "monitor.html"
+LONGEST_TAG = 500
 MONITOR, RECALIBRATION = "monitor", "recalibration"
 KIND, EVIDENCE = "kind", "evidence"
 """Tags of a run: what it holds, and the digest of what it was made on."""
@@ -55,8 +57,20 @@ def track(about: About, judged: Judgement, drawn: Mapping[str, Figure], page: Pa
         client.log_batch(run_id, tags=runs._tags(judged.verdict._asdict()))
         for file, figure in drawn.items():
             client.log_figure(run_id, figure, file)
-        client.log_text(run_id, page.read_text(encoding="utf-8"), "monitor.html")
+        client.log_text(run_id, page.read_text(encoding="utf-8"), PAGE)
     return run_id
+
+
+def conclude(run_id: str, decided: Decided, page: Path) -> None:
+    """Write into the run of a look what was done about it.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    told = {"acted": str(decided.acted), "published": str(decided.published)}
+    client.log_batch(run_id, tags=runs._tags({**told, "outcome": decided.outcome[:LONGEST_TAG]}))
+    client.log_text(run_id, page.read_text(encoding="utf-8"), PAGE)
 
 
 def save_recalibrated(about: About, version: str, until: str, made: Recalibrated) -> str:

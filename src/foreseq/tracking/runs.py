@@ -177,11 +177,7 @@ def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterat
     close_the_dead()
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags={
-            **facts.tags(experiment),
-            facts.FINGERPRINT: panel.fingerprint(),
-            **({WORK: work} if work else {}),
-        },
+        tags={**facts.tags(experiment), **({WORK: work} if work else {})},
         run_name=facts.run_name(experiment),
     )
     begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
@@ -235,8 +231,13 @@ def trained_on(fingerprint: str) -> list[str]:
     """
     client = store.open_store()
     models = {each.experiment_id: each.name for each in client.search_experiments()}
-    known = client.search_runs([*models], f"tags.{facts.FINGERPRINT} = '{fingerprint}'")
-    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in reversed(known)]
+    digest = fingerprint[: facts.LONGEST_DIGEST]
+    known = client.search_runs(
+        [*models],
+        f"datasets.digest = '{digest}' and datasets.context = '{facts.TRAINING}'",
+        order_by=["start_time"],
+    )
+    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in known]
 
 
 def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
