@@ -26,6 +26,8 @@ QUICK = (
     "auto.time_budget=0",
     "training.steps=60",
     "training.looks=4",
+    "training.members=1",
+    "classics.windows=0",
     "network.cells.units=[8]",
     "gate.min_skill=-9",  # so short a training need not be good
 )
@@ -105,11 +107,12 @@ def test_a_quiet_time_keeps_the_champion_and_looking_again_changes_nothing(home,
     assert logged.metrics["live/mase"] == pytest.approx(looked.measures["mase"])
     assert {"over_time/ratio", "by_horizon/skill", "promised/mase"} <= logged.metrics.keys()
     page = looked.page.read_text(encoding="utf-8")
-    assert page.count("data:image/png") == 3
+    assert page.count("data:image/png") == 4
     assert "shop/1" in page
     assert 'src="http' not in page
 
 
+@pytest.mark.slow
 def test_a_shift_is_trained_for_once_and_only_when_asked(home, weeks_pass, inside):
     weeks_pass(shift=25)
     asked = ("monitor", "--model", "shop@champion", "--json")
@@ -132,6 +135,7 @@ def test_a_shift_is_trained_for_once_and_only_when_asked(home, weeks_pass, insid
     assert not store.open_store().search_model_versions("name = 'shop' and version_number = 3")
 
 
+@pytest.mark.slow
 def test_what_is_worse_for_good_asks_for_a_retraining(home, weeks_pass):
     weeks_pass(noise=3.5)
     looked = monitor("shop")

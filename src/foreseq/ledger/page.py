@@ -93,7 +93,7 @@ def versions(sums: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(names: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return the number of each version: 10 comes after 9."""
-    return names.str.rpartition("/")[2].astype(np.int64)
+    return names.map(lambda name: int(str(name).rpartition("/")[2]))
 
 
 def _over_time(sums: pd.DataFrame) -> dict[str, tuple[NDArray[Any], NDArray[np.float64]]]:
