@@ -13,7 +13,7 @@ from foreseq.bundle import Seen
 from foreseq.config import DatasetConfig, ExperimentConfig
 from foreseq.errors import BundleRefused, ConfigError, DataRefused
 from foreseq.ingest import Ingested
-from foreseq.ledger import Decided
+from foreseq.ledger import Decided, memory
 from foreseq.ledger.recalibration import recalibrate
 from foreseq.registry import Version
 from foreseq.tracking import monitoring
@@ -91,14 +91,19 @@ def monitor(
         retrain: `auto` carries out what the evidence asks for, once; `never` only says it.
     """
     version = registry.resolve(model)
-    ingested = history_of(version, history)
     root = forecasts or environment.data() / "forecasts" / version.name
+    begun = memory.begun(root / ledger.LEDGER)
+    if begun and retrain == "auto" and version == registry.champion(version.name):
+        version = registry.resolve(begun)  # whose successor may be champion by now
+    ingested = history_of(version, history)
     looked = look(version, ingested, root)
     decided = looked.decided
     console.say(f"decision {decided.action} {version}: {decided.reason}")
     if decided.acted:
+        write_down(looked, decided)  # MLflow may not have heard of it yet
         console.say(f"done     before, on the same evidence: {decided.outcome}")
     elif retrain == "auto" and decided.action != "keep":
+        write_down(looked, decided.model_copy(update={"outcome": memory.BEGUN}))
         acting = retrained if decided.action == "retrain" else recalibrated
         published, outcome = acting(version, ingested, looked, history)
         told = {"acted": True, "published": published, "outcome": outcome}
@@ -119,11 +124,9 @@ def retrained(
 ) -> tuple[bool, str]:
     """Train the same experiment on the newest data, and let the gate decide."""
     published = publish(train(as_before(version, history), ingested), ingested.folder)
-    verdict = "is champion" if published.decision.published else "was turned down"
-    return (
-        published.decision.published,
-        f"{published.version} {verdict}: {published.decision.reason}",
-    )
+    if published.decision.published:
+        return True, f"{published.version} is champion: trained on what has arrived"
+    return False, f"{published.version} was turned down: {published.decision.reason}"
 
 
 def recalibrated(

@@ -18,6 +18,7 @@ from foreseq.ledger.recalibration import Recalibrated
 from foreseq.registry import Version
 from foreseq.tracking import monitoring
 from foreseq.tracking.monitoring import About
+from pipelines.forecast import forecast
 from pipelines.monitor import monitor
 from pipelines.run import run
 
@@ -33,12 +34,12 @@ QUICK = (
 )
 
 
-def sales(days: int, *, shift: float = 0.0, noise: float = 1.0) -> pd.DataFrame:
-    """Return what four products sold; the last two weeks of all ten may be another level."""
+def sales(days: int, *, shift: float = 0.0, noise: float = 1.0, weeks: int = WEEKS) -> pd.DataFrame:
+    """Return what four products sold; the last two weeks of all may be on another level."""
     rng = np.random.default_rng(7)
-    count = TRAINED + 7 * WEEKS
-    y = 50 + 10 * np.sin(2 * np.pi * np.arange(count) / 7) + rng.normal(size=(4, count))
-    y[:, TRAINED:] += (noise - 1) * rng.normal(size=(4, count - TRAINED))
+    count = TRAINED + 7 * weeks
+    y = 50 + 10 * np.sin(2 * np.pi * np.arange(count) / 7) + rng.normal(size=(count, 4)).T
+    y[:, TRAINED:] += (noise - 1) * rng.normal(size=(count - TRAINED, 4)).T
     y[:, count - 14 :] += shift
     ds = pd.date_range("2024-01-01", periods=count)
     table = pd.concat(
@@ -158,10 +159,25 @@ def narrowed(version: Version) -> Version:
     return fresh
 
 
-def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass):
+class BrokenOffError(Exception):
+    """What ends a flow from outside."""
+
+
+def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, monkeypatch):
     version = narrowed(registry.resolve("shop"))
     fitted = bundle.load(registry.fetch(version))
     weeks_pass()
+
+    promote = registry.promote
+
+    def broken_off(*told: Version, **named: Version) -> None:
+        promote(*told, **named)
+        raise BrokenOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "promote", broken_off)
+        with pytest.raises(BrokenOffError):
+            monitor("shop", retrain="auto")
     looked = monitor("shop", retrain="auto")
     assert looked.decided.action == "recalibrate", looked.decided.reason
     assert looked.decided.published, looked.decided.outcome
@@ -175,6 +191,7 @@ def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass):
     assert (wider[:, -1] > before[:, -1]).all()
     decisions = memory.read(home / "data/forecasts/shop" / ledger.LEDGER)
     assert [each.acted for each in decisions] == [True]
+    assert store.get_run(looked.run_id).data.tags["outcome"] == looked.decided.outcome
 
 
 def test_the_history_of_a_dataset_names_what_was_trained_on_each_version(home, inside):
@@ -186,3 +203,18 @@ def test_the_history_of_a_dataset_names_what_was_trained_on_each_version(home, i
     assert [each["changes"] for each in versions] == ["first version", "28 steps appended"]
     assert [len(each["trained"]) for each in versions] == [1, 0]
     assert inside("history", "nosuch").returncode == 2
+
+
+@pytest.mark.slow
+def test_through_half_a_year_of_weeks_only_the_shift_leads_to_a_retraining(home):
+    weeks, acted = 26, {}
+    for week in range(weeks + 1):
+        sales(TRAINED + 7 * week, shift=25, weeks=weeks).to_csv("shop.csv", index=False)
+        decided = monitor("shop@champion", retrain="auto").decided
+        if decided.action != "keep":
+            acted[week] = decided.action
+        forecast("shop@champion", None, Path(f"data/forecasts/shop/week{week:02}"))
+    assert acted[weeks - 1] == "retrain", acted  # the first week on the new level has just come
+    assert min(acted) == weeks - 1
+    outcomes = [each.outcome for each in memory.read(home / "data/forecasts/shop" / ledger.LEDGER)]
+    assert any(outcome.startswith("shop/2 ") for outcome in outcomes)

@@ -17,6 +17,8 @@ from foreseq.ledger.judgement import Action, Evidence
 from foreseq.ledger.moments import moments
 
 DECISIONS = "decisions.jsonl"
+BEGUN = "begun"
+"""Outcome of what is being carried out, or was broken off."""
 
 
 class Decided(Config):
@@ -71,6 +73,12 @@ def read(folder: Path) -> list[Decided]:
             file=str(file),
             remedy="bring the file back, or delete it to begin anew",
         ) from None
+
+
+def begun(folder: Path) -> str | None:
+    """Return the version that was being acted on when all was broken off; None: none was."""
+    decisions = read(folder)
+    return decisions[-1].version if decisions and decisions[-1].outcome == BEGUN else None
 
 
 def with_one(decisions: list[Decided], decided: Decided) -> list[Decided]:
