@@ -256,7 +256,7 @@ class ClassicsConfig(Config):
     """Test windows that they forecast, drawn with a seed; 0: none."""
     history: PositiveInt = 1000
     """Newest steps that they see of each."""
-    seconds: PositiveFloat = 60.0
+    seconds: PositiveFloat = 30.0
     """After so long no further window is begun."""
 
 
