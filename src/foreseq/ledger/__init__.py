@@ -1,6 +1,6 @@
 """Past forecasts judged by what came: how good they were, whether they keep what was promised."""
 
-from foreseq.ledger.arrivals import Arrivals, collect, sum_up, widest
+from foreseq.ledger.arrivals import COLUMNS, Arrivals, collect, sum_up, widest
 from foreseq.ledger.coverage import Coverage
 from foreseq.ledger.drift import Drift, drift
 from foreseq.ledger.judgement import Evidence, Judgement, Verdict, judge
@@ -10,6 +10,7 @@ from foreseq.ledger.moments import cadence, moments
 from foreseq.ledger.promise import promise
 
 __all__ = [
+    "COLUMNS",
     "LEDGER",
     "Arrivals",
     "Coverage",
