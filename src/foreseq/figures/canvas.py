@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import DAILY, AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import DAILY, HOURLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -116,7 +116,8 @@ def tick_times(axes: Axes, times: NDArray[Any], ticks: int) -> None:
         locator = AutoDateLocator(  # type: ignore[no-untyped-call]
             minticks=3, maxticks=ticks, interval_multiples=not days
         )
-        locator.intervald[DAILY] = [1, 2, 4, 7, 14, 21]
+        locator.intervald[HOURLY] = [1, 2, 3, 4, 6, 12, 24]
+        locator.intervald[DAILY] = [1, 2, 4, 7, 14, 21, 28, 35]
         formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         formatter.formats[2] = "%d %b"
         formatter.zero_formats[2:4] = ["%d %b", "%d %b"]  # first day of a month, midnight
