@@ -138,7 +138,7 @@ def test_a_shift_is_trained_for_once_and_only_when_asked(home, weeks_pass, insid
 
 @pytest.mark.slow
 def test_what_is_worse_for_good_asks_for_a_retraining(home, weeks_pass):
-    weeks_pass(noise=3.5)
+    weeks_pass(noise=6)
     looked = monitor("shop")
     assert looked.decided.action == "retrain", looked.decided.reason
     assert "times as much as the backtest promised" in looked.decided.reason

@@ -6,8 +6,10 @@ actual then counts once, under the newest forecast of it, and errors of points s
 
 The chart starts itself (Hawkins 1987): each new point is held against the mean and spread of all
 points before it, the backtest's and those that came true since, by Student's t, which knows how few
-they are. The resulting standard normal values go through an exponentially weighted mean (EWMA),
-whose limit is widened by what the points are seen to resemble their neighbours. Why the logarithm:
+they are. Two things alarm: a point by itself, and the exponentially weighted mean (EWMA) of the
+resulting standard normal values, whose limit is widened by what the points are seen to resemble
+their neighbours. Why both (Lucas and Saccucci 1990): the mean sees what is small and lasts, but
+after some good moments even a tenfold error alone would not move it enough. Why the logarithm:
 errors of few series lean to the right, their logarithms to the left, and the chart looks right.
 """
 
@@ -29,6 +31,9 @@ HALF_NORMAL = 0.756
 """Spread over mean of absolute errors that are normal: sqrt(pi / 2 - 1)."""
 UTMOST = 8.0
 """Deviations beyond which a point is no more alarming."""
+ALONE = 0.5
+"""Deviations that a point by itself must be further off than the mean: that adds few false alarms,
+where the limit is 3.72 one to eight."""
 MOST_ALIKE = 0.8
 
 
@@ -36,8 +41,8 @@ class Chart(NamedTuple):
     """How each arrived point stands."""
 
     score: NDArray[np.float64]
-    """The weighted mean in its own standard deviations, shape (points,); NaN where too little was
-    known to judge."""
+    """The weighted mean in its own standard deviations, or the newest point by itself less
+    `ALONE`, whichever is more; shape (points,); NaN where too little was known to judge."""
     limit: float
     """What luck passes once in as many points as was asked for."""
 
@@ -100,8 +105,9 @@ def control(
         if place == since:
             mean = 0.0
         if len(known) >= LEAST:
-            mean = NEWEST * _deviation(point, known, least) + (1 - NEWEST) * mean
-            score[place] = mean / _spread(known)
+            deviation = _deviation(point, known, least)
+            mean = NEWEST * deviation + (1 - NEWEST) * mean
+            score[place] = max(mean / _spread(known), deviation - ALONE)
         if not score[place] > limit:
             known.append(point)
     return Chart(score, limit)
