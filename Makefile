@@ -1,4 +1,4 @@
-.PHONY: check static test test-slow coverage format fields lock
+.PHONY: check static test test-slow coverage format fields lock image
 
 check: static test        # what pre-commit, the workflow and CI hold a change to
 
@@ -24,3 +24,6 @@ fields:                   # the tables of configs/README.md, from config.py
 lock:                     # the newest versions that pyproject.toml allows, pinned there
 	uv run --script .ci/lock.py
 	uv lock
+
+image:                    # every line of the Dockerfile, without a container engine; needs root, Linux
+	.venv/bin/python .ci/replay.py cpu
