@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, text_cli, trust_cli, tune_cli
-from pipelines.command import begin, experiment_of, result, seconds, stem
+from pipelines import environment, monitor_cli, text_cli, trust_cli, tune_cli
+from pipelines.command import begin, experiment_of, histories, result, seconds
 
 if TYPE_CHECKING:
     from foreseq.batch import Manifest
-    from foreseq.config import DatasetConfig
 
 app = typer.Typer(
     help="Recurrent forecasts of many time series: trained, judged, published, made every night.",
@@ -30,6 +29,7 @@ app = typer.Typer(
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
 app.command()(tune_cli.tune)
+monitor_cli.register(app)
 app.command()(trust_cli.reproduce)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
@@ -187,7 +187,7 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
-    source = _history(history)
+    source = histories(history)
     if workers is not None or dask is not None:
         begin("bulk")
         from pipelines.bulk import forecast_files, runner
@@ -216,7 +216,7 @@ def backtest(
     begin("backtest")
     from pipelines.backtest import backtest as flow
 
-    source = _history(history)
+    source = histories(history)
     scores = flow(model, source)
     result(as_json, **{name: score._asdict() for name, score in scores.items()})
 
@@ -289,15 +289,6 @@ def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
     if budget is None:
         return told
     return [f"auto.time_budget={seconds(budget)}", *told]
-
-
-def _history(source: str | None) -> "DatasetConfig | None":
-    """Return how a file of histories is read; the model says what it forecasts from it."""
-    from foreseq.config import DatasetConfig
-
-    if source is None:
-        return None
-    return DatasetConfig(name=stem(source), source=source, horizon=1)
 
 
 def _complain_of_failures(manifest: "Manifest") -> None:

@@ -14,7 +14,7 @@ from foreseq.errors import ConfigError
 from pipelines import environment
 
 if TYPE_CHECKING:
-    from foreseq.config import ExperimentConfig
+    from foreseq.config import DatasetConfig, ExperimentConfig
 
 
 def begin(*flows: str) -> None:
@@ -68,17 +68,26 @@ def seconds(budget: str) -> float:
     return float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
 
 
-def stem(source: str) -> str:
-    """Name a dataset after its file."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
-    return name.strip("-._") or "panel"
-
-
 def result(as_json: bool, **told: Any) -> None:
     """Write the result as one line of JSON, where asked for; what is not a number becomes null."""
     if as_json:
         sys.stdout.write(json.dumps({name: _json(value) for name, value in told.items()}) + "\n")
         sys.stdout.flush()
+
+
+def histories(source: str | None) -> "DatasetConfig | None":
+    """Return how a file of histories is read; the model says what it forecasts from it."""
+    from foreseq.config import DatasetConfig
+
+    if source is None:
+        return None
+    return DatasetConfig(name=stem(source), source=source, horizon=1)
+
+
+def stem(source: str) -> str:
+    """Name a dataset after its file."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
+    return name.strip("-._") or "panel"
 
 
 def _json(value: Any) -> Any:

@@ -245,6 +245,23 @@ def find(run_id: str) -> Run:
     return Run(run_id, found.info.run_name, model)
 
 
+def trained_on(fingerprint: str) -> list[str]:
+    """Return what was trained on the data of a fingerprint: model and name of each run.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    models = {each.experiment_id: each.name for each in client.search_experiments()}
+    digest = fingerprint[: facts.LONGEST_DIGEST]
+    known = client.search_runs(
+        [*models],
+        f"datasets.digest = '{digest}' and datasets.context = '{facts.TRAINING}'",
+        order_by=["start_time"],
+    )
+    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in known]
+
+
 def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
     """Return which code made a run, and which would make it now."""
     return facts.code(store.get_run(run_id).data.tags), facts.code(facts.tags(experiment))
