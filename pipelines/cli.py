@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, text_cli
+from pipelines import environment, schedule_cli, text_cli
 from pipelines.command import begin, result
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ app = typer.Typer(
 
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
+app.command()(schedule_cli.serve)
+app.command()(schedule_cli.backfill)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]

@@ -19,7 +19,7 @@ from foreseq.evaluation.baselines import (
     naive,
     seasonal_naive,
 )
-from foreseq.evaluation.gate import Decision, decide, forecast_alike, judge
+from foreseq.evaluation.gate import Decision, decide, forecast_alike, is_ahead, judge
 
 __all__ = [
     "BASELINES",
@@ -35,6 +35,7 @@ __all__ = [
     "decide",
     "drift",
     "forecast_alike",
+    "is_ahead",
     "judge",
     "level",
     "naive",
