@@ -14,9 +14,16 @@ from pipelines.forecast import history_of
 
 @task(cache_policy=NO_CACHE)
 def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
-    """Backtest on the newest windows that are fair."""
-    tested = evaluation.unseen_backtest(bundle.load(bundle_folder), panel.load(folder))
-    return tested.scores()
+    """Backtest on the newest windows that are fair, classical methods on some of them."""
+    fitted, series = bundle.load(bundle_folder), panel.load(folder)
+    tested = evaluation.unseen_backtest(fitted, series)
+    rivals = evaluation.rivals(tested, series, fitted.experiment)
+    if rivals.tested is None:
+        console.say(f"classics {rivals.told}")
+        return tested.scores()
+    console.say(f"classics {', '.join(rivals.names)}: on {rivals.told}")
+    classical = rivals.tested.scores()
+    return tested.scores() | {name: classical[name] for name in rivals.names}
 
 
 @flow

@@ -24,13 +24,16 @@ ALONE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_
 
 
 @flow
-def forecast_files(model: str, history: DatasetConfig | None, output: Path) -> Manifest:
+def forecast_files(
+    model: str, history: DatasetConfig | None, output: Path, paths: int = 0
+) -> Manifest:
     """Forecast the steps after the last observation of every series of many files.
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
         history: Where the files are; None: where the model's own data came from.
         output: Folder for the forecasts.
+        paths: To simulate for each series.
     """
     version = registry.resolve(model)
     folder = registry.fetch(version).absolute()
@@ -38,7 +41,8 @@ def forecast_files(model: str, history: DatasetConfig | None, output: Path) -> M
     shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
     dataset = (history or told).model_copy(update=shape)
     source = ingest.fetch(dataset, environment.data() / "raw").absolute()
-    job = partitions.plan(dataset, source, output, str(version), version.digest)
+    planned = partitions.plan(dataset, source, output, str(version), version.digest)
+    job = planned.model_copy(update={"paths": paths})
     with work.claim(environment.data() / "unfinished", job.beside.name.rpartition(".")[2]):
         manifest = partitions.finished(job)
         if manifest is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, schedule_cli, text_cli
+from pipelines import environment, schedule_cli, text_cli, trust_cli
 from pipelines.command import begin, result
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
 app.command()(schedule_cli.serve)
 app.command()(schedule_cli.backfill)
+app.command()(trust_cli.reproduce)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
@@ -118,6 +119,7 @@ def ingest(
         fingerprint=ingested.fingerprint,
         fresh=ingested.fresh,
         repairs=asdict(ingested.repairs),
+        changes=ingested.changes,
     )
 
 
@@ -177,6 +179,7 @@ def forecast(
     history: Annotated[
         str | None, typer.Option("--input", help="Histories; without: the model's own source.")
     ] = None,
+    paths: Annotated[int, typer.Option(min=0, help="Paths to simulate, a column each.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="File by file, in so many processes.")
     ] = None,
@@ -192,13 +195,13 @@ def forecast(
         from pipelines.bulk import forecast_files, runner
 
         manifest = forecast_files.with_options(task_runner=runner(workers or 1, dask))(
-            model, source, output
+            model, source, output, paths
         )
     else:
         begin("forecast")
         from pipelines.forecast import forecast as flow
 
-        manifest = flow(model, source, output)
+        manifest = flow(model, source, output, paths)
     result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
     _complain_of_failures(manifest)
 

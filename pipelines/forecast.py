@@ -16,11 +16,12 @@ from pipelines.ingest import ingest
 
 
 @task(cache_policy=NO_CACHE)
-def write(version: Version, folder: Path, output: Path) -> Manifest:
+def write(version: Version, folder: Path, output: Path, paths: int = 0) -> Manifest:
     """Forecast every series of an ingested panel into a folder, whole or not at all."""
     fitted = bundle.load(registry.fetch(version))
     forecaster = Forecaster(fitted.experiment, fitted.final)
-    return batch.write(Source(forecaster, str(version), version.digest), panel.load(folder), output)
+    source = Source(forecaster, str(version), version.digest, paths)
+    return batch.write(source, panel.load(folder), output)
 
 
 def history_of(version: Version, history: DatasetConfig | None) -> Ingested:
@@ -33,16 +34,17 @@ def history_of(version: Version, history: DatasetConfig | None) -> Ingested:
 
 
 @flow
-def forecast(model: str, history: DatasetConfig | None, output: Path) -> Manifest:
+def forecast(model: str, history: DatasetConfig | None, output: Path, paths: int = 0) -> Manifest:
     """Forecast the steps after the last observation of every series.
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
         history: Where the series are; None: where the model's own data came from.
         output: Folder for the forecasts.
+        paths: Simulated paths of each series, a column each.
     """
     version = registry.resolve(model)
-    manifest = write(version, history_of(version, history).folder, output)
+    manifest = write(version, history_of(version, history).folder, output, paths)
     failed = f", {len(manifest.failures)} without" if manifest.failures else ""
     console.say(f"forecast {manifest.series} series x {manifest.horizon} steps{failed}: {output}")
     return manifest

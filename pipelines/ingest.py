@@ -35,4 +35,6 @@ def ingest(dataset: DatasetConfig) -> Ingested:
     """Bring a dataset into the store; return where its panel is and what was mended."""
     ingested = read(dataset)
     console.say(f"data     {ingested.repairs}")
+    if ingested.changes:
+        console.say(f"changes  {ingested.changes}")
     return ingested

@@ -25,18 +25,20 @@ def write_part(job: Job, number: int, folder: Path) -> Part:
         number: Position of the file.
         folder: The bundle that forecasts, as this machine sees it.
     """
-    return partitions.write(job, number, _source(folder, job.model_version, job.model_digest))
+    return partitions.write(
+        job, number, _source(folder, job.model_version, job.model_digest, job.paths)
+    )
 
 
 @cache
-def _source(folder: Path, version: str, digest: str) -> Source:
+def _source(folder: Path, version: str, digest: str, paths: int) -> Source:
     """Load the forecaster, once a process, and only if it is the one that is meant."""
     if not folder.exists():
         folder = _fetch(version)
     fitted = bundle.load(folder)
     if bundle.digest(folder) != digest:
         raise BundleRefused(f"{folder}: needed the bundle {digest[:12]}, found another; try again")
-    return Source(Forecaster(fitted.experiment, fitted.final), version, digest)
+    return Source(Forecaster(fitted.experiment, fitted.final), version, digest, paths)
 
 
 def _fetch(version: str) -> Path:

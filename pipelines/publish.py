@@ -41,7 +41,7 @@ def decide(run_id: str, folder: Path) -> Published:
         return Published(champion, decision, tested.skill(), answers=champion)
     rival = None if champion is None else bundle.load(registry.fetch(champion))
     decision, tested = evaluation.judge(challenger, rival, series)
-    run.save_decision(decision)
+    run.save_decision(decision, str(version))
     answers = version
     if decision.published:
         registry.promote(version, expected=champion)

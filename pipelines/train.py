@@ -7,11 +7,12 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import auto, bundle, panel, registry, report, tracking, work
+from foreseq import auto, bundle, evaluation, panel, registry, report, tracking, work
 from foreseq.config import ExperimentConfig
 from foreseq.experiment import conduct
 from foreseq.ingest import Ingested
 from foreseq.journal import Journal
+from foreseq.report import Findings
 from foreseq.search import search
 from foreseq.training import Progress
 from pipelines import console, environment
@@ -54,9 +55,23 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         run.save_choices(choices, ingested.repairs)
         run.save_candidates(found.candidates)
         outcome = conduct(settled, series, checkpoint=folder, report=looked)
+        rivals = evaluation.rivals(outcome.backtest, series, settled)
         run.save_backtest(outcome.backtest, series)
-        for file, figure in report.pictures(outcome, series).items():
+        run.save_rivals(rivals, series)
+        pictures = report.pictures(outcome, series)
+        for file, figure in pictures.items():
             run.save_figure(figure, file)
+        told = Findings(
+            model=run.model,
+            run=run.name,
+            panel=series,
+            repairs=ingested.repairs,
+            tested=outcome.backtest,
+            rivals=rivals,
+            choices=choices,
+            candidates=found.candidates,
+        )
+        run.save_report(report.page(told, pictures))
         with tempfile.TemporaryDirectory() as scratch:
             run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
     return run.id
@@ -81,5 +96,8 @@ def train(experiment: ExperimentConfig, ingested: Ingested) -> str:
     run_id = learn(experiment, ingested)
     create_link_artifact(
         key="mlflow-run", link=tracking.ui_link(run_id), description="The training in MLflow"
+    )
+    create_link_artifact(
+        key="report", link=tracking.report_link(run_id), description="How far to trust it"
     )
     return run_id

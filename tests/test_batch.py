@@ -7,11 +7,19 @@ import pytest
 
 from foreseq import batch, bundle, forecast, training, windows
 from foreseq.batch import Source
+from foreseq.calibration import Calibration
 from foreseq.config import build_experiment
 from foreseq.errors import ConfigError
 from foreseq.forecast import Forecaster
 from foreseq.panel import from_series
 from foreseq.training import Member
+
+CALIBRATION = Calibration(
+    (0.1, 0.5, 0.9),
+    np.array([[-1.0, 0, 1]] * 3),
+    log=False,
+    together=np.array([[0, 1, 0], [1, 0, 1]]),
+)
 
 
 class StoppedError(Exception):
@@ -186,3 +194,18 @@ def test_a_file_in_the_place_of_the_folder_is_refused(source, tmp_path):
 def test_an_empty_folder_is_filled(source, tmp_path):
     (tmp_path / "out").mkdir()
     assert batch.write(source, make_panel(), tmp_path / "out").series == 5
+
+
+def test_paths_are_columns_whose_median_is_the_forecast(source, tmp_path):
+    told = source.forecaster
+    made = Forecaster(told.experiment, bundle.State(told.members, None, CALIBRATION))
+    manifest = batch.write(source._replace(forecaster=made, paths=5), make_panel(), tmp_path)
+    table = batch.read(tmp_path)
+    drawn = np.sort(table[[f"path{number}" for number in range(1, 6)]], axis=1)
+    np.testing.assert_allclose(drawn[:, [0, 2, 4]], table[["q10", "q50", "q90"]], rtol=1e-6)
+    assert manifest.paths == 5
+    before = listing(tmp_path)
+    batch.write(source._replace(forecaster=made, paths=5), make_panel(), tmp_path)
+    assert listing(tmp_path) == before
+    batch.write(source._replace(forecaster=made), make_panel(), tmp_path)
+    assert "path1" not in batch.read(tmp_path)

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from foreseq import figures
-from foreseq.figures import Outlook
+from foreseq.figures import Outlook, canvas
 
 
 def drawn(figure):
@@ -130,14 +130,14 @@ def test_the_first_forecaster_stands_in_front():
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.01, 0.3))
 def test_labels_keep_their_order_and_their_distance(heights, gap):
-    moved = figures._apart(np.array(heights), gap)
+    moved = canvas.apart(np.array(heights), gap)
     order = np.argsort(heights, kind="stable")
     assert (np.diff(moved[order]) >= gap - 1e-9).all()
     assert np.mean(moved) == pytest.approx(np.mean(heights), abs=1e-9)
 
 
 def test_labels_far_enough_apart_stay_where_they_are():
-    assert figures._apart(np.array([0.9, 0.1, 0.5]), 0.2).tolist() == [0.9, 0.1, 0.5]
+    assert canvas.apart(np.array([0.9, 0.1, 0.5]), 0.2).tolist() == [0.9, 0.1, 0.5]
 
 
 def test_best_median_worst_leave_out_what_is_not_known():

@@ -25,7 +25,7 @@ def slopes(layer, x, first, weights):
     return [answer, *tape.gradient(told, [x, *first, *weights])]
 
 
-@pytest.mark.parametrize("steps", [1, 7])
+@pytest.mark.parametrize("steps", [1, 3, 7])
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_values_and_gradients_are_those_of_the_loop_that_keras_differentiates(kind, steps, rng):
     keras.config.set_dtype_policy("float64")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq import auto, verify, windows
+from foreseq import auto, contracts, verify, windows
 from foreseq.config import build_experiment
 from foreseq.panel import from_series
 from foreseq.windows import Windows
@@ -101,7 +101,7 @@ def test_windows_that_lean_on_one_another_are_caught():
 
 def test_only_what_comes_after_a_cutoff_is_altered():
     panel = make_panel()
-    other = verify.altered(panel, Windows(np.array([1, 1]), np.array([70, 75])))
+    other = contracts.altered(panel, Windows(np.array([1, 1]), np.array([70, 75])))
     changed = (panel.values != other.values)[:, 0] & panel.observed
     start = panel.offsets[1]
     expected = [start + step for step in range(70, 80) if step != 77]
@@ -121,5 +121,5 @@ def test_shuffling_keeps_the_values_of_each_series_and_its_gaps():
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_rows_are_compared_bit_for_bit(value):
     row = np.array([[value, 1.0]])
-    assert verify._same_rows(row, row.copy()).all()
-    assert not verify._same_rows(row, np.array([[value, np.nextafter(1, 2)]])).any()
+    assert contracts.same_rows(row, row.copy()).all()
+    assert not contracts.same_rows(row, np.array([[value, np.nextafter(1, 2)]])).any()

@@ -149,7 +149,8 @@ def test_a_panel_without_series_is_refused():
         pytest.param([144], 12, Span(5, 3), id="one-series-a-fifth-of-its-history"),
         pytest.param([1000] * 414, 48, Span(5, 12), id="many-series-five-moments"),
         pytest.param([1000] * 5, 8, Span(7, 2), id="five-series-seven-windows-each"),
-        pytest.param([20], 4, Span(1, 1), id="short-history-at-least-one"),
+        pytest.param([96], 12, Span(5, 3), id="short-history-two-horizons"),
+        pytest.param([20], 4, Span(2, 1), id="shorter-a-third-of-it"),
         pytest.param([10], 4, Span(1, 1), id="too-short-for-any"),
     ],
 )

@@ -18,6 +18,8 @@ LONGEST_PATCH = 48
 """Steps beyond which one recurrent step takes in too much at once."""
 LONGEST_CYCLE = 200
 """Steps of the longest cycle that the context is made to hold twice."""
+FAR = 60
+"""Steps that are read where no season tells how many are worth it."""
 MOST_REPEATS = 4
 """Times that the longest cycle is looked back."""
 GROWS = 0.5
@@ -90,8 +92,8 @@ def _validation_stride(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
 
 
 def _validation_windows(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
-    told = f"{windows.MOMENTS} moments, {windows.ENOUGH} windows, a fifth of a typical history"
-    return facts.validation.cutoffs, told
+    share = "a fifth (two horizons: a third) of a typical history"
+    return facts.validation.cutoffs, f"{windows.MOMENTS} moments, {windows.ENOUGH} windows, {share}"
 
 
 def _patch(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
@@ -115,10 +117,13 @@ def _context(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
     room = min(facts.typical // 4, LONGEST_CYCLE)
     longer = [n for n in calendar.seasons(facts.panel.freq) if n <= room]
     wanted = max(2 * max([season, *longer]), 3 * season, 2 * facts.horizon, 4 * patch)
+    if season == 1:  # what repeats, if anything does, is not known: look far
+        wanted = max(wanted, min(FAR, facts.typical // 4))
     room = max(facts.typical - facts.horizon, patch)
     steps = -(-min(wanted, room) // patch) * patch
     if wanted <= room:
-        return steps, "two of the longest cycle, three seasons, twice the horizon"
+        told = f"up to {FAR} where no season is known" if season == 1 else "three seasons"
+        return steps, f"two of the longest cycle, {told}, twice the horizon"
     return steps, f"what a typical history of {facts.typical} steps leaves room for"
 
 

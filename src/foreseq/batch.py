@@ -10,7 +10,7 @@ from pydantic import Field
 from foreseq import files, windows
 from foreseq.config import Config
 from foreseq.errors import ConfigError
-from foreseq.forecast import Forecaster, table
+from foreseq.forecast import Forecaster, table, with_paths
 from foreseq.panel import Panel
 from foreseq.windows import Windows
 
@@ -37,6 +37,8 @@ class Manifest(Config):
     """File name to its SHA-256."""
     failures: dict[str, str]
     """Series without a forecast, and why."""
+    paths: int = 0
+    """Simulated paths of each series."""
     refused: dict[str, str] = Field(default_factory=dict)
     """Input files that broke a rule as a whole, and which."""
 
@@ -47,6 +49,8 @@ class Source(NamedTuple):
     forecaster: Forecaster
     version: str
     digest: str
+    paths: int = 0
+    """Paths to simulate for each series."""
 
 
 def write(source: Source, panel: Panel, folder: Path) -> Manifest:
@@ -73,7 +77,9 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
         parts = {}
         rows = 0
         answered = without(chosen, failures)
-        for number, part in enumerate(list(windows.batches(answered, PART)) or [answered]):
+        for number, part in enumerate(
+            list(windows.batches(answered, -(-PART // (1 + source.paths)))) or [answered]
+        ):
             file = beside / f"part-{number:05}.parquet"
             frame = forecast(source, panel, part)
             frame.to_parquet(file, index=False)
@@ -88,6 +94,7 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
             rows=rows,
             parts=parts,
             failures={str(panel.ids[row]): reason for row, reason in failures.items()},
+            paths=source.paths,
         )
         conclude(beside, manifest)
     return manifest
@@ -140,10 +147,9 @@ def is_whole(folder: Path, manifest: Manifest) -> bool:
 
 
 def _is_made_of(manifest: Manifest, source: Source, data: str) -> bool:
-    return manifest.data == data and (source.version, source.digest) == (
-        manifest.model_version,
-        manifest.model_digest,
-    )
+    asked = (source.version, source.digest, source.paths)
+    made = (manifest.model_version, manifest.model_digest, manifest.paths)
+    return manifest.data == data and asked == made
 
 
 def without(chosen: Windows, failures: dict[int, str]) -> Windows:
@@ -156,4 +162,7 @@ def without(chosen: Windows, failures: dict[int, str]) -> Windows:
 def forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
     """Return the forecast table of some windows."""
     answers = source.forecaster(panel, part)
-    return table(panel, part, answers, source.forecaster.levels, version=source.version)
+    told = table(panel, part, answers, source.forecaster.levels, version=source.version)
+    if not source.paths:
+        return told
+    return with_paths(told, source.forecaster.paths(panel, part, answers, source.paths))

@@ -142,6 +142,18 @@ def on_grid(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.bool_]:
     return np.asarray(at(start, positions(ds, start, freq), freq) == np.asarray(ds))
 
 
+def shown(time: Any) -> str:
+    """Return a time as a person writes it: seconds at most, midnight left out.
+
+    Example:
+        >>> shown(np.datetime64("2024-01-31", "ns")), shown(np.int64(7))
+        ('2024-01-31', '7')
+    """
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    return str(time.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
+
+
 def seasons(freq: str) -> tuple[int, ...]:
     """Return after how many steps a pattern may repeat, the shortest first; (1,) for no season.
 

@@ -18,6 +18,8 @@ from foreseq.metrics import mean_known
 ROUNDING = 1e-9
 TAIL = 10
 """Misses wanted beyond the outermost level; with fewer at one step ahead, its neighbours lend."""
+KEPT = 500
+"""Windows, at most, whose misses are kept whole."""
 
 
 class Calibration(NamedTuple):
@@ -29,10 +31,14 @@ class Calibration(NamedTuple):
     """Shape (horizon, levels); zero for the median, which stays what the network says."""
     log: bool
     """Whether misses are ratios, their logarithms counted, rather than differences."""
+    together: NDArray[np.int64] = np.zeros((0, 0), np.int64)
+    """Rank of the median's miss among some windows held back, step by step, shape (windows,
+    horizon): which misses go together. None were kept before paths were drawn from them."""
 
     def as_told(self) -> dict[str, Any]:
         """Return plain lists and numbers, which JSON takes to the last bit."""
-        return self._asdict() | {"offsets": self.offsets.tolist()}
+        ranks = [" ".join(map(str, window)) for window in self.together.tolist()]
+        return self._asdict() | {"offsets": self.offsets.tolist(), "together": ranks}
 
     @classmethod
     def from_told(cls, told: dict[str, Any]) -> "Calibration":
@@ -41,7 +47,9 @@ class Calibration(NamedTuple):
         levels = tuple(float(level) for level in told["levels"])
         if offsets.shape[1:] != (len(levels),) or not np.isfinite(offsets).all():
             raise ValueError(f"offsets of shape {offsets.shape} for {len(levels)} levels")
-        return cls(levels, offsets, bool(told["log"]))
+        ranks = np.array([window.split() for window in told.get("together", [])], dtype=np.int64)
+        together = ranks.reshape(-1, len(offsets))
+        return cls(levels, offsets, bool(told["log"]), together)
 
 
 def fit(
@@ -78,7 +86,8 @@ def fit(
                 both = _with_mirrored(missed, levels, place)
                 near = _enough(both, step, round(TAIL / min(level, 1 - level)))
                 offsets[step, place] = conformal_quantile(near, level)
-    return Calibration(levels, offsets, log)
+    middle = missed[..., levels.index(MEDIAN)]
+    return Calibration(levels, offsets, log, _together(middle))
 
 
 def apply(
@@ -159,6 +168,13 @@ def of_levels(
     own = known or (MEDIAN,)
     outputs = [own.index(level if level in own else MEDIAN) for level in levels]
     return answers[..., outputs]
+
+
+def _together(missed: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the ranks of misses at each step, of some complete windows, evenly taken."""
+    complete = missed[np.isfinite(missed).all(axis=1)]
+    kept = complete[:: -(-len(complete) // KEPT) or 1]
+    return np.argsort(np.argsort(kept, axis=0, kind="stable"), axis=0)
 
 
 def _with_mirrored(

@@ -80,6 +80,9 @@ class DatasetConfig(Config):
     """Rows whose y is empty: as for `gaps`, or read as zero."""
     until: datetime | None = None
     """Only observations timed before it count, in UTC where they tell a zone. None: all."""
+    update: Literal["replace", "append"] = "replace"
+    """`replace`: the source holds all rows, and what it lacks is gone. `append`: it holds only new
+    and corrected rows, which are added to those ingested before."""
     duplicates: Literal["equal", "first", "last", "mean", "sum", "refuse"] = "equal"
     """Rows for one series and time: `equal` collapses rows that agree and refuses the others."""
 
@@ -254,6 +257,17 @@ class IntervalsConfig(Config):
         return levels and _ascending(levels, "levels")
 
 
+class ClassicsConfig(Config):
+    """What ETS, Theta and ARIMA, which stand beside every test, may cost."""
+
+    windows: NonNegativeInt = 100
+    """Test windows that they forecast, drawn with a seed; 0: none."""
+    history: PositiveInt = 1000
+    """Newest steps that they see of each."""
+    seconds: PositiveFloat = 60.0
+    """After so long no further window is begun."""
+
+
 class GateConfig(Config):
     """When a challenger may become champion."""
 
@@ -265,6 +279,15 @@ class GateConfig(Config):
     above zero, as of many trainings on pure luck a few end just better."""
     margin: NonNegativeFloat = 0.0
     """Share by which the champion's error must be undercut."""
+
+
+class MonitorConfig(Config):
+    """When past forecasts speak against a forecaster."""
+
+    alarm_every: Annotated[int, Field(ge=10)] = 2000
+    """Moments of forecasting between two false alarms, on average."""
+    coverage_gap: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Difference between promised and found coverage that is worth a recalibration."""
 
 
 class ExperimentConfig(Config):
@@ -284,8 +307,12 @@ class ExperimentConfig(Config):
     """How what is left open is chosen."""
     intervals: IntervalsConfig = IntervalsConfig()
     """How sure its forecasts say they are."""
+    classics: ClassicsConfig = ClassicsConfig()
+    """What the classical methods beside it may cost."""
     gate: GateConfig = GateConfig()
     """When it is published."""
+    monitor: MonitorConfig = MonitorConfig()
+    """When it is recalibrated or retrained."""
 
     @property
     def levels(self) -> Levels:

@@ -1,14 +1,16 @@
 """The one road from a past to a forecast: backtests and production both take it."""
 
+from zlib import crc32
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq import calendar, calibration, ingest, network, training, windows
+from foreseq import calendar, calibration, ingest, network, paths, training, windows
 from foreseq.bundle import State
 from foreseq.calibration import Calibration
 from foreseq.config import ColumnsConfig, ExperimentConfig, settled
-from foreseq.errors import DataRefused
+from foreseq.errors import BundleRefused, DataRefused
 from foreseq.network import middle
 from foreseq.panel import Panel
 from foreseq.windows import Windows
@@ -68,6 +70,29 @@ class Forecaster:
     def point(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the point forecast alone, the median, shape (windows, horizon)."""
         return middle(self(panel, chosen), self.levels)
+
+    def paths(
+        self, panel: Panel, chosen: Windows, quantiles: NDArray[np.float64], count: int
+    ) -> NDArray[np.float64]:
+        """Return courses that each window may take, shape (windows, horizon, count).
+
+        The same series and cutoff give the same paths, whatever else is asked about.
+
+        Args:
+            panel: The histories.
+            chosen: What was forecast.
+            quantiles: The forecast, as `__call__` gave it.
+            count: Paths of each window.
+
+        Raises:
+            BundleRefused: If it is not known how misses go together.
+        """
+        if self.calibration is None:
+            raise BundleRefused("paths need intervals; train one with intervals.levels")
+        ids = panel.ids[chosen.series].tolist()
+        named = [f"{name} {cutoff}" for name, cutoff in zip(ids, chosen.cutoff, strict=True)]
+        seeds = [crc32(name.encode()) for name in named]
+        return paths.draw(self.calibration, quantiles, count, seeds)
 
     def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return how much the past of each window moves: what misses are measured in."""
@@ -145,6 +170,19 @@ def from_table(
         raise DataRefused(rule, remedy=remedy, file=file, series=str(panel.ids[position]))
     answers = forecaster(panel, chosen)
     return table(panel, chosen, answers, forecaster.levels, version=version)
+
+
+def with_paths(forecast: pd.DataFrame, drawn: NDArray[np.float64]) -> pd.DataFrame:
+    """Return a forecast table with a column for each path, `path1`, `path2` and so on.
+
+    Args:
+        forecast: From `table`.
+        drawn: Of the same windows, shape (windows, horizon, count).
+    """
+    count = drawn.shape[-1]
+    columns = [f"path{number}" for number in range(1, count + 1)]
+    told = pd.DataFrame(drawn.reshape(-1, count).astype(np.float32), columns=columns)
+    return pd.concat([forecast, told], axis=1)
 
 
 def table(

@@ -27,6 +27,10 @@ class Naive(NamedTuple):
     """From 0 to 2."""
 
 
+EVEN = Naive(1.0, 1.0)
+"""Where it is not known how the seasonal naive errs."""
+
+
 def target(y: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float32]:
     """Return what a loss reads, shape (batch, horizon, 2).
 
@@ -73,7 +77,9 @@ def naive(panel: Panel, chosen: Windows, horizon: int, weight: NDArray[np.float6
     return Naive(*(error if np.isfinite(error) and error > 0 else 1.0 for error in errors))
 
 
-def loss(name: str, quantiles: tuple[float, ...], rival: Naive) -> Callable[..., KerasTensor]:
+def loss(
+    name: str, quantiles: tuple[float, ...], rival: Naive = EVEN
+) -> Callable[..., KerasTensor]:
     """Return the loss of (batch, horizon, 2) against (batch, horizon, outputs): (batch, horizon).
 
     Args:

@@ -38,11 +38,13 @@ class Job(Config):
     model_digest: str
     data: str
     """Fingerprint of the input and of how it is read."""
+    paths: int = 0
+    """Paths to simulate for each series."""
 
     @property
     def beside(self) -> Path:
         """Where parts wait for the others, under what they are made of."""
-        made_of = f"{self.model_version} {self.model_digest} {self.data}".encode()
+        made_of = f"{self.model_version} {self.model_digest} {self.data} {self.paths}".encode()
         name = f".{self.output.name}.{hashlib.sha256(made_of).hexdigest()[:16]}"
         return self.output.with_name(name)
 
@@ -100,8 +102,9 @@ def finished(job: Job) -> Manifest | None:
     """Return the manifest of the output if it is there already, whole and of this very job."""
     there = batch.read_manifest(job.output)
     if there and batch.is_whole(job.output, there):
-        made_of = (there.model_version, there.model_digest, there.data)
-        return there if made_of == (job.model_version, job.model_digest, job.data) else None
+        made_of = (there.model_version, there.model_digest, there.data, there.paths)
+        asked = (job.model_version, job.model_digest, job.data, job.paths)
+        return there if made_of == asked else None
     return None
 
 
@@ -144,6 +147,7 @@ def finish(job: Job, parts: Sequence[Part]) -> Manifest:
         parts={_name(n): part.sha256 for n, part in enumerate(parts) if part.sha256},
         failures={name: why for part in parts for name, why in part.failures.items()},
         refused={job.files[n].name: part.refused for n, part in enumerate(parts) if part.refused},
+        paths=job.paths,
     )
     with files.new_folder(job.output) as beside:
         for name in manifest.parts:  # a job that is stopped here still has its parts

@@ -13,7 +13,10 @@ from typing import Any
 
 from keras import KerasTensor, ops
 
-Step = Callable[[Sequence[KerasTensor], Any], list[KerasTensor]]
+Step = Callable[[Sequence[KerasTensor], Sequence[KerasTensor]], list[KerasTensor]]
+
+FEW = 4
+"""Steps up to which a loop is written out: it is traced and run sooner than one that counts."""
 
 
 def lstm(
@@ -54,20 +57,20 @@ def gru(
 def _lstm(sums: Any, weights: Any, hidden: Any, memory: Any) -> Any:
     blank = ops.zeros_like(hidden)
 
-    def forth(state: Sequence[KerasTensor], summed: Any) -> list[KerasTensor]:
+    def forth(state: Sequence[KerasTensor], at: Sequence[KerasTensor]) -> list[KerasTensor]:
         h, c, *_ = state
-        i, f, g, o = ops.split(summed + ops.matmul(h, weights), 4, axis=-1)
+        i, f, g, o = ops.split(at[0] + ops.matmul(h, weights), 4, axis=-1)
         i, f, g, o = _sigmoid(i), _sigmoid(f), ops.tanh(g), _sigmoid(o)
         c = f * c + i * g
         bent = ops.tanh(c)
         return [o * bent, c, i, f, g, o, bent]
 
-    h, c, *gates = _loop(forth, [hidden, memory, *[blank] * 5], sums)
+    h, c, *gates = _loop(forth, [hidden, memory, *[blank] * 5], [sums])
 
     def gradient(owed_h: Any, owed_c: Any) -> tuple[Any, ...]:
         across = ops.transpose(weights)
 
-        def back(state: Sequence[KerasTensor], at: Any) -> list[KerasTensor]:
+        def back(state: Sequence[KerasTensor], at: Sequence[KerasTensor]) -> list[KerasTensor]:
             dh, dc, _ = state
             owed, before, i, f, g, o, bent = at
             dh = dh + owed
@@ -78,7 +81,7 @@ def _lstm(sums: Any, weights: Any, hidden: Any, memory: Any) -> Any:
             return [ops.matmul(inner, across), dc * f, inner]
 
         first = [blank, owed_c, ops.zeros_like(sums[0])]
-        at = (owed_h, _shifted(memory, c), *gates)
+        at = [owed_h, _shifted(memory, c), *gates]
         dh, dc, inner = _loop(back, first, at, reverse=True)
         return inner, _outer(_shifted(hidden, h), inner), dh[0], dc[0]
 
@@ -89,20 +92,20 @@ def _lstm(sums: Any, weights: Any, hidden: Any, memory: Any) -> Any:
 def _gru(sums: Any, weights: Any, bias: Any, hidden: Any) -> Any:
     blank = ops.zeros_like(hidden)
 
-    def forth(state: Sequence[KerasTensor], summed: Any) -> list[KerasTensor]:
+    def forth(state: Sequence[KerasTensor], at: Sequence[KerasTensor]) -> list[KerasTensor]:
         h, *_ = state
-        of_z, of_r, of_g = ops.split(summed, 3, axis=-1)
+        of_z, of_r, of_g = ops.split(at[0], 3, axis=-1)
         to_z, to_r, to_g = ops.split(ops.matmul(h, weights) + bias, 3, axis=-1)
         z, r = _sigmoid(of_z + to_z), _sigmoid(of_r + to_r)
         g = ops.tanh(of_g + r * to_g)
         return [z * h + (1 - z) * g, z, r, g, to_g]
 
-    h, *gates = _loop(forth, [hidden, *[blank] * 4], sums)
+    h, *gates = _loop(forth, [hidden, *[blank] * 4], [sums])
 
     def gradient(owed_h: Any) -> tuple[Any, ...]:
         across = ops.transpose(weights)
 
-        def back(state: Sequence[KerasTensor], at: Any) -> list[KerasTensor]:
+        def back(state: Sequence[KerasTensor], at: Sequence[KerasTensor]) -> list[KerasTensor]:
             dh, *_ = state
             owed, before, z, r, g, to_g = at
             dh = dh + owed
@@ -114,7 +117,7 @@ def _gru(sums: Any, weights: Any, bias: Any, hidden: Any) -> Any:
 
         before = _shifted(hidden, h)
         first = [blank, ops.zeros_like(sums[0]), blank]
-        dh, inner, of_g = _loop(back, first, (owed_h, before, *gates), reverse=True)
+        dh, inner, of_g = _loop(back, first, [owed_h, before, *gates], reverse=True)
         outer = ops.concatenate([inner[..., : 2 * hidden.shape[-1]], of_g], axis=-1)
         return outer, _outer(before, inner), ops.sum(inner, axis=(0, 1)), dh[0]
 
@@ -127,15 +130,17 @@ def _sigmoid(x: KerasTensor) -> KerasTensor:
 
 
 def _loop(
-    step: Step, first: list[KerasTensor], over: Any, *, reverse: bool = False
+    step: Step, first: list[KerasTensor], over: Sequence[KerasTensor], *, reverse: bool = False
 ) -> list[KerasTensor]:
-    """Return what each step made, in the order of time, shape (time, ...) each."""
-
-    def both(state: Any, at: Any) -> tuple[Any, Any]:
-        made = step(state, at)
-        return made, made
-
-    return list(ops.scan(both, first, over, reverse=reverse)[1])
+    """Return what each step made of its part of `over`, in the order of time: (time, ...) each."""
+    count = over[0].shape[0]
+    if count is None or count > FEW:
+        return list(ops.scan(lambda *told: [step(*told)] * 2, first, over, reverse=reverse)[1])
+    states = [first]
+    for number in reversed(range(count)) if reverse else range(count):
+        states.append(step(states[-1], [each[number] for each in over]))
+    made = states[:0:-1] if reverse else states[1:]
+    return [ops.stack(each) for each in zip(*made, strict=True)]
 
 
 def _shifted(first: KerasTensor, every: KerasTensor) -> KerasTensor:

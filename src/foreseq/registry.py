@@ -60,9 +60,7 @@ def register(run_id: str, name: str) -> Version:
         ConfigError: If there is no such run, or it has no bundle.
     """
     client = store.open_store()
-    tags = store.get_run(run_id).data.tags
-    if store.BUNDLE_TAG not in tags:
-        raise ConfigError(f"run {run_id} ended without a forecaster; {TRAIN}")
+    tags = _bundle_tags(run_id)
     with store.lock():
         for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
             if found.tags.get(DIGEST) == tags[store.BUNDLE_TAG]:
@@ -118,15 +116,17 @@ def fetch(version: Version) -> Path:
     Raises:
         BundleRefused: If it is gone, or is not what was registered.
     """
-    manifest = _manifest(version.run_id, version.digest)
-    if manifest is None or bundle.digest(manifest.parent) != version.digest:
-        found = "no bundle" if manifest is None else "another bundle"
-        raise BundleRefused(
-            f"{version}: needed the bundle {version.digest[:12]}, found {found} in"
-            f" {store.without_secrets(store.address())}; bring the store's files back, or train"
-            " again"
-        )
-    return manifest.parent
+    return _fetch(str(version), version.run_id, version.digest)
+
+
+def fetch_of_run(run_id: str) -> Path:
+    """Return the folder of the bundle that a run made, registered or not; else as `fetch`.
+
+    Raises:
+        ConfigError: If there is no such run, or it has no bundle.
+        BundleRefused: If it is gone, or is not what the run made.
+    """
+    return _fetch(f"run {run_id}", run_id, _bundle_tags(run_id)[store.BUNDLE_TAG])
 
 
 def holds(run_id: str) -> bool:
@@ -184,6 +184,25 @@ def rollback(name: str) -> Version:
         client.set_registered_model_alias(name, CHAMPION, str(back.version))
         client.delete_registered_model_alias(name, PREVIOUS)
     return back
+
+
+def _bundle_tags(run_id: str) -> dict[str, str]:
+    tags: dict[str, str] = store.get_run(run_id).data.tags
+    if store.BUNDLE_TAG not in tags:
+        raise ConfigError(f"run {run_id} ended without a forecaster; {TRAIN}")
+    return tags
+
+
+def _fetch(named: str, run_id: str, digest: str) -> Path:
+    manifest = _manifest(run_id, digest)
+    if manifest is None or bundle.digest(manifest.parent) != digest:
+        found = "no bundle" if manifest is None else "another bundle"
+        raise BundleRefused(
+            f"{named}: needed the bundle {digest[:12]}, found {found} in"
+            f" {store.without_secrets(store.address())}; bring the store's files back, or train"
+            " again"
+        )
+    return manifest.parent
 
 
 def _manifest(run_id: str, digest: str) -> Path | None:

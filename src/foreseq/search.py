@@ -17,8 +17,10 @@ from foreseq.journal import Journal
 from foreseq.panel import Panel
 from foreseq.training import Task
 
-EARNED = 0.99
-"""Share of the best error so far that a change must stay below."""
+EARNED = 0.01
+"""Share of the best error so far by which a change must lower it."""
+LUCK = 0.1
+"""The same of a single validation window; of many, over the root of their number."""
 PROBE = (60, 800)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -76,20 +78,23 @@ def search(
     told = {choice.field: choice for choice in choices}
     candidates: list[Candidate] = []
 
-    seconds = kept.once(lambda: {"pace": _pace(experiment, panel)})["pace"]
+    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    task = Task(panel, parts.train_ends, parts.validation, settled(experiment.training.steps))
+    seconds = kept.once(lambda: {"pace": training.pace(task, experiment)})["pace"]
     if "training.steps" in told:
         experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
     quick = min(settled(experiment.training.steps) // 4, int(SHARE * budget / PROBES / seconds))
-    steps = int(np.clip(quick, *PROBE))
+    short = task._replace(steps=int(np.clip(quick, *PROBE)))
 
     def probe(field: str, value: Any) -> tuple[ExperimentConfig, Candidate]:
         tried = _with(experiment, field, value) if field else experiment
-        candidate = Candidate(field, value, **kept.once(lambda: _probe(tried, panel, steps)))
+        candidate = Candidate(field, value, **kept.once(lambda: _probe(tried, short)))
         candidates.append(candidate)
         report(candidate)
         return tried, candidate
 
     first = best = probe("", None)[1]
+    earned = max(EARNED, LUCK / np.sqrt(parts.validation.count))
     for field, alternatives in ALTERNATIVES.items():
         if field not in told:
             continue
@@ -97,7 +102,7 @@ def search(
             if not _goes_on(kept, SHARE * budget - best.seconds):
                 break
             tried, candidate = probe(field, value)
-            if candidate.error < EARNED * best.error:
+            if candidate.error < (1 - earned) * best.error:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
@@ -134,7 +139,8 @@ def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
 def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
     patch, context = settled(experiment.network.patch), settled(experiment.network.context)
     longest = max(settled(experiment.network.baseline), default=1)
-    for steps in (2 * context, context // 2 // patch * patch):
+    farther = (4 * context, 2 * context) if facts.panel.season == 1 else (2 * context,)
+    for steps in (*farther, context // 2 // patch * patch):
         if max(longest, patch, 4) <= steps <= facts.typical:
             yield steps
 
@@ -148,27 +154,16 @@ ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
 """By field, the values to try beside the one an experiment has."""
 
 
-def _pace(experiment: ExperimentConfig, panel: Panel) -> float:
-    """Return the seconds that a training step takes."""
-    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
-    steps = settled(experiment.training.steps)
-    return training.pace(Task(panel, parts.train_ends, None, steps), experiment)
-
-
 def _trainings(experiment: ExperimentConfig) -> float:
     """Return how many times its steps each member learns, the refit included."""
     return 1 + training.ON if experiment.training.refit else 1.0
 
 
-def _probe(experiment: ExperimentConfig, panel: Panel, steps: int) -> dict[str, float]:
+def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
     """Train a single member for a few steps; the better of two looks is what it is worth."""
-    quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": steps})
-    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": task.steps})
     begun = time.monotonic()
-    (member,) = training.fit(
-        Task(panel, parts.train_ends, parts.validation, steps),
-        experiment.model_copy(update={"training": quick}),
-    )
+    (member,) = training.fit(task, experiment.model_copy(update={"training": quick}))
     error = min(look.validation for look in member.looks)
     return {"error": error, "seconds": time.monotonic() - begun}
 

@@ -196,10 +196,14 @@ class _Learner:
 
     def _loss(self) -> Callable[..., KerasTensor]:
         """Return what is minimised."""
-        name, seed = settled(self.experiment.training.loss), self.experiment.training.seed
-        typical = windows.Draw(self.task.ends, self.horizon, seed)(0, TYPICAL)
-        rival = losses.naive(self.task.panel, typical, self.horizon, self.weight)
+        name = settled(self.experiment.training.loss)
+        rival = self._rival() if name == "owa" else losses.EVEN
         return losses.loss(name, self.experiment.network.quantiles, rival)
+
+    def _rival(self) -> losses.Naive:
+        """Return how the seasonal naive errs on typical training windows."""
+        draw = windows.Draw(self.task.ends, self.horizon, self.experiment.training.seed)
+        return losses.naive(self.task.panel, draw(0, TYPICAL), self.horizon, self.weight)
 
     def validate(self) -> tuple[float, Weights]:
         """Return the validation error of the averaged weights, and these weights."""
@@ -225,7 +229,6 @@ def _fit_member(
     """Fit one member, from its checkpoint if there is one."""
     draw = learner.begin(member)
     task, training = learner.task, learner.experiment.training
-    last = task.steps
     every = max(1, task.steps // training.looks)
     best = Member([], 0, ())
     looks: list[Look] = []
@@ -233,10 +236,10 @@ def _fit_member(
         best, looks = _restore(learner, checkpoint)
     members = settled(training.members)
     for look in looks:  # so that the curves are whole
-        report(Progress(member, members, last, look))
+        report(Progress(member, members, task.steps, look))
     done = looks[-1].step if looks else 0
-    while done < last and not _is_stale(best, looks, training.patience):
-        ahead = range(done, min(done + every, last))
+    while done < task.steps and not _is_stale(best, looks, training.patience):
+        ahead = range(done, min(done + every, task.steps))
         loss = learner.learn(draw, ahead)
         done = ahead.stop
         error, weights = learner.validate()
@@ -245,7 +248,7 @@ def _fit_member(
             best = Member(weights, done, ())
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
-        report(Progress(member, members, last, looks[-1]))
+        report(Progress(member, members, task.steps, looks[-1]))
     return best._replace(looks=tuple(looks))
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from foreseq import evaluation, windows
 from foreseq.config import ExperimentConfig
+from foreseq.contracts import ALONE, Answer, altered, same_rows
 from foreseq.evaluation import Backtest
 from foreseq.experiment import conduct
 from foreseq.forecast import Forecaster
@@ -17,16 +17,7 @@ from foreseq.windows import Windows
 
 STEPS = 200
 """Batches learned from at most: a leak shows in the first of them."""
-ALONE = 3
-"""Windows that are also asked about one by one."""
 SEED = 1
-
-
-class Answer(Protocol):
-    """What answers windows: a `Forecaster`, or anything that stands in for one."""
-
-    def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return forecasts, shape (windows, horizon, outputs)."""
 
 
 Learn = Callable[[ExperimentConfig, Panel], tuple[Answer, Backtest]]
@@ -68,17 +59,6 @@ def verify(experiment: ExperimentConfig, panel: Panel, learn: Learn = learn) -> 
     yield _finds_nothing_in_noise(experiment, panel, learn)
 
 
-def altered(panel: Panel, chosen: Windows) -> Panel:
-    """Return the panel with every value after the first cutoff of each series made absurd."""
-    first = panel.lengths.copy()
-    np.minimum.at(first, chosen.series, chosen.cutoff)
-    owner = np.repeat(np.arange(panel.n_series), panel.lengths)
-    later = np.arange(len(panel.values)) - panel.offsets[owner] >= first[owner]
-    values = np.array(panel.values)
-    values[later] = -1e3 * (1 + np.abs(values[later]))
-    return replace(panel, values=values)
-
-
 def shuffled(panel: Panel) -> Panel:
     """Return the panel with the observed values of each series in random order."""
     rng = np.random.default_rng(SEED)
@@ -97,7 +77,7 @@ def _does_not_look_ahead(
     chosen = test.take(first)  # cutoffs ascend within a series
     other = altered(panel, chosen)
     again, _ = learn(experiment, other)
-    alike = _same_rows(answer(panel, chosen), again(other, chosen))
+    alike = same_rows(answer(panel, chosen), again(other, chosen))
     told = f"{alike.sum()} of {chosen.count} forecasts unmoved when all that came later was altered"
     return Finding("no look-ahead", bool(alike.all()), told)
 
@@ -105,9 +85,9 @@ def _does_not_look_ahead(
 def _answers_each_window_alone(answer: Answer, panel: Panel, test: Windows) -> Finding:
     whole = answer(panel, test)
     backwards = answer(panel, test.take(slice(None, None, -1)))[::-1]
-    alike = _same_rows(whole, backwards)
+    alike = same_rows(whole, backwards)
     for row in range(min(ALONE, test.count)):
-        alike[row] &= _same_rows(
+        alike[row] &= same_rows(
             whole[row : row + 1], answer(panel, test.take(slice(row, row + 1)))
         )[0]
     told = f"{alike.sum()} of {test.count} forecasts the same in any order and number"
@@ -119,9 +99,3 @@ def _finds_nothing_in_noise(experiment: ExperimentConfig, panel: Panel, learn: L
     decision = evaluation.decide(tested, None, experiment.gate)
     told = f"with values in random order: {decision.reason}"
     return Finding("no skill on shuffled values", not decision.published, told)
-
-
-def _same_rows(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which rows are equal bit for bit, NaN included."""
-    equal = one.view(np.int64) == other.view(np.int64)
-    return np.asarray(equal.reshape(len(one), -1).all(axis=1))

@@ -25,6 +25,8 @@ MOMENTS = 5
 """Validation cutoffs of each series that many series need as well: one moment is one regime."""
 VALIDATION_SHARE = 5
 """Validation may span one part in so many of a typical history: the newest part teaches most."""
+SHORT_SHARE = 3
+"""The same of histories so short that a fifth does not hold two horizons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,7 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     """Return the spans of test and validation, what the plan leaves open chosen from the lengths.
 
     Validation takes `MOMENTS` cutoffs, and of few series enough for `ENOUGH` windows together, as
-    long as they span no more than a fifth of a typical history.
+    long as they span no more than a fifth of a typical history, or two horizons within a third.
 
     Example:
         >>> from foreseq.panel import from_series
@@ -164,7 +166,9 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     if plan.validation_windows or not usable.size:
         return test, Span(plan.validation_windows or 1, stride)
     wanted = max(MOMENTS, -(-ENOUGH // usable.size))
-    room = (int(np.median(usable)) // VALIDATION_SHARE - horizon) // stride + 1
+    typical = int(np.median(usable))
+    widest = max(typical // VALIDATION_SHARE, min(2 * horizon, typical // SHORT_SHARE))
+    room = (widest - horizon) // stride + 1
     return test, Span(max(1, min(wanted, room)), stride)
 
 

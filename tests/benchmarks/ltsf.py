@@ -8,12 +8,12 @@ The written file is what an independent scorer reads: `origin`, `step` and a col
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measuring import looked, say
 
 from foreseq import auto, bundle, ingest, training, windows
 from foreseq.config import ColumnsConfig, load_experiment, settled
@@ -72,19 +72,6 @@ def table(panel, chosen, point):
         }
     )
     return long.pivot_table(index=["origin", "step"], columns="unique_id", values="y").reset_index()
-
-
-def looked(progress):
-    """Tell how training goes."""
-    look = progress.look
-    at = f"  member {progress.member + 1}  step {look.step}"
-    say(f"{at}  loss {look.loss:.4f}  validation {look.validation:.4f}")
-
-
-def say(line):
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

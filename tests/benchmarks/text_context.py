@@ -6,10 +6,10 @@ The same trained network predicts from the whole word and from its newest letter
 """
 
 import argparse
-import sys
 
 import numpy as np
 from matplotlib.figure import Figure
+from measuring import say
 
 from foreseq.language import network, training
 from foreseq.text.config import load_text_experiment
@@ -35,9 +35,9 @@ def main() -> None:
     model = training.fit(split(whole.passage, 0.1, 0.1), whole.vocabulary.size, plan).model
     longest = max(map(len, WORDS)) - 1
     right = [share_right(model, whole.vocabulary, seen) for seen in range(1, longest + 1)]
-    sys.stdout.write("letters seen   last letters right   best possible\n")
+    say("letters seen   last letters right   best possible")
     for seen, share in enumerate(right, start=1):
-        sys.stdout.write(f"{seen:>12} {share:>20.0%} {best_possible(seen):>15.0%}\n")
+        say(f"{seen:>12} {share:>20.0%} {best_possible(seen):>15.0%}")
     if told.figure:
         picture(right).savefig(told.figure)
 

@@ -4,10 +4,10 @@ python tests/benchmarks/text_generation.py
 """
 
 import argparse
-import sys
 import time
 
 import numpy as np
+from measuring import say
 
 from foreseq.language import network, training, writing
 from foreseq.text.config import SamplingConfig, load_text_experiment
@@ -55,12 +55,6 @@ def naive(model, batch):
         odds /= odds.sum(axis=1, keepdims=True)
         symbols = np.array([[rng.choice(SYMBOLS, p=row)] for row in odds], np.int32)
     return batch * NAIVE_STEPS / (time.perf_counter() - start)
-
-
-def say(line):
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

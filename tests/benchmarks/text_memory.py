@@ -4,8 +4,9 @@ python tests/benchmarks/text_memory.py --length 100 --steps 5000
 """
 
 import argparse
-import sys
 import time
+
+from measuring import say
 
 from foreseq import probes
 from foreseq.config import CellsConfig
@@ -37,12 +38,6 @@ def main() -> None:
                 f"{task:<7} {told.length:>6}  {kind:<6} {loss:>8.5f} {blind:>12.5f}"
                 f" {blind / loss:>14.1f} {seconds:>9.0f}"
             )
-
-
-def say(line):
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

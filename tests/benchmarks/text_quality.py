@@ -7,9 +7,10 @@ validation part, learns from less.
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
+
+from measuring import say
 
 from foreseq.language import experiment, score, writing
 from foreseq.language.training import Listener
@@ -54,12 +55,6 @@ def main() -> None:
         sampling = SamplingConfig(temperature=0.7, length=500)
         (sample,) = writing.complete(outcome.fitted.model, text.vocabulary, ["The "], sampling)
         say(f"\nThe {sample}\n")
-
-
-def say(line):
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

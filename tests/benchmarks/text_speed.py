@@ -7,11 +7,11 @@ PyTorch is no dependency: name an interpreter that has it, or see our own figure
 
 import argparse
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from measuring import say
 
 from foreseq.language.training import Learner
 from foreseq.text.config import load_text_experiment
@@ -92,12 +92,6 @@ def peer(told, units, layers):
         [told.torch, str(PEER), *map(str, words)], capture_output=True, text=True, check=True
     )
     return float(done.stdout)
-
-
-def say(line):
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

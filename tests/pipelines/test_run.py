@@ -17,6 +17,7 @@ QUICK = (
     "training.steps=40",
     "network.cells.units=[8]",
     "training.looks=4",
+    "classics.windows=1",
 )
 
 
@@ -120,6 +121,7 @@ def test_publishing_again_by_run_id_keeps_the_champion(ran):
 def test_a_backtest_uses_the_weights_that_have_not_seen_the_windows(ran):
     scores = backtest("shop@champion", None)
     assert scores["foreseq"].mase < scores["seasonal_naive"].mase
+    assert {"ets", "theta", "arima"} <= scores.keys()
 
 
 def test_publishing_a_run_that_is_not_there_is_refused(home):

@@ -16,6 +16,7 @@ from foreseq import bundle, evaluation, figures, registry, store, tracking
 from foreseq.errors import ConfigError
 from foreseq.evaluation import Decision
 from foreseq.ingest import Repairs
+from foreseq.tracking import facts
 from foreseq.tracking.facts import PROCESS
 from foreseq.training import Look, Progress
 
@@ -34,7 +35,9 @@ def done(work):
         run.report("fit", Progress(1, 2, 40, Look(20, 0.6, float("nan"))))
         run.report("refit", Progress(0, 2, 40, Look(20, 0.3, float("nan"))))
         run.save_choices(work.choices, Repairs(rows=192, series=2, steps=192, first="", last=""))
+        run.save_bundle(work.folder)
         run.save_backtest(work.backtest, work.panel)
+        run.save_rivals(evaluation.rivals(work.backtest, work.panel, work.experiment), work.panel)
         run.save_figure(figures.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
     return run
 
@@ -67,6 +70,13 @@ def test_parameters_are_the_settled_fields_under_the_names_of_the_config(done, w
     assert not {"name", "dataset.name", "gate.margin", "dataset.columns.y"} & params.keys()
 
 
+def test_parameters_are_few_and_those_that_runs_are_compared_by_are_always_there(done):
+    params = store.get_run(done.id).data.params
+    assert len(params) <= 30
+    assert set(facts.COMPARED) <= params.keys()
+    assert "network.cells.residual" not in params  # as it is by default
+
+
 def test_secrets_of_a_source_stay_out_of_the_store(done, home):
     run = store.get_run(done.id)
     assert run.data.params["dataset.source"] == "s3://bucket/w.csv"
@@ -95,6 +105,28 @@ def test_test_metrics_are_those_of_the_backtest_beside_the_naive_ones(done, work
     assert metrics["test/skill"] == work.backtest.skill()
 
 
+def test_each_rival_has_its_measures_and_ours_say_how_much_better_we_are(done, work):
+    metrics = store.get_run(done.id).data.metrics
+    for name in ("ets", "theta", "arima"):
+        assert metrics[f"test/skill_over_{name}"] == pytest.approx(
+            1 - metrics["shared/mase"] / metrics[f"{name}/mase"]
+        )
+        assert 0 <= metrics[f"test/wins_over_{name}"] <= 1
+        assert metrics[f"{name}/coverage_80"] >= 0
+    assert metrics["shared/windows"] == work.backtest.windows.count
+    assert metrics["test/skill_over_seasonal_naive"] == metrics["test/skill"]
+
+
+def test_the_model_bears_the_metrics_of_its_test(done):
+    client = store.open_store()
+    model = client.get_logged_model(store.get_run(done.id).data.tags[store.MODEL_TAG])
+    run = store.get_run(done.id).data.metrics
+    borne = {metric.key: metric.value for metric in model.metrics}
+    assert borne["test/mase"] == run["test/mase"]
+    assert borne["ets/mase"] == run["ets/mase"]
+    assert "loss" not in borne
+
+
 def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):
     points = store.open_store().get_metric_history(done.id, "test/mase_by_horizon")
     ahead = work.backtest.by_horizon()[evaluation.FORESEQ].mase
@@ -104,7 +136,9 @@ def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):
 
 def test_files_lie_at_the_root_of_the_run_in_the_folder_of_the_store(done, home):
     names = {file.path for file in store.open_store().list_artifacts(done.id)}
-    assert names == {"choices.json", "repairs.json", "per_series.json", "curves.png"}
+    assert names == {
+        "choices.json", "repairs.json", "per_series.json", "classics.json", "curves.png",
+    }  # fmt: skip
     assert (home / "mlruns" / "artifacts" / "waves" / done.id / "artifacts").is_dir()
 
 
@@ -128,7 +162,7 @@ def test_dataset_is_known_by_its_fingerprint(done, work):
 
 def test_decision_can_be_added_when_the_run_is_done(done):
     decision = Decision(False, "not better", 0.9, float("nan"), None)
-    tracking.find(done.id).save_decision(decision)
+    tracking.find(done.id).save_decision(decision, "waves/1")
     told = read(done.id, "decision.json")
     assert told["reason"] == "not better"
     assert told["seasonal_naive"] is None

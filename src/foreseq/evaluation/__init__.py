@@ -19,18 +19,24 @@ from foreseq.evaluation.baselines import (
     naive,
     seasonal_naive,
 )
+from foreseq.evaluation.classics import ARIMA, ETS, THETA
 from foreseq.evaluation.gate import Decision, decide, forecast_alike, is_ahead, judge
+from foreseq.evaluation.rivals import Rivals, rivals
 
 __all__ = [
+    "ARIMA",
     "BASELINES",
     "DRIFT",
+    "ETS",
     "FORESEQ",
     "LEVEL",
     "NAIVE",
     "SEASONAL_NAIVE",
+    "THETA",
     "Backtest",
     "Decision",
     "Interval",
+    "Rivals",
     "backtest",
     "decide",
     "drift",
@@ -40,6 +46,7 @@ __all__ = [
     "level",
     "naive",
     "per_series",
+    "rivals",
     "seasonal_naive",
     "unseen_backtest",
 ]

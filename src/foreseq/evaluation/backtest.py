@@ -118,6 +118,14 @@ class Backtest(NamedTuple):
         ]
         return [self._interval(low, high) for low, high in wide]
 
+    def shares_below(self) -> list[float]:
+        """Return, for each of the levels, the share of what came that lay below its quantile."""
+        lowest = np.full_like(self.actual, -np.inf)
+        return [
+            float(metrics.coverage(self.actual.ravel(), lowest.ravel(), bound.ravel()))
+            for bound in np.moveaxis(self.quantiles, -1, 0)
+        ]
+
     def _interval(self, low: float, high: float) -> Interval:
         lower, upper = (self.quantiles[..., self.levels.index(level)] for level in (low, high))
         series = self.windows.series

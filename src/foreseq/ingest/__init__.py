@@ -1,5 +1,6 @@
 """From a user's file to a validated panel in the store."""
 
+from foreseq.ingest.changes import Changes, compare
 from foreseq.ingest.fetch import content, fetch
 from foreseq.ingest.frequency import infer_freq
 from foreseq.ingest.read import read_file, read_table
@@ -9,8 +10,10 @@ from foreseq.ingest.store import Ingested, ingest
 from foreseq.ingest.table import to_panel
 
 __all__ = [
+    "Changes",
     "Ingested",
     "Repairs",
+    "compare",
     "content",
     "fetch",
     "infer_freq",

@@ -1,19 +1,35 @@
-"""Panels on disk under the digest of what they were made from: unchanged input is read once."""
+"""Panels on disk under the digest of what they were made from: unchanged input is read once.
+
+A dataset that changes gets a new panel beside the old ones, and a line in its history says what is
+new in it. So whatever was trained on an older version can still be told what it has seen.
+"""
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
 
 from foreseq import files, panel
 from foreseq.config import DatasetConfig
+from foreseq.errors import DataRefused
+from foreseq.ingest import history, rows
+from foreseq.ingest.changes import Changes, compare
 from foreseq.ingest.fetch import content, fetch, shown
+from foreseq.ingest.history import Entry
 from foreseq.ingest.read import read_file
 from foreseq.ingest.repairs import Repairs
 from foreseq.ingest.table import to_panel
+from foreseq.panel import Panel
 
 EDITION = 1
 """Raised whenever the same file and config would make another panel."""
+UNTOLD = {"source", "horizon", "update"}
+"""Fields of a dataset that do not decide what a row becomes."""
+FIRST = "first version"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -27,10 +43,26 @@ class Ingested:
     repairs: Repairs
     fresh: bool
     """False if the same input had been ingested before."""
+    changes: str = ""
+    """Against the version before, in words; empty where this is the version known last."""
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A source as it lies before us."""
+
+    path: Path
+    content: str
+    """Digest of its bytes."""
+    settings: str
+    """Digest of how it is read."""
 
 
 def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> Ingested:
     """Bring a dataset into the store as `<name>/<digest>`, unless it is there already.
+
+    With `update: append` the source holds only new and corrected rows, and a source that was taken
+    in before changes nothing.
 
     Args:
         dataset: What to read, and how.
@@ -41,25 +73,121 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
         ConfigError: If the frequency is none, or nothing installed reads such a URL.
         DataRefused: If the source cannot be read or breaks a rule; the store stays as it was.
     """
-    source = fetch(dataset, raw or store.parent / "raw")
-    folder = store / dataset.name / _digest(source, dataset)
+    path = fetch(dataset, raw or store.parent / "raw")
+    told = dataset.model_dump_json(exclude=UNTOLD)
+    arrival = _Arrival(path, content(path), hashlib.sha256(told.encode()).hexdigest()[:16])
+    home = store / dataset.name
+    while True:
+        versions = [each for each in history.read(home) if each.settings == arrival.settings]
+        made = _append if dataset.update == "append" else _replace
+        found = made(dataset, home, arrival, versions)
+        with _alone(home):
+            newest = [each for each in history.read(home) if each.settings == arrival.settings]
+            if newest == versions or dataset.update == "replace":
+                return _remember(found, dataset, arrival, newest)
+
+
+def _replace(
+    dataset: DatasetConfig, home: Path, arrival: _Arrival, _versions: list[Entry]
+) -> Ingested:
+    """Make the panel of all that the source holds."""
+    folder = home / _digest(dataset, arrival)
     known = _recall(folder)
     if known is not None:
         return known
-    table = read_file(source, dataset)
+    table = read_file(arrival.path, dataset)
     built, repairs = to_panel(table, dataset, file=shown(dataset.source))
+    return _save(built, repairs, folder)
+
+
+def _append(
+    dataset: DatasetConfig, home: Path, arrival: _Arrival, versions: list[Entry]
+) -> Ingested:
+    """Make the panel of the newest version and of what the source adds."""
+    newest = versions[-1] if versions else None
+    if newest and arrival.content in {each.content for each in versions}:
+        return _recall_surely(home / newest.panel)
+    folder = home / _digest(dataset, arrival, base=newest.panel if newest else "nothing")
+    known = _recall(folder)
+    if known is not None:
+        return known
+    base = rows.load(_recall_surely(home / newest.panel).folder) if newest else None
+    file = shown(dataset.source)
+    table, new = rows.merge(base, read_file(arrival.path, dataset), file)
+    built, repairs = to_panel(table, dataset, file=file)
+    return _save(built, replace(repairs, zone=new.zone, blank_rows=new.blank), folder, table)
+
+
+def _save(
+    built: Panel, repairs: Repairs, folder: Path, table: pd.DataFrame | None = None
+) -> Ingested:
     with files.new_folder(folder) as beside:
         panel.save(built, beside)
         facts = json.dumps(asdict(repairs), indent=2) + "\n"
         (beside / "repairs.json").write_text(facts, encoding="utf-8")
+        if table is not None:
+            rows.save(table, beside)
     return Ingested(folder, built.fingerprint(), repairs, fresh=True)
 
 
-def _digest(source: Path, dataset: DatasetConfig) -> str:
+def _remember(
+    found: Ingested, dataset: DatasetConfig, arrival: _Arrival, versions: list[Entry]
+) -> Ingested:
+    """Add a version to the history, unless it is the newest one already."""
+    newest = versions[-1] if versions else None
+    if newest and newest.panel == found.folder.name:
+        return found
+    changes = str(_changes(found, newest)) if newest else FIRST
+    history.add(
+        found.folder.parent,
+        Entry(
+            changes=changes,
+            until=found.repairs.last,
+            series=found.repairs.series,
+            steps=found.repairs.steps,
+            fingerprint=found.fingerprint,
+            panel=found.folder.name,
+            source=shown(dataset.source),
+            content=arrival.content,
+            settings=arrival.settings,
+        ),
+    )
+    return replace(found, changes=changes)
+
+
+def _changes(found: Ingested, newest: Entry) -> Changes | str:
+    try:
+        before = panel.load(found.folder.parent / newest.panel)
+    except DataRefused:
+        return "not known: the version before was deleted"
+    return compare(before, panel.load(found.folder))
+
+
+def _alone(home: Path) -> FileLock:
+    """Keep other processes from writing the same history."""
+    home.mkdir(parents=True, exist_ok=True)
+    return FileLock(home / LOCK)
+
+
+def _digest(dataset: DatasetConfig, arrival: _Arrival, base: str = "") -> str:
     """Return 16 digits that change with the bytes read and with what decides the panel."""
-    told = dataset.model_dump_json(exclude={"source", "horizon"})
-    ending = "".join(source.suffixes[-2:])
-    return hashlib.sha256(f"{EDITION} {content(source)} {ending} {told}".encode()).hexdigest()[:16]
+    told = dataset.model_dump_json(exclude=UNTOLD)
+    ending = "".join(arrival.path.suffixes[-2:])
+    decides = f"{EDITION} {arrival.content} {ending} {told}{base and f' after {base}'}"
+    return hashlib.sha256(decides.encode()).hexdigest()[:16]
+
+
+def _recall_surely(folder: Path) -> Ingested:
+    """Return the version that new rows are added to."""
+    known = _recall(folder)
+    if known is None:
+        raise DataRefused(
+            "the version that new rows are added to must be there",
+            found="no panel, or a damaged one",
+            file=str(folder),
+            remedy="ingest all rows once with dataset.update=replace",
+        )
+    return known
 
 
 def _recall(folder: Path) -> Ingested | None:

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foreseq import calendar
+from foreseq.calendar import shown
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.columns import Columns, parse
@@ -144,7 +145,7 @@ def _duplicate(columns: Columns, row: int, before: int) -> DataRefused:
         row,
         "a series has one y at a time",
         found=f"y {columns.y[row]:g} beside {columns.y[before]:g} of row {columns.rows[before]}"
-        f" at {_show(columns.ds[row])}",
+        f" at {shown(columns.ds[row])}",
         remedy=remedy,
     )
 
@@ -166,7 +167,7 @@ def _settle_freq(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig
             0,
             f"ds must hold {'integer steps' if calendar.is_integer(freq) else 'timestamps'}, "
             f"as dataset.freq {freq} says",
-            found=_show(columns.ds[0]),
+            found=shown(columns.ds[0]),
             remedy="correct dataset.freq or leave it out",
         )
     return freq
@@ -184,8 +185,8 @@ def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.in
             remedy += f"; times were converted from {columns.zone} to UTC: write local times"
         raise columns.refusal(
             row,
-            f"times must follow each other by {freq} from {_show(starts[row])} on",
-            found=_show(columns.ds[row]),
+            f"times must follow each other by {freq} from {shown(starts[row])} on",
+            found=shown(columns.ds[row]),
             remedy=remedy,
         )
     counts = np.diff(offsets)
@@ -198,7 +199,7 @@ def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.in
         raise columns.refusal(
             row,
             f"a series of {counts[series]:,} rows may span {bound[series]:,} steps of {freq}",
-            found=f"{_show(columns.ds[row])} right after {_show(columns.ds[row - 1])}",
+            found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
             remedy="correct the time, or set a coarser dataset.freq",
         )
     return steps
@@ -224,8 +225,8 @@ def _lay_out(
         rows=len(columns.y),
         series=len(columns.names),
         steps=int(grid[-1]),
-        first=_show(columns.ds.min()),
-        last=_show(columns.ds.max()),
+        first=shown(columns.ds.min()),
+        last=shown(columns.ds.max()),
         blank_rows=columns.blank,
         gaps=int(grid[-1]) - len(places),
         gaps_filled=int(filled.sum()) - missing_filled,
@@ -259,7 +260,7 @@ def _check_refused(
         raise columns.refusal(
             row,
             "no step may be without a row, as dataset.gaps: refuse says",
-            found=f"{_show(columns.ds[row])} right after {_show(columns.ds[row - 1])}",
+            found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
             remedy="add the rows, or choose dataset.gaps: mark or interpolate",
         )
 
@@ -281,9 +282,3 @@ def _interpolate(
     share = (steps[filled] - low) / (high - low)
     values[filled] = values[low] + share * (values[high] - values[low])
     return filled
-
-
-def _show(time: Any) -> str:
-    if not isinstance(time, np.datetime64):
-        return str(time)
-    return str(time.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")

@@ -5,7 +5,17 @@ place. Every run has the same metrics and the same files at its root, which is w
 views of MLflow's pages line up.
 """
 
-from foreseq.tracking.links import compare_link, ui_link
-from foreseq.tracking.runs import Run, close_the_dead, done, find, run
+from foreseq.tracking.links import compare_link, report_link, ui_link
+from foreseq.tracking.runs import Run, close_the_dead, codes, done, find, run
 
-__all__ = ["Run", "close_the_dead", "compare_link", "done", "find", "run", "ui_link"]
+__all__ = [
+    "Run",
+    "close_the_dead",
+    "codes",
+    "compare_link",
+    "done",
+    "find",
+    "report_link",
+    "run",
+    "ui_link",
+]

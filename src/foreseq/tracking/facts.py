@@ -19,8 +19,25 @@ from foreseq import __version__
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 
-UNTOLD = ("name", "gate", "dataset.name", "dataset.layout", "dataset.columns")
-"""Fields that are no parameters: they name the run, or cannot change what it learns."""
+UNTOLD = (
+    "name",
+    "gate",
+    "classics",
+    "monitor",
+    "dataset.name",
+    "dataset.layout",
+    "dataset.columns",
+    "dataset.update",
+)
+"""Fields that are never parameters: they name the run, or cannot change what it learns."""
+COMPARED = (
+    "network.cells.kind",
+    "network.cells.units",
+    "network.decoder",
+    "training.learning_rate",
+    "training.seed",
+)
+"""Fields that are parameters of every run, though they may be as they are by default."""
 PROCESS = uuid.uuid4().hex
 """Tells this process from an older one of the same number, as containers have."""
 LONGEST_DIGEST = 36
@@ -61,14 +78,31 @@ def tags(experiment: ExperimentConfig) -> dict[str, str]:
 
 
 def parameters(experiment: ExperimentConfig) -> dict[str, str]:
-    """Return the fields that can change what is learned, dotted as in the configuration."""
+    """Return what runs are compared by, dotted as in the configuration.
+
+    These are `COMPARED`, in every run, and whatever else is not as it is by default; all that can
+    be chosen is in the model's `config.json`.
+    """
     fields = _flat(experiment.model_dump(mode="json"))
     fields["dataset.source"] = store.without_secrets(experiment.dataset.source)
+    chosen = _flat(experiment.model_dump(mode="json", exclude_defaults=True))
     return {
         name: value
         for name, value in fields.items()
-        if not any(name == untold or name.startswith(f"{untold}.") for untold in UNTOLD)
+        if (name in chosen or name in COMPARED)
+        and not any(name == untold or name.startswith(f"{untold}.") for untold in UNTOLD)
     }
+
+
+def code(tags: dict[str, str]) -> str:
+    """Return which code made a run, or, of this process's own tags, which code runs now.
+
+    Example:
+        >>> code({"foreseq": "0.1.0", "mlflow.source.git.commit": "4a5b6c7d8e9f0a1b"})
+        'foreseq 0.1.0 at 4a5b6c7d8e9f'
+    """
+    commit = tags.get("mlflow.source.git.commit", "")
+    return f"foreseq {tags.get('foreseq', '?')}" + (f" at {commit[:12]}" if commit else "")
 
 
 def dataset(experiment: ExperimentConfig, panel: Panel) -> DatasetInput:

@@ -8,6 +8,9 @@ LOCAL_PAGES = "http://127.0.0.1:5000"
 VIEW = "workflowType=machine_learning"
 """Without it MLflow shows its pages for language models, whatever the tags say."""
 
+REPORT = "report.html"
+"""A run's page that needs nothing but itself."""
+
 
 def ui_link(run_id: str) -> str:
     """Return where a run is seen once `foreseq ui` is up, or on the tracking server.
@@ -17,6 +20,16 @@ def ui_link(run_id: str) -> str:
     """
     experiment = store.get_run(run_id).info.experiment_id
     return f"{_pages()}/#/experiments/{experiment}/runs/{run_id}?{VIEW}"
+
+
+def report_link(run_id: str) -> str:
+    """Return where the report of a run is seen.
+
+    Raises:
+        ConfigError: If there is none of that id.
+    """
+    page, _, view = ui_link(run_id).rpartition("?")
+    return f"{page}/artifacts/{REPORT}?{view}"
 
 
 def compare_link(model: str) -> str:

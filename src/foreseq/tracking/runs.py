@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
@@ -21,14 +22,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from foreseq import bundle, evaluation, processes
+from foreseq import bundle, evaluation, processes, report
 from foreseq.auto import Choice
 from foreseq.config import ExperimentConfig
-from foreseq.evaluation import Backtest, Decision
+from foreseq.evaluation import Backtest, Decision, Rivals
 from foreseq.ingest import Repairs
 from foreseq.panel import Panel
 from foreseq.search import Candidate
-from foreseq.tracking import facts, model
+from foreseq.tracking import facts, measures, model
+from foreseq.tracking.links import REPORT
+from foreseq.tracking.measures import Measure
 from foreseq.training import Progress
 
 ROWS = 1000
@@ -84,35 +87,25 @@ class Run:
         Ours are `test/mase` and so on, the others' `seasonal_naive/mase`. Of many series the table
         holds some, evenly taken from the best to the worst.
         """
-        metrics = [
-            _metric(f"{_folder(name)}/{measure}", getattr(scores, measure))
-            for name, scores in result.scores().items()
-            for measure in ("mae", "rmse", "smape", "mase")
-        ]
-        metrics += [
-            _metric(f"{_folder(name)}/mase_by_horizon", value, step)
-            for name, errors in result.by_horizon().items()
-            for step, value in enumerate(errors.mase.tolist(), start=1)
-        ]
-        metrics += [
-            _metric(f"test/{measure}_{100 * interval.level:g}", getattr(interval, measure))
-            for interval in result.intervals()
-            for measure in ("coverage", "width", "score")
-        ]
-        metrics += [
-            _metric(f"test/wins_over_{name}", result.win_rate(name))
-            for name in result.forecasts
-            if name != evaluation.FORESEQ
-        ]
-        self._log([*metrics, _metric("test/skill", result.skill())])
-        table = evaluation.per_series(result, panel)
-        shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
-        shown = shown.astype({"unique_id": object})  # MLflow trips over the text type of pandas 3
-        store.open_store().log_table(self.id, shown, "per_series.json")
+        self._log_of_model(measures.of_backtest(result))
+        self._save_table(evaluation.per_series(result, panel), "per_series.json")
+
+    def save_rivals(self, rivals: Rivals, panel: Panel) -> None:
+        """Log what classical methods made of some test windows, and foreseq of the same ones.
+
+        Theirs are `ets/mase` and so on, ours on the same windows `shared/mase`.
+        """
+        if rivals.tested is not None:
+            self._log_of_model(measures.of_rivals(rivals))
+            self._save_table(evaluation.per_series(rivals.tested, panel), "classics.json")
 
     def save_figure(self, figure: Figure, file: str) -> None:
         """Log a picture at the run's root: forecast.png, horizon.png, curves.png."""
         store.open_store().log_figure(self.id, figure, file)
+
+    def save_report(self, page: str) -> None:
+        """Log the page that tells how far the forecasts can be trusted, report.html."""
+        store.open_store().log_text(self.id, page, REPORT)
 
     def save_bundle(self, folder: Path) -> None:
         """Log a saved bundle as a model that plain MLflow can load.
@@ -124,13 +117,36 @@ class Run:
         tags = {store.BUNDLE_TAG: bundle.digest(folder), store.MODEL_TAG: logged}
         store.open_store().log_batch(self.id, tags=_tags(tags))
 
-    def save_decision(self, decision: Decision) -> None:
-        """Log what the gate said (decision.json and tags); the run may be long done."""
+    def save_decision(self, decision: Decision, version: str) -> None:
+        """Log what the gate said of a version; the run may be long done.
+
+        Its page is decision.html, its numbers decision.json; the report tells it, too.
+        """
+        client = store.open_store()
+        client.log_text(self.id, report.decision_page(version, decision), "decision.html")
+        if REPORT in {file.path for file in client.list_artifacts(self.id)}:
+            with TemporaryDirectory() as scratch:
+                page = Path(client.download_artifacts(self.id, REPORT, scratch))
+                told = report.with_decision(page.read_text(encoding="utf-8"), decision)
+            self.save_report(told)
+        self._save_decision(decision)
+
+    def _save_decision(self, decision: Decision) -> None:
         told = {name: _known(value) for name, value in decision._asdict().items()}
         self._save(told, "decision.json")
         verdict = "published" if decision.published else "kept out"
         tags = {"gate": verdict, "gate.reason": decision.reason}
         store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def _log_of_model(self, found: Sequence[Measure]) -> None:
+        """Log metrics of the run and, once its bundle is saved, of the model in it."""
+        model_id = store.get_run(self.id).data.tags.get(store.MODEL_TAG)
+        self._log([_metric(*each, model_id=model_id) for each in found])
+
+    def _save_table(self, table: pd.DataFrame, file: str) -> None:
+        shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
+        shown = shown.astype({"unique_id": object})  # MLflow trips over the text type of pandas 3
+        store.open_store().log_table(self.id, shown, file)
 
     def _log(self, metrics: Sequence[Metric]) -> None:
         """Log what is known: of NaN there is nothing to compare."""
@@ -207,12 +223,13 @@ def find(run_id: str) -> Run:
     return Run(run_id, found.info.run_name, model)
 
 
-def _folder(forecaster: str) -> str:
-    return "test" if forecaster == evaluation.FORESEQ else forecaster
+def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
+    """Return which code made a run, and which would make it now."""
+    return facts.code(store.get_run(run_id).data.tags), facts.code(facts.tags(experiment))
 
 
-def _metric(name: str, value: float, step: int = 0) -> Metric:
-    return Metric(name, float(value), int(time.time() * 1000), step)
+def _metric(name: str, value: float, step: int = 0, *, model_id: str | None = None) -> Metric:
+    return Metric(name, float(value), int(time.time() * 1000), step, model_id=model_id)
 
 
 def _known(value: Any) -> Any:

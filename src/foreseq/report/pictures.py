@@ -4,7 +4,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from foreseq import evaluation, figures, windows
-from foreseq.evaluation import DRIFT, FORESEQ, LEVEL, NAIVE, SEASONAL_NAIVE, Backtest
+from foreseq.evaluation import (
+    ARIMA,
+    DRIFT,
+    ETS,
+    FORESEQ,
+    LEVEL,
+    NAIVE,
+    SEASONAL_NAIVE,
+    THETA,
+    Backtest,
+)
 from foreseq.experiment import Outcome
 from foreseq.figures import Outlook
 from foreseq.panel import Panel
@@ -19,24 +29,34 @@ NAMES = {
     SEASONAL_NAIVE: "seasonal naive",
     NAIVE: "naive",
     DRIFT: "drift",
-    LEVEL: "median",
+    LEVEL: "median of the past",
+    ETS: "ETS",
+    THETA: "Theta",
+    ARIMA: "ARIMA",
 }
+"""Of forecasters, for people."""
 
 
 def pictures(outcome: Outcome, panel: Panel) -> dict[str, Figure]:
     """Draw an experiment: file name to figure."""
     tested = outcome.backtest
     looks = outcome.members[0].looks
-    errors = {NAMES[name]: each.mase for name, each in tested.by_horizon().items()}
-    return {
+    ahead = {NAMES[name]: each.mase for name, each in tested.by_horizon().items()}
+    each = {NAMES[name]: tested.losses(name).series for name in (FORESEQ, SEASONAL_NAIVE, NAIVE)}
+    drawn = {
         "forecast.png": _forecasts(tested, panel, tested.levels),
-        "horizon.png": figures.horizon_figure(errors, "MASE"),
+        "horizon.png": figures.horizon_figure(ahead, "MASE"),
+        "series.png": figures.series_figure(each, "MASE"),
         "curves.png": figures.curves_figure(
             [look.step for look in looks],
             [look.loss for look in looks],
             [look.validation for look in looks],
         ),
     }
+    if tested.levels:
+        shares = tested.shares_below()
+        drawn["calibration.png"] = figures.calibration_figure(tested.levels, shares)
+    return drawn
 
 
 def _forecasts(tested: Backtest, panel: Panel, levels: tuple[float, ...]) -> Figure:

@@ -1,0 +1,237 @@
+"""One page per run that says how far its forecasts can be trusted; it needs nothing but itself."""
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite, isnan
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from foreseq import __version__
+from foreseq.auto import Choice
+from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, Decision, Interval, Rivals
+from foreseq.ingest import Repairs
+from foreseq.panel import Panel
+from foreseq.report.pictures import NAMES
+from foreseq.search import Candidate
+
+GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
+"""What becomes known only after the page was written."""
+SHOWN = 20
+"""Series without a test that are named."""
+
+
+class Findings(NamedTuple):
+    """What a page tells of."""
+
+    model: str
+    run: str
+    """Name of the run, for people."""
+    panel: Panel
+    repairs: Repairs
+    tested: Backtest
+    rivals: Rivals
+    choices: Sequence[Choice]
+    candidates: Sequence[Candidate]
+
+
+def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
+    """Return the report of a run as HTML, pictures and all.
+
+    Args:
+        found: What it tells of.
+        pictures: File name to figure, as `pictures` draws them.
+    """
+    tested, rivals = found.tested, found.rivals
+    classical = [] if rivals.tested is None else _points(rivals.tested, rivals.names)
+    template = _templates().get_template("report.html")
+    return template.render(
+        title=f"{found.model}: {tested.actual.shape[1]} steps ahead",
+        release=__version__,
+        run=found.run,
+        said=_said(tested, rivals),
+        facts=_facts(tested),
+        windows=tested.windows.count,
+        series=len(np.unique(tested.windows.series)),
+        simple=_points(tested, [name for name in tested.forecasts if name != FORESEQ]),
+        classical=classical,
+        sample=rivals.told,
+        failures=", ".join(f"{NAMES[name]} {n}" for name, n in rivals.failures.items() if n),
+        intervals=_intervals(tested, rivals),
+        choices=found.choices,
+        candidates=found.candidates,
+        health=_health(found),
+        head=_HEAD,
+        points=_row,
+        picture=lambda file, caption: _picture(pictures, file, caption),
+    )
+
+
+def with_decision(report: str, decision: Decision) -> str:
+    """Return a report that also tells what the gate said."""
+    told = _templates().get_template("gate.html").render(decision=decision)
+    return GATE.sub(lambda found: f"{found[1]}{told}{found[2]}", report)
+
+
+def decision_page(version: str, decision: Decision) -> str:
+    """Return a page about a decision of the gate."""
+    return _templates().get_template("decision.html").render(version=version, decision=decision)
+
+
+def _templates() -> Environment:
+    loaded = Environment(loader=PackageLoader("foreseq.report"), autoescape=True, trim_blocks=True)
+    loaded.filters["number"] = _number
+    return loaded
+
+
+_HEAD = Markup(
+    '<tr><th class="text">forecaster</th><th>MASE</th><th>sMAPE</th><th>MAE</th><th>RMSE</th>'
+    "<th>skill</th><th>wins</th></tr>"
+)
+
+
+def _row(cells: Sequence[str]) -> Markup:
+    name, *numbers = cells
+    ours = Markup(' class="ours"') if name == NAMES[FORESEQ] else ""
+    told = Markup("").join(Markup("<td>{}</td>").format(number) for number in numbers)
+    return Markup('<tr{}><td class="text">{}</td>{}</tr>').format(ours, name, told)
+
+
+def _points(tested: Backtest, others: Sequence[str]) -> list[list[str]]:
+    """Return the cells of foreseq's row and of those of others."""
+    scores = tested.scores()
+    names = [FORESEQ, *others]
+    if SEASONAL_NAIVE not in names:
+        names.append(SEASONAL_NAIVE)
+    return [
+        [
+            NAMES[name],
+            *(_number(getattr(scores[name], each)) for each in ("mase", "smape", "mae", "rmse")),
+            "" if name == FORESEQ else _percent(tested.skill(over=name)),
+            "" if name == FORESEQ else _percent(tested.win_rate(name)),
+        ]
+        for name in names
+    ]
+
+
+def _said(tested: Backtest, rivals: Rivals) -> str:
+    """Return the one sentence that matters."""
+    skill = tested.skill()
+    against = "the seasonal naive"
+    if not isfinite(skill) or skill <= 0:
+        return f"On the test windows these forecasts are no better than {against}: use that."
+    told = f"On the test windows these forecasts err {_percent(skill)} less than {against}"
+    if rivals.tested is None:
+        return f"{told}."
+    best = rivals.names[0]
+    gain = rivals.tested.skill(over=best)
+    how = f"{_percent(gain)} less" if gain >= 0 else f"{_percent(-gain)} more"
+    return f"{told}, and {how} than the best classical method, {NAMES[best]}."
+
+
+def _facts(tested: Backtest) -> list[dict[str, str]]:
+    facts = [
+        (_percent(tested.skill()), "skill over the seasonal naive"),
+        (_percent(tested.win_rate(SEASONAL_NAIVE)), "of series forecast better than by it"),
+        (_number(tested.scores()[FORESEQ].mase), "MASE"),
+        *(
+            (_percent(each.coverage), f"held by the {_percent(each.level)} interval")
+            for each in reversed(tested.intervals())
+        ),
+    ]
+    return [{"value": value, "meaning": meaning} for value, meaning in facts]
+
+
+def _intervals(tested: Backtest, rivals: Rivals) -> list[dict[str, Any]]:
+    shared = rivals.intervals()
+    sampled = rivals.tested is not None and rivals.tested.windows.count < tested.windows.count
+    rows = [("foreseq", True, each) for each in tested.intervals()]
+    if sampled:
+        rows += [("foreseq, on their sample", True, each) for each in shared[FORESEQ]]
+    rows += [(NAMES[name], False, each) for name in rivals.names for each in shared[name]]
+    return [_interval(*row) for row in rows]
+
+
+def _interval(name: str, ours: bool, each: Interval) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ours": ours,
+        "level": _percent(each.level),
+        "coverage": _percent(each.coverage, 1),
+        "width": _number(each.width),
+        "score": _number(each.score),
+    }
+
+
+def _health(found: Findings) -> list[tuple[str, str]]:
+    repairs, panel = found.repairs, found.panel
+    tested = np.unique(found.tested.windows.series)
+    untested = np.setdiff1d(np.arange(panel.n_series), tested)
+    silent = np.isnan(found.tested.forecasts[FORESEQ]).all(axis=1)
+    unanswered = np.unique(found.tested.windows.series[silent])
+    return [
+        ("series", f"{repairs.series:,}"),
+        ("rows read", f"{repairs.rows:,}"),
+        ("from, to", f"{repairs.first} to {repairs.last}"),
+        ("steps, season", f"{panel.freq}, {panel.season}"),
+        ("steps without a row", f"{repairs.gaps:,}, of which filled {repairs.gaps_filled:,}"),
+        (
+            "rows with an empty y",
+            f"{repairs.missing:,}, of which filled {repairs.missing_filled:,}",
+        ),
+        ("duplicate rows collapsed", f"{repairs.duplicates_collapsed:,}"),
+        ("series that had to be sorted", f"{repairs.unsorted_series:,}"),
+        ("blank rows skipped", f"{repairs.blank_rows:,}"),
+        ("times converted from", repairs.zone or "nothing: UTC or no zone"),
+        ("series too short to be tested", _named(panel, untested)),
+        ("series tested but not answered", _named(panel, unanswered)),
+    ]
+
+
+def _named(panel: Panel, positions: np.ndarray[Any, Any]) -> str:
+    if not len(positions):
+        return "none"
+    names = ", ".join(panel.ids[positions[:SHOWN]].tolist())
+    more = ", ..." if len(positions) > SHOWN else ""
+    return f"{len(positions):,}: {names}{more}"
+
+
+def _picture(pictures: Mapping[str, Figure], file: str, caption: str) -> Markup:
+    if file not in pictures:
+        return Markup("")
+    stream = io.BytesIO()
+    pictures[file].savefig(stream, format="png", metadata={"Software": None})
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return Markup(
+        '<figure><img alt="{0}" src="data:image/png;base64,{1}"><figcaption>{0}</figcaption>'
+        "</figure>"
+    ).format(caption, data)
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    """Return a share for people.
+
+    Example:
+        >>> _percent(0.256), _percent(0.9567, 1), _percent(float("nan"))
+        ('26 %', '95.7 %', 'unknown')
+    """
+    return f"{100 * share:.{digits}f} %" if isfinite(share) else "unknown"
+
+
+def _number(value: float | None) -> str:
+    """Return four digits that matter.
+
+    Example:
+        >>> _number(0.123456), _number(12345.6), _number(float("inf")), _number(None)
+        ('0.1235', '12,346', 'infinite', 'unknown')
+    """
+    if value is None or isnan(value):
+        return "unknown"
+    if not isfinite(value):
+        return "infinite"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 four digits

@@ -1,0 +1,184 @@
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foreseq import panel
+from foreseq.config import DatasetConfig
+from foreseq.errors import DataRefused
+from foreseq.ingest import history, ingest, store
+
+HEAD = "unique_id,ds,y\n"
+
+
+@pytest.fixture
+def take(tmp_path):
+    """Ingest rows of a file of any name."""
+
+    def ingested(rows: str, name: str = "shop.csv", **told):
+        source = tmp_path / name
+        source.write_text(HEAD + rows, encoding="utf-8")
+        dataset = DatasetConfig(**{"source": str(source), "horizon": 1, "name": "shop"} | told)
+        return ingest(dataset, tmp_path / "series")
+
+    return ingested
+
+
+@pytest.fixture
+def versions(tmp_path):
+    return lambda: history.read(tmp_path / "series" / "shop")
+
+
+def test_every_version_has_a_line_that_says_what_is_new(take, versions):
+    first = take("a,1,1\na,2,2\n")
+    grown = take("a,1,1\na,2,2\na,3,3\n")
+    corrected = take("a,1,1\na,2,9\na,3,3\n")
+    assert [each.changes for each in versions()] == [
+        "first version",
+        "1 steps appended",
+        "1 corrected (a at 2: 2 is now 9)",
+    ]
+    assert [each.fingerprint for each in versions()] == [
+        each.fingerprint for each in (first, grown, corrected)
+    ]
+    assert [each.until for each in versions()] == ["2", "3", "3"]
+    assert corrected.changes == versions()[-1].changes
+
+
+def test_every_version_can_still_be_opened_by_its_fingerprint(take, versions, tmp_path):
+    for end in range(3, 7):
+        take("".join(f"a,{step},{step}\n" for step in range(1, end)))
+    for each in versions():
+        opened = panel.load(tmp_path / "series" / "shop" / each.panel)
+        assert opened.fingerprint() == each.fingerprint
+        assert len(opened.values) == each.steps
+
+
+def test_unchanged_data_leave_the_history_alone(take, versions):
+    take("a,1,1\na,2,2\n")
+    assert take("a,1,1\na,2,2\n").changes == ""
+    assert len(versions()) == 1
+
+
+def test_going_back_to_older_data_is_told_as_well(take, versions):
+    first = take("a,1,1\na,2,2\n")
+    take("a,1,1\na,2,2\na,3,3\n")
+    back = take("a,1,1\na,2,2\n")
+    assert back.fingerprint == first.fingerprint
+    assert versions()[-1].changes == "1 removed"
+
+
+def test_another_way_of_reading_has_versions_of_its_own(take, versions):
+    take("a,1,1\na,3,3\n", freq=1)
+    take("a,1,1\na,3,3\n", freq=1, gaps="interpolate")
+    assert [each.changes for each in versions()] == ["first version"] * 2
+
+
+def test_a_version_that_was_deleted_is_missed_but_not_needed(take, versions):
+    first = take("a,1,1\na,2,2\n")
+    (first.folder / "panel.json").unlink()
+    take("a,1,1\na,2,2\na,3,3\n")
+    assert "deleted" in versions()[-1].changes
+
+
+def test_a_history_that_was_altered_is_refused(take, tmp_path):
+    take("a,1,1\na,2,2\n")
+    (tmp_path / "series" / "shop" / "history.jsonl").write_text("what?\n", encoding="utf-8")
+    with pytest.raises(DataRefused, match=r"history\.jsonl.*delete it"):
+        take("a,1,1\na,2,2\na,3,3\n")
+
+
+def test_a_crash_before_the_history_is_written_is_made_good(take, versions, monkeypatch):
+    take("a,1,1\na,2,2\n")
+
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.history, "add", crash)
+        with pytest.raises(KeyboardInterrupt):
+            take("a,1,1\na,2,2\na,3,3\n")
+    assert take("a,1,1\na,2,2\na,3,3\n").changes == "1 steps appended"
+    assert len(versions()) == 2
+
+
+def rows_of(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, header=False)
+
+
+POLICIES = [
+    {},
+    {"gaps": "interpolate"},
+    {"missing": "interpolate"},
+    {"missing": "zero", "gaps": "interpolate"},
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_pieces_appended_are_the_whole_read_at_once(take, rng, policy):
+    whole = pd.DataFrame(
+        [(name, day, value) for name in "abc" for day, value in enumerate(rng.normal(size=30))],
+        columns=["unique_id", "ds", "y"],
+    )
+    whole["ds"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(whole["ds"], "D")
+    whole = whole[(rng.random(len(whole)) < 0.9) | (whole["ds"] == whole["ds"].min())]
+    whole.loc[rng.random(len(whole)) < 0.1, "y"] = np.nan
+    when = rng.integers(4, size=len(whole))  # rows arrive out of order
+    wrong = whole.assign(y=whole["y"] + (when == 1))  # some to be corrected in the end
+    told = {"freq": "D", "season": 7, **policy}
+    for piece in range(4):
+        arrived = take(rows_of(wrong[when == piece]), f"{piece}.csv", update="append", **told)
+    corrected = take(rows_of(whole[when == 1]), "again.csv", update="append", **told)
+    assert corrected.fingerprint != arrived.fingerprint
+    assert corrected.fingerprint == take(rows_of(whole), "whole.csv", **told).fingerprint
+
+
+def test_a_piece_that_comes_again_changes_nothing(take, versions):
+    take("a,1,1\na,2,2\n", "1.csv", update="append")
+    take("a,3,3\n", "2.csv", update="append")
+    newest = take("a,2,5\na,4,4\n", "3.csv", update="append")
+    again = take("a,1,1\na,2,2\n", "1.csv", update="append")
+    assert not again.fresh
+    assert again.fingerprint == newest.fingerprint
+    assert [each.changes for each in versions()] == [
+        "first version",
+        "1 steps appended",
+        "1 steps appended; 1 corrected (a at 2: 2 is now 5)",
+    ]
+
+
+def test_pieces_may_follow_a_whole(take, versions):
+    take("a,1,1\na,2,2\n")
+    assert take("a,3,3\n", "new.csv", update="append").changes == "1 steps appended"
+
+
+def test_a_bad_row_of_a_piece_is_named_and_leaves_the_version_as_it_was(take, versions):
+    take("a,1,1\na,2,2\n")
+    with pytest.raises(DataRefused, match=r"new.csv, series a, row 3.*many"):
+        take("a,3,3\na,4,many\n", "new.csv", update="append")
+    with pytest.raises(DataRefused, match="as before"):
+        take("a,2024-01-01,3\n", "new.csv", update="append")
+    assert len(versions()) == 1
+
+
+def test_a_piece_without_what_it_follows_is_refused(take):
+    first = take("a,1,1\na,2,2\n")
+    (first.folder / "panel.json").unlink()
+    with pytest.raises(DataRefused, match="update=replace"):
+        take("a,3,3\n", "new.csv", update="append")
+
+
+def test_pieces_that_come_at_the_same_time_are_all_taken_in(take, versions):
+    take("a,1,1\na,2,2\n", freq=1)
+
+    def arrive(step: int) -> None:
+        take(f"a,{step},{step}\n", f"{step}.csv", freq=1, update="append")
+
+    all_of_them = [threading.Thread(target=arrive, args=(step,)) for step in range(3, 7)]
+    for each in all_of_them:
+        each.start()
+    for each in all_of_them:
+        each.join()
+    assert len(versions()) == 5
+    assert versions()[-1].steps == 6
