@@ -17,7 +17,6 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from foreseq.config import Config, ExperimentConfig, build, load_experiment, read_yaml
 from foreseq.errors import ConfigError
 
-FOLDER = Path("configs") / "schedules"
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """Where intervals are counted from, so that a restart does not shift them."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -55,7 +54,7 @@ class ScheduleConfig(Config):
     def _is_there(cls, timezone: str) -> str:
         try:
             ZoneInfo(timezone)
-        except (OSError, ValueError):
+        except (OSError, KeyError, ValueError):
             raise ValueError("is no time zone, such as Europe/Berlin") from None
         return timezone
 
@@ -80,6 +79,7 @@ class ScheduleConfig(Config):
             >>> print(hourly.due(datetime(2026, 1, 1, 3, 59, tzinfo=UTC)))
             2026-01-01 03:00:00+00:00
         """
+        when = datetime.fromtimestamp(when.timestamp(), UTC)  # Prefect's own kind divides otherwise
         if self.every is not None:
             return ANCHOR + (when - ANCHOR) // self.every * self.every
         after = when.astimezone(ZoneInfo(self.timezone)) + timedelta(seconds=1)
