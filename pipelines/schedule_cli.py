@@ -1,6 +1,5 @@
 """The commands that run flows by themselves: `foreseq serve` and `foreseq backfill`."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,17 +24,22 @@ def serve(place: Place = FOLDER) -> None:
 
 def backfill(
     schedule: Annotated[Path, typer.Argument(help="YAML of the schedule.")],
-    first: Annotated[datetime, typer.Option("--from", help="Oldest logical date, in UTC.")],
-    last: Annotated[datetime, typer.Option("--to", help="Newest one, in UTC.")],
+    first: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="2026-01-31T03:00, or a date; in UTC.")
+    ],
+    last: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="Likewise; a date means all of its day.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object an interval.")] = False,
 ) -> None:
     """Carry out the intervals of the past that are missing, the oldest first."""
     from pipelines import schedules
 
     told = schedules.load(schedule)
+    span = (schedules.moment(first), schedules.moment(last, end=True))
     begin("scheduled")
     from pipelines.scheduled import scheduled
 
-    for due in told.between(first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)):
+    for due in told.between(*span):
         done = scheduled(schedule.absolute(), due)
         result(as_json, **done.model_dump(mode="json"))

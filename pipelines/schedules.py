@@ -19,6 +19,7 @@ from foreseq.errors import ConfigError
 
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """Where intervals are counted from, so that a restart does not shift them."""
+DATE = len("2026-01-31")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -115,6 +116,28 @@ def load(path: Path) -> ScheduleConfig:
     if "config" in told:
         told["config"] = str((path.parent / str(told["config"])).resolve())
     return build(ScheduleConfig, told, origin=str(path))
+
+
+def moment(told: str, *, end: bool = False) -> datetime:
+    """Return a time that a user wrote, in UTC unless it tells a zone.
+
+    Args:
+        told: Such as 2026-01-31 or 2026-01-31T03:00.
+        end: Whether a date alone means the end of its day.
+
+    Raises:
+        ConfigError: If it is none.
+
+    Example:
+        >>> print(moment("2026-01-31T03:00"), moment("2026-01-31", end=True))
+        2026-01-31 03:00:00+00:00 2026-01-31 23:59:59.999999+00:00
+    """
+    try:
+        when = datetime.fromisoformat(told)
+    except ValueError:
+        raise ConfigError(f"{told}: write a time as 2026-01-31 or 2026-01-31T03:00") from None
+    when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    return when + timedelta(days=1, microseconds=-1) if end and len(told) <= DATE else when
 
 
 def find(place: Path) -> list[Path]:

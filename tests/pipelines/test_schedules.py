@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from foreseq.errors import ConfigError
 from pipelines import schedules
-from pipelines.schedules import ScheduleConfig
+from pipelines.schedules import ScheduleConfig, moment
 
 PROJECT = Path(__file__).parents[2]
 TOLD = [
@@ -71,6 +71,14 @@ def test_an_hour_that_clocks_have_twice_is_due_once():
     nightly = schedule(cron="30 2 * * *", timezone="Europe/Berlin")
     found = nightly.between(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC))
     assert [due.day for due in found] == [24, 25, 26]
+
+
+def test_a_date_alone_means_all_of_its_day_and_a_time_that_moment():
+    hourly = schedule(every="1h")
+    assert len(list(hourly.between(moment("2026-01-30"), moment("2026-01-31", end=True)))) == 48
+    assert moment("2026-01-31T03:00+01:00", end=True) == datetime(2026, 1, 31, 2, tzinfo=UTC)
+    with pytest.raises(ConfigError, match="yesterday"):
+        moment("yesterday")
 
 
 @pytest.mark.parametrize(
