@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, monitor_cli, text_cli, trust_cli, tune_cli
+from pipelines import environment, monitor_cli, schedule_cli, text_cli, trust_cli, tune_cli
 from pipelines.command import begin, experiment_of, histories, result, seconds
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ app = typer.Typer(
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
 app.command()(tune_cli.tune)
-monitor_cli.register(app)
+app.command()(monitor_cli.monitor)
+app.command()(monitor_cli.history)
+app.command()(schedule_cli.serve)
+app.command()(schedule_cli.backfill)
 app.command()(trust_cli.reproduce)
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]

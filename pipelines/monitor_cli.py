@@ -22,12 +22,6 @@ class Retrain(StrEnum):
     NEVER = "never"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command()(monitor)
-    app.command()(history)
-
-
 def monitor(
     model: Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")],
     actuals: Annotated[

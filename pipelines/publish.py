@@ -62,7 +62,12 @@ def _decide(run_id: str, folder: Path) -> Published:
     answers = version
     if decision.published:
         registry.promote(version, expected=champion)
-    elif champion and rival and evaluation.forecast_alike(rival, challenger):
+    elif (
+        champion
+        and rival
+        and evaluation.forecast_alike(rival, challenger)
+        and not evaluation.is_ahead(rival, series)  # else it knows the answers
+    ):
         answers = champion
     return Published(version, decision, tested.skill(), answers)
 

@@ -21,6 +21,7 @@ from pipelines import console, environment
 @task(cache_policy=NO_CACHE)
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
     """Choose, fit, test and track, unless that has been done; return the MLflow run id."""
+    experiment = _timeless(experiment)
     key = work.key(experiment, ingested.fingerprint)
     tracking.close_the_dead()
     with work.claim(environment.data() / "unfinished", key, wait=_tell_of_waiting) as folder:
@@ -74,6 +75,15 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         with tempfile.TemporaryDirectory() as scratch:
             run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
     return run.id
+
+
+def _timeless(experiment: ExperimentConfig) -> ExperimentConfig:
+    """Return the experiment without its time limit, which the panel has met.
+
+    Thus intervals that bring no new data train once, and a forecaster goes on to newer data.
+    """
+    dataset = experiment.dataset.model_copy(update={"until": None})
+    return experiment.model_copy(update={"dataset": dataset})
 
 
 def _tell_of_waiting() -> None:

@@ -5,6 +5,7 @@ always says what it really used.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -77,11 +78,18 @@ class DatasetConfig(Config):
     """Steps without a row: left unobserved, filled on a line between neighbours, or refused."""
     missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
     """Rows whose y is empty: as for `gaps`, or read as zero."""
+    until: datetime | None = None
+    """Only observations timed before it count, in UTC where they tell a zone. None: all."""
     update: Literal["replace", "append"] = "replace"
     """`replace`: the source holds all rows, and what it lacks is gone. `append`: it holds only new
     and corrected rows, which are added to those ingested before."""
     duplicates: Literal["equal", "first", "last", "mean", "sum", "refuse"] = "equal"
     """Rows for one series and time: `equal` collapses rows that agree and refuses the others."""
+
+    @field_validator("until")
+    @classmethod
+    def _tell_utc_without_zone(cls, until: datetime | None) -> datetime | None:
+        return until.astimezone(UTC).replace(tzinfo=None) if until and until.tzinfo else until
 
 
 class CellsConfig(Config):

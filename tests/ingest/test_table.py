@@ -372,3 +372,24 @@ def test_a_million_rows_take_seconds(rng):
     )
     panel, _ = to_panel(frame.sample(frac=1, random_state=1), dataset())
     assert panel.lengths.tolist() == [length] * count
+
+
+def test_what_was_not_known_until_a_time_does_not_count():
+    frame = pd.concat([days(1, 2, 3, 4), days(None, None, None, 5, 6, name="new").dropna()])
+    panel, _ = to_panel(frame, dataset(freq="D", until="2024-03-01T00:00"))
+    assert panel.ids.tolist() == ["a"]
+    assert numbers(panel) == [1, 2, 3]
+
+
+def test_a_time_limit_with_a_zone_is_told_in_utc():
+    told = dataset(until="2024-03-01T01:00+01:00")
+    assert told == dataset(until="2024-03-01T00:00")
+
+
+def test_a_time_limit_before_the_first_observation_is_refused():
+    assert "choose a later dataset.until" in refusal(days(1, 2, 3), until="2024-01-01")
+
+
+def test_a_time_limit_of_numbered_steps_is_refused():
+    with pytest.raises(ConfigError, match="time column"):
+        to_panel(table([("a", 1, 1), ("a", 2, 2)]), dataset(until="2024-01-01"))

@@ -1,5 +1,6 @@
 """A folder of one's own for each flow under test, and the command line."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from foreseq import examples
 from pipelines.cli import main
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
+
+PAGE = Path(__file__).parents[2] / "pipelines" / "README.md"
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -53,3 +56,15 @@ def inside(place, monkeypatch, capfd) -> Command:
 def shop(place) -> Path:
     """Write the sales of a few made-up products, by day."""
     return examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+
+
+@pytest.fixture(scope="session")
+def told() -> Callable[[str, str], list[str]]:
+    """Return what gives the blocks of a language in a section of `pipelines/README.md`."""
+    page = PAGE.read_text(encoding="utf-8")
+
+    def blocks(section: str, language: str) -> list[str]:
+        text = page.split(f"\n## {section}\n")[1].partition("\n## ")[0]
+        return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+    return blocks

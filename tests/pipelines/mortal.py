@@ -25,8 +25,8 @@ from pipelines import publish, run  # noqa: E402
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 QUICK = (
-    "auto.time_budget=0", "training.steps=40", "training.members=2", "training.looks=4",
-    "network.cells.units=[8]",
+    "auto.time_budget=0", "training.steps=20", "training.members=2", "training.looks=2",
+    "network.cells.units=[8]", "classics.windows=0",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from foreseq.evaluation.baselines import (
     seasonal_naive,
 )
 from foreseq.evaluation.classics import ARIMA, ETS, THETA
-from foreseq.evaluation.gate import Decision, decide, forecast_alike, judge
+from foreseq.evaluation.gate import Decision, decide, forecast_alike, is_ahead, judge
 from foreseq.evaluation.rivals import Rivals, rivals
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "decide",
     "drift",
     "forecast_alike",
+    "is_ahead",
     "judge",
     "level",
     "naive",

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq import windows
+from foreseq import calendar, windows
 from foreseq.bundle import Bundle
 from foreseq.config import GateConfig
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Losses, backtest, unseen
@@ -114,6 +114,13 @@ def forecast_alike(one: Bundle, other: Bundle) -> bool:
     return shapes[0] == shapes[1]
 
 
+def is_ahead(fitted: Bundle, panel: Panel) -> bool:
+    """Tell whether a forecaster has learned from later times than a panel of its frequency has."""
+    ends = calendar.at(panel.starts, panel.lengths - 1, panel.freq)
+    last = fitted.final.seen.last
+    return last.dtype.kind == ends.dtype.kind and bool(last.max() > ends.max())
+
+
 def _against(champion: Bundle, tested: Backtest, panel: Panel, gate: GateConfig) -> Decision:
     """Decide on the windows that the champion, too, has not seen."""
     told = champion.experiment.dataset
@@ -122,6 +129,12 @@ def _against(champion: Bundle, tested: Backtest, panel: Panel, gate: GateConfig)
             published=False,
             reason=f"the champion forecasts steps of {told.freq} with season {told.season}, these"
             f" data have {panel.freq} and {panel.season}; publish under another name",
+        )
+    if is_ahead(champion, panel):
+        return decide(tested, None, gate)._replace(
+            published=False,
+            reason="the champion has learned from later data than these; an older interval does"
+            " not replace it",
         )
     fitted, fresh = unseen(champion, panel, tested.windows)
     if not fresh.any():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from foreseq import calendar
 from foreseq.calendar import shown
 from foreseq.config import DatasetConfig
-from foreseq.errors import DataRefused
+from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.frequency import infer_freq
 from foreseq.ingest.repairs import Repairs
@@ -43,7 +43,7 @@ def to_panel(
         >>> panel.series(0)[:, 0].tolist(), repairs.gaps_filled
         ([1.0, 2.0, 3.0, 4.0], 1)
     """
-    columns = parse(table, file)
+    columns = _before(parse(table, file), dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
     offsets = np.searchsorted(single.codes, np.arange(len(single.names) + 1))
@@ -67,6 +67,25 @@ def to_panel(
         unsorted_series=unsorted,
         duplicates_collapsed=len(columns.y) - len(single.y),
     )
+
+
+def _before(columns: Columns, dataset: DatasetConfig) -> Columns:
+    """Return the rows that the dataset lets count."""
+    if dataset.until is None:
+        return columns
+    if columns.ds.dtype.kind != "M":
+        raise ConfigError("dataset.until needs a time column, found integer steps; leave it out")
+    counted = columns.ds < np.datetime64(dataset.until, "ns")
+    if not counted.any():
+        raise DataRefused(
+            f"observations must be there before {dataset.until}",
+            found=f"none, the first is of {columns.ds.min()}",
+            file=columns.file,
+            remedy="choose a later dataset.until",
+        )
+    kept = _take(columns, counted)
+    present = np.unique(kept.codes)
+    return replace(kept, names=columns.names[present], codes=np.searchsorted(present, kept.codes))
 
 
 def _sort(columns: Columns) -> tuple[Columns, int]:

@@ -1,0 +1,100 @@
+"""The flow behind every schedule: one interval, its result once, however often it is asked for."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from foreseq import bundle, evaluation, files, panel, registry, work
+from foreseq.config import Config, DatasetConfig, ExperimentConfig
+from foreseq.errors import ConfigError
+from pipelines import console, environment, schedules
+from pipelines.forecast import history_of, write
+from pipelines.run import run
+from pipelines.schedules import ScheduleConfig
+
+
+class Interval(Config):
+    """What an interval brought."""
+
+    schedule: str
+    logical: datetime
+    """When it was due."""
+    forecast: Path
+    """Where its forecasts are."""
+    model_version: str
+    """What made them."""
+    champion: bool | None
+    """Whether what it trained was published; None: it trained nothing."""
+    ended: datetime
+    """When it really took place."""
+
+
+@flow
+def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
+    """Carry out a schedule for one interval, unless that has been done.
+
+    Args:
+        schedule: YAML that tells it.
+        logical: When it was due; None: when Prefect meant this run to start, which for a late
+            run is earlier than now.
+    """
+    told = schedules.load(schedule)
+    due = told.due((logical or flow_run.scheduled_start_time).astimezone(UTC))
+    stamp = due.strftime("%Y-%m-%dT%H-%M-%S")
+    record = environment.data() / "schedules" / told.name / f"{stamp}.json"
+    with work.claim(environment.data() / "unfinished", f"{told.name}-{stamp}"):
+        done = _read(record)
+        if done is not None:
+            console.say(f"interval {told.name} {stamp}: was done before")
+            return done
+        done = _carry_out(told, due, environment.data() / "forecasts" / told.name / stamp)
+        with files.new_file(record) as beside:
+            beside.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    console.say(f"interval {told.name} {stamp}: {done.forecast}")
+    return done
+
+
+def _carry_out(told: ScheduleConfig, due: datetime, output: Path) -> Interval:
+    experiment = _until(told.experiment(), due - told.lag)
+    champion: bool | None = None
+    if told.flow == "run":
+        ran = run(experiment, output)
+        version, champion = ran.manifest.model_version, ran.published.decision.published
+    else:
+        version = _forecast(experiment, output)
+    return Interval(
+        schedule=told.name,
+        logical=due,
+        forecast=output.absolute(),
+        model_version=version,
+        champion=champion,
+        ended=datetime.now(UTC),
+    )
+
+
+def _forecast(experiment: ExperimentConfig, output: Path) -> str:
+    """Forecast with the newest published version that does not know what came after."""
+    folder = history_of(registry.resolve(experiment.model), experiment.dataset).folder
+    series = panel.load(folder)
+    for version in (registry.champion(experiment.model), registry.previous(experiment.model)):
+        if version and not evaluation.is_ahead(bundle.load(registry.fetch(version)), series):
+            return write(version, folder, output).model_version
+    raise ConfigError(
+        f"{experiment.model}: champion and previous have learned from what came after"
+        f" {experiment.dataset.until}; backfill a schedule of flow run, which trains as of then"
+    )
+
+
+def _until(experiment: ExperimentConfig, when: datetime) -> ExperimentConfig:
+    """Return the experiment as it could have been carried out then."""
+    dataset = DatasetConfig.model_validate({**experiment.dataset.model_dump(), "until": when})
+    return experiment.model_copy(update={"dataset": dataset})
+
+
+def _read(record: Path) -> Interval | None:
+    try:
+        return Interval.model_validate_json(record.read_bytes())
+    except (OSError, ValueError):
+        return None

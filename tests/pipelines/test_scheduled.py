@@ -1,0 +1,77 @@
+"""An interval has one result, whenever and however often it is asked for."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from foreseq import batch, examples, registry
+from foreseq.errors import ConfigError
+from pipelines.scheduled import Interval, scheduled
+
+SHOP = """
+dataset: {name: shop, source: shop.csv, horizon: 7}
+auto: {time_budget: 0}
+training: {steps: 20, looks: 2}
+network: {cells: {units: [8]}}
+classics: {windows: 1}
+gate: {min_skill: -9, confidence: 0.5}
+"""
+LATE, EARLY = datetime(2000, 4, 29, 3, tzinfo=UTC), datetime(2000, 4, 9, 3, tzinfo=UTC)
+"""The data end on 29 April."""
+
+
+@pytest.fixture(scope="module")
+def home(api, tmp_path_factory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("PREFECT_API_URL", api)
+        examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+        (place / "shop.yaml").write_text(SHOP, encoding="utf-8")
+        for flow in ("run", "forecast"):
+            told = f'flow: {flow}\nconfig: shop.yaml\ncron: "0 3 * * *"\n'
+            (place / f"{flow}.yaml").write_text(told, encoding="utf-8")
+        yield place
+
+
+@pytest.fixture(scope="module")
+def overlapping(home) -> list[Interval]:
+    """Ask three times at once, the last time half a day late."""
+    asked = [LATE, LATE, LATE.replace(hour=15)]
+    with ThreadPoolExecutor() as threads:
+        return list(threads.map(lambda when: scheduled(home / "run.yaml", when), asked))
+
+
+def test_overlapping_runs_give_one_result(home, overlapping):
+    assert overlapping[0] == overlapping[1] == overlapping[2]
+    assert overlapping[0].champion
+    assert [file.name for file in home.glob("data/schedules/*/*")] == ["2000-04-29T03-00-00.json"]
+    assert registry.champion("shop").version == 1
+    assert batch.read(overlapping[0].forecast)["cutoff"].max() == datetime(2000, 4, 29)
+
+
+def test_an_interval_asked_for_again_touches_nothing(home, overlapping):
+    before = {file: file.stat().st_mtime_ns for file in home.glob("data/[fs]*/**/*.*")}
+    assert scheduled(home / "run.yaml", LATE) == overlapping[0]
+    assert {file: file.stat().st_mtime_ns for file in home.glob("data/[fs]*/**/*.*")} == before
+
+
+def test_an_older_interval_sees_what_was_known_then_and_replaces_no_newer_champion(
+    home, overlapping
+):
+    done = scheduled(home / "run.yaml", EARLY)
+    assert done.champion is False
+    assert done.model_version == "shop/2"  # the champion knows what came after
+    assert str(registry.champion("shop")) == overlapping[0].model_version
+    assert batch.read(done.forecast)["cutoff"].unique() == [datetime(2000, 4, 9)]
+
+
+def test_forecasts_alone_are_the_champions_who_refuses_a_past_that_it_has_seen(home, overlapping):
+    done = scheduled(home / "forecast.yaml", LATE)
+    assert (done.model_version, done.champion) == (overlapping[0].model_version, None)
+    with pytest.raises(ConfigError, match="learned from what came after"):
+        scheduled(home / "forecast.yaml", EARLY)
+    assert not (home / "data" / "schedules" / "forecast" / "2000-04-09T03-00-00.json").exists()
