@@ -89,12 +89,12 @@ def _moves(
     changes = told[lag:-1] - told[: -1 - lag]
     usual = np.sqrt(mean_known(changes.T**2) * apart / lag)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((told[-1] - told[-2]) / usual)
+        return np.where(told[-1] == told[-2], 0.0, (told[-1] - told[-2]) / usual)
 
 
 def _told(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return level and log spread of each block, shape (blocks, 2)."""
+    """Return level and log spread of each block, shape (blocks, 2); of one step there is none."""
     level = mean_known(blocks)
     spread = np.sqrt(mean_known((blocks - level[:, None]) ** 2))
-    with np.errstate(divide="ignore"):
-        return np.stack([level, np.log(spread)], axis=-1)
+    least = np.finfo(np.float64).tiny  # a number, so that none less none is none
+    return np.stack([level, np.log(np.maximum(spread, least))], axis=-1)
