@@ -1,4 +1,4 @@
-.PHONY: check static test test-slow coverage format fields lock
+.PHONY: check static test test-slow coverage format fields pictures lock image
 
 check: static test        # what pre-commit, the workflow and CI hold a change to
 
@@ -21,6 +21,12 @@ format:
 fields:                   # the tables of configs/README.md, from config.py
 	uv run python .ci/fields.py
 
+pictures:                 # the README's, of pages seen in Chromium
+	FORESEQ_PICTURES=.github/images uv run pytest -n 0 -m slow tests/browser
+
 lock:                     # the newest versions that pyproject.toml allows, pinned there
 	uv run --script .ci/lock.py
 	uv lock
+
+image:                    # every line of the Dockerfile, without a container engine; needs root, Linux
+	.venv/bin/python .ci/replay.py cpu

@@ -4,7 +4,6 @@ Heavy imports wait inside the commands, so that `--help` answers at once.
 """
 
 import os
-import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from pipelines import environment, schedule_cli, text_cli, trust_cli
-from pipelines.command import begin, result
+from foreseq.errors import DoneInPart, ForeseqError, NotPublished
+from pipelines import environment, monitor_cli, schedule_cli, text_cli, trust_cli, tune_cli
+from pipelines.command import begin, experiment_of, histories, result, seconds
 
 if TYPE_CHECKING:
     from foreseq.batch import Manifest
-    from foreseq.config import DatasetConfig, ExperimentConfig
 
 app = typer.Typer(
     help="Recurrent forecasts of many time series: trained, judged, published, made every night.",
@@ -30,6 +28,9 @@ app = typer.Typer(
 
 app.add_typer(text_cli.text, name="text")
 app.add_typer(text_cli.diagnose, name="diagnose")
+app.command()(tune_cli.tune)
+app.command()(monitor_cli.monitor)
+app.command()(monitor_cli.history)
 app.command()(schedule_cli.serve)
 app.command()(schedule_cli.backfill)
 app.command()(trust_cli.reproduce)
@@ -72,7 +73,7 @@ def run(
 
     Without arguments: the AirPassengers example.
     """
-    experiment = _experiment(config, data, horizon, _with_budget(overrides, time_budget))
+    experiment = experiment_of(config, data, horizon, _with_budget(overrides, time_budget))
     begin("run")
     from foreseq import tracking
     from pipelines.console import say
@@ -108,7 +109,7 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Read, check and store the series of a config or file."""
-    experiment = _experiment(config, data, horizon, overrides)
+    experiment = experiment_of(config, data, horizon, overrides)
     begin("ingest")
     from pipelines.ingest import ingest as flow
 
@@ -133,7 +134,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train and test a forecaster and track it; publish nothing."""
-    experiment = _experiment(config, data, horizon, _with_budget(overrides, time_budget))
+    experiment = experiment_of(config, data, horizon, _with_budget(overrides, time_budget))
     begin("ingest", "train")
     from pipelines.ingest import ingest as read
     from pipelines.train import train as flow
@@ -189,7 +190,7 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast what follows the last observation of every series, whole or not at all."""
-    source = _history(history)
+    source = histories(history)
     if workers is not None or dask is not None:
         begin("bulk")
         from pipelines.bulk import forecast_files, runner
@@ -218,7 +219,7 @@ def backtest(
     begin("backtest")
     from pipelines.backtest import backtest as flow
 
-    source = _history(history)
+    source = histories(history)
     scores = flow(model, source)
     result(as_json, **{name: score._asdict() for name, score in scores.items()})
 
@@ -232,7 +233,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Prove on your own data that nothing looks ahead and that noise has no skill."""
-    experiment = _experiment(config, data, horizon, overrides)
+    experiment = experiment_of(config, data, horizon, overrides)
     begin("verify")
     from pipelines.verify import verify_experiment as flow
 
@@ -254,6 +255,7 @@ def ui(
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # 2 processes, not 10
     _say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
     command = ["-m", "mlflow", "ui", "--backend-store-uri", store.address(), "--port", str(port)]
+    command += ["--workers", "1"]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 our own interpreter
 
 
@@ -284,53 +286,12 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _experiment(
-    config: Path | None, data: str | None, horizon: int | None, overrides: list[str] | None
-) -> "ExperimentConfig":
-    """Read the experiment, before anything heavy is imported."""
-    from foreseq.config import build_experiment, load_experiment
-
-    told = overrides or []
-    if data is not None:
-        if config is not None:
-            raise ConfigError("give a config or --data, not both")
-        if horizon is None:
-            raise ConfigError("--data needs --horizon: how many steps to forecast")
-        dataset = {"name": _stem(data), "source": data, "horizon": horizon}
-        return build_experiment({"dataset": dataset}, told, origin="--set")
-    if config is None:  # the example works from any folder
-        config = environment.EXAMPLE
-        told = [f"dataset.source={environment.EXAMPLE_DATA}", *told]
-    if horizon is not None:
-        told = [*told, f"dataset.horizon={horizon}"]
-    return load_experiment(config, told)
-
-
 def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
     """Return the overrides with the time budget among them."""
     told = overrides or []
     if budget is None:
         return told
-    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", budget)
-    if parts is None:
-        raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
-    seconds = float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
-    return [f"auto.time_budget={seconds}", *told]
-
-
-def _history(source: str | None) -> "DatasetConfig | None":
-    """Return how a file of histories is read; the model says what it forecasts from it."""
-    from foreseq.config import DatasetConfig
-
-    if source is None:
-        return None
-    return DatasetConfig(name=_stem(source), source=source, horizon=1)
-
-
-def _stem(source: str) -> str:
-    """Name a dataset after its file."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
-    return name.strip("-._") or "panel"
+    return [f"auto.time_budget={seconds(budget)}", *told]
 
 
 def _complain_of_failures(manifest: "Manifest") -> None:

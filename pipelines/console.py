@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 if TYPE_CHECKING:
     from foreseq.search import Candidate
     from foreseq.training import Progress as Training
+    from foreseq.tuning import Tried
 
 LOG = Path(".state") / "foreseq.log"
 
@@ -63,6 +64,13 @@ def say_candidate(candidate: "Candidate") -> None:
     """Write how a short training went."""
     told = f"{candidate.field}={candidate.value}" if candidate.field else "as the rules have it"
     say(f"tried    {told}: validation {candidate.error:.4f} in {candidate.seconds:.0f} s")
+
+
+def say_trial(tried: "Tried") -> None:
+    """Write how a trial of a study went."""
+    told = " ".join(f"{field.rpartition('.')[2]}={_brief(v)}" for field, v in tried.values.items())
+    ended = "pruned at" if tried.pruned else "validation"
+    say(f"trial    {tried.number}: {ended} {tried.error:.4f}: {told}")
 
 
 def say_crash(error: Exception) -> None:
@@ -128,3 +136,7 @@ def _told(progress: "Training") -> str:
     look = progress.look
     validation = "" if look.validation != look.validation else f", validation {look.validation:.4f}"
     return f"step {look.step}, loss {look.loss:.4f}{validation}"
+
+
+def _brief(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value).replace(" ", "")

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from foreseq import bundle, evaluation, panel, registry, tracking
+from foreseq.errors import NotPublished
 from foreseq.evaluation import Decision
 from foreseq.registry import Version
 from pipelines import console
@@ -29,7 +30,23 @@ class Published:
 
 @task(cache_policy=NO_CACHE)
 def decide(run_id: str, folder: Path) -> Published:
-    """Score challenger and champion on the same windows; publish the winner."""
+    """Score challenger and champion on the same windows; publish the winner.
+
+    Of those that decide at once one is first; the others compare again, with that one.
+    """
+    while True:
+        try:
+            return _decide(run_id, folder)
+        except NotPublished as error:
+            console.say(f"gate     {error}")
+
+
+def _decide(run_id: str, folder: Path) -> Published:
+    """Do so, against the champion of this moment.
+
+    Raises:
+        NotPublished: If another one became champion meanwhile.
+    """
     series = panel.load(folder)
     run = tracking.find(run_id)
     version = registry.register(run_id, run.model)

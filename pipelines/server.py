@@ -49,7 +49,32 @@ def start() -> Callable[[], None]:
         )
     atexit.register(_end, process)
     os.environ["PREFECT_API_URL"] = address
-    return lambda: _wait(process, address)
+    return lambda: wait(address, process)
+
+
+def wait(address: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait until a server answers.
+
+    Args:
+        address: Of its API.
+        process: The server, where it was started here.
+
+    Raises:
+        ForeseqError: If it dies or does not answer in time.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not _answers(f"{address}/health"):
+        if process is not None and process.poll() is not None:
+            raise ForeseqError(
+                f"Prefect's server ended with code {process.returncode} before it answered; what it"
+                " said is in .state/foreseq.log"
+            )
+        if time.monotonic() > deadline:
+            raise ForeseqError(
+                f"Prefect's server did not answer within {PATIENCE} s; try again, or name one that"
+                " runs in PREFECT_API_URL"
+            )
+        time.sleep(LOOK)
 
 
 def serve(ear: int, parent: int) -> None:
@@ -73,22 +98,6 @@ def serve(ear: int, parent: int) -> None:
 def _named_elsewhere() -> bool:
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     return any((folder / name).exists() for folder in (home, Path()) for name in ELSEWHERE)
-
-
-def _wait(process: subprocess.Popen[bytes], address: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not _answers(f"{address}/health"):
-        if process.poll() is not None:
-            raise ForeseqError(
-                f"Prefect's server ended with code {process.returncode} before it answered; what it"
-                " said is in .state/foreseq.log"
-            )
-        if time.monotonic() > deadline:
-            raise ForeseqError(
-                f"Prefect's server did not answer within {PATIENCE} s; try again, or name one that"
-                " runs in PREFECT_API_URL"
-            )
-        time.sleep(LOOK)
 
 
 def _answers(url: str) -> bool:

@@ -3,13 +3,17 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import absl.logging
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from pipelines import server
 
 _STATE = Path(tempfile.mkdtemp(prefix="foreseq-tests-"))
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
@@ -29,14 +33,27 @@ os.environ |= {
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 # A test never writes to the stores or the server of whoever runs it.
+SERVER = os.environ.pop("PREFECT_API_URL", None) if "PYTEST_XDIST_WORKER" in os.environ else None
 for name in ("FORESEQ_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL"):
     os.environ.pop(name, None)
+if SERVER:  # the one that all workers share
+    os.environ["PREFECT_API_URL"] = SERVER
+
+# Whoever sets up logging anew, as MLflow's migrations do, makes absl close the stream it has unless
+# that is standard error itself: within a test that captures, pytest's own file.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 # Same examples everywhere, and no verdict on how fast the machine is.
 settings.register_profile("foreseq", deadline=None, derandomize=True)
 settings.load_profile("foreseq")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the Prefect server that the workers share, while they start."""
+    if config.getoption("numprocesses", None):  # else there are none, or this is one
+        server.start()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,7 +77,11 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def api() -> Iterator[str]:
-    """Start a real Prefect server once, for every test that runs a flow; return its address."""
+    """Return the address of a real Prefect server, for every test that runs a flow."""
+    if SERVER:
+        server.wait(SERVER)
+        yield SERVER
+        return
     from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 after the environment is set
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
 

@@ -152,3 +152,14 @@ def test_figures_leave_no_state_behind():
     before = dict(matplotlib.rcParams)
     drawn(figures.forecast_figure(monthly(), "none"))
     assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("ticks", [4, 5, 8])
+def test_days_of_every_span_have_ticks(ticks):
+    for span in (2, 4, 30, 60, 85, 91, 92, 120):
+        times = pd.date_range("2024-01-01", periods=span + 1, freq="D").to_numpy()
+        figure, (axes,) = canvas.canvas([""], height=3)
+        axes.plot(times, np.arange(span + 1))
+        canvas.tick_times(axes, times, ticks)
+        figure.draw_without_rendering()
+        assert len(axes.get_xticks()) <= ticks + 1

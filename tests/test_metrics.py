@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -415,3 +416,24 @@ def test_seasonal_naive_on_m4_hourly_scores_what_was_published(shared, tmp_path)
         np.testing.assert_allclose(scores.smape, said["sMAPE"], **EXACT)
         np.testing.assert_allclose(scores.mase, said["MASE"], **EXACT)
         np.testing.assert_allclose(scores.rmse, said["RMSE"], **EXACT)
+
+
+@pytest.mark.parametrize("block", [1, 7, 30])
+def test_seasonal_errors_do_not_depend_on_the_blocks_they_are_worked_out_in(
+    rng, monkeypatch, block
+):
+    values, observed = rng.normal(size=60), rng.random(60) < 0.9
+    panel = (values, observed, [0, 20, 21, 21, 60], [18, 1, 0, 30], 3)
+    whole = metrics.seasonal_errors(*panel)
+    monkeypatch.setattr(metrics, "BLOCK", block)
+    np.testing.assert_array_equal(metrics.seasonal_errors(*panel), whole)
+
+
+def test_seasonal_errors_take_less_memory_than_the_data():
+    values, length = np.ones(8 * metrics.BLOCK), metrics.BLOCK // 4
+    observed, offsets = np.ones(len(values), bool), np.arange(0, len(values) + 1, length)
+    tracemalloc.start()
+    metrics.seasonal_errors(values, observed, offsets, np.diff(offsets), 24)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < values.nbytes

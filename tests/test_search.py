@@ -37,11 +37,15 @@ def test_without_time_the_rules_stand(panel):
     assert search(experiment, choices, panel) == (experiment, choices, [])
 
 
-def test_what_the_user_said_is_not_tried(panel):
-    experiment, choices = settled(panel, "network.baseline=[1]", "network.log=false")
-    found = search(experiment, choices, panel)
+@pytest.fixture(scope="module")
+def found(panel):
+    """Search where the user has said something."""
+    return search(*settled(panel, "network.baseline=[4]", "network.log=false"), panel)
+
+
+def test_what_the_user_said_is_not_tried(found):
     assert {each.field for each in found.candidates} == {"", "network.context"}
-    assert found.experiment.network.baseline == (1,)
+    assert found.experiment.network.baseline == (4,)
 
 
 def test_a_change_that_lowers_the_validation_error_is_made(panel):
@@ -57,11 +61,7 @@ def test_a_change_that_lowers_the_validation_error_is_made(panel):
     assert "validation error" in reason
 
 
-def test_the_time_left_makes_members(panel):
-    experiment, choices = settled(
-        panel, "network.baseline=[4]", "network.log=false", "network.context=16"
-    )
-    found = search(experiment, choices, panel)
+def test_the_time_left_makes_members(found):
     assert 1 < found.experiment.training.members <= 5
 
 
@@ -77,30 +77,27 @@ def test_little_time_shortens_the_training():
 
 
 def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path):
-    experiment, choices = settled(panel, "network.context=16")
+    experiment, choices = settled(panel, "network.baseline=[4]", "network.log=false")
     file = tmp_path / "search.json"
 
-    def stop_at_the_third(candidate):
+    def stop_at_the_second(candidate):
         told.append(candidate)
-        if len(told) == 3:
+        if len(told) == 2:
             raise StoppedError
 
     told: list[Candidate] = []
     with pytest.raises(StoppedError):
-        search(experiment, choices, panel, journal=Journal(file), report=stop_at_the_third)
+        search(experiment, choices, panel, journal=Journal(file), report=stop_at_the_second)
     whole = search(experiment, choices, panel, journal=Journal(file))
-    assert whole.candidates[:3] == told
+    assert whole.candidates[:2] == told
     assert search(experiment, choices, panel, journal=Journal(file)) == whole
 
 
-def test_nothing_of_the_test_span_is_seen(panel):
+def test_nothing_of_the_test_span_is_seen(panel, found):
     lengths = panel.lengths
     altered = panel.values.copy()
     for start, length in zip(panel.offsets, lengths, strict=False):
         altered[start + length - 4 : start + length] *= 100
     other = type(panel)(**{**vars(panel), "values": altered})
-    one, two = (
-        search(*settled(each, "network.baseline=[4]", "network.log=false"), each)
-        for each in (panel, other)
-    )
-    assert [c.error for c in one.candidates] == [c.error for c in two.candidates]
+    again = search(*settled(other, "network.baseline=[4]", "network.log=false"), other)
+    assert [c.error for c in found.candidates] == [c.error for c in again.candidates]

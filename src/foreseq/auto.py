@@ -144,10 +144,11 @@ def _log(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
 
 def are_positive(facts: Facts) -> bool:
     """Tell whether the logarithm of every observation exists: one series without it is one lost."""
-    lengths = facts.panel.lengths
-    steps = np.arange(len(facts.panel.observed)) - np.repeat(facts.panel.offsets[:-1], lengths)
-    known = facts.panel.observed & (steps < np.repeat(facts.ends, lengths))
-    return bool((facts.panel.values[known, 0] > 0).all())
+    panel = facts.panel
+    return all(
+        (panel.series(position)[:end, 0][panel.seen(position)[:end]] > 0).all()
+        for position, end in enumerate(facts.ends.tolist())
+    )
 
 
 def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:

@@ -16,6 +16,9 @@ from foreseq.windows import Windows
 
 MANIFEST, SUCCESS = "_manifest.json", "_SUCCESS"
 """With an underscore, so that whoever reads the folder as Parquet reads the parts alone."""
+REPEATED = ["unique_id", "ds", "cutoff", "model_version"]
+"""Columns whose values come again: Parquet writes those as a dictionary, faster than it tries the
+same on forecasts, which all differ."""
 PART = 50_000
 """Series in one Parquet part."""
 
@@ -82,7 +85,7 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
         ):
             file = beside / f"part-{number:05}.parquet"
             frame = forecast(source, panel, part)
-            frame.to_parquet(file, index=False)
+            store(frame, file)
             parts[file.name] = files.sha256(file)
             rows += len(frame)
         manifest = Manifest(
@@ -98,6 +101,11 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
         )
         conclude(beside, manifest)
     return manifest
+
+
+def store(frame: pd.DataFrame, file: Path) -> None:
+    """Write a forecast table as Parquet."""
+    frame.to_parquet(file, index=False, use_dictionary=REPEATED)
 
 
 def read(folder: Path) -> pd.DataFrame:

@@ -37,6 +37,13 @@ class Seen(NamedTuple):
     last: NDArray[Any]
     """Time of the newest step trained on, datetime64[ns] or int64, shape (n_series,)."""
 
+    def steps(self, series: Panel) -> NDArray[np.int64]:
+        """Return how many steps of each series were learned from; -1 if it was not there then."""
+        place = np.searchsorted(self.ids, series.ids).clip(max=len(self.ids) - 1)
+        last = self.last[place].astype(series.starts.dtype)
+        count = calendar.positions(last, series.starts, series.freq) + 1
+        return np.where(self.ids[place] == series.ids, count, -1)
+
 
 class State(NamedTuple):
     """The weights of every member, what they have seen, and how far they are known to miss."""

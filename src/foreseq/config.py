@@ -264,7 +264,7 @@ class ClassicsConfig(Config):
     """Test windows that they forecast, drawn with a seed; 0: none."""
     history: PositiveInt = 1000
     """Newest steps that they see of each."""
-    seconds: PositiveFloat = 60.0
+    seconds: PositiveFloat = 30.0
     """After so long no further window is begun."""
 
 
@@ -284,8 +284,12 @@ class GateConfig(Config):
 class MonitorConfig(Config):
     """When past forecasts speak against a forecaster."""
 
-    alarm_every: Annotated[int, Field(ge=10)] = 2000
-    """Moments of forecasting between two false alarms, on average."""
+    alarm_every: Annotated[int, Field(ge=10)] = 10_000
+    """Moments of forecasting between two false alarms, on average: of a forecast every night, 27
+    years."""
+    error_gap: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.25
+    """Share by which lasting errors must exceed the promised ones to be worth a retraining; a
+    sudden rise beyond luck is worth one in any case."""
     coverage_gap: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Difference between promised and found coverage that is worth a recalibration."""
 

@@ -1,10 +1,12 @@
 """The one road from a past to a forecast: backtests and production both take it."""
 
+from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 
 from foreseq import calendar, calibration, ingest, network, paths, training, windows
 from foreseq.bundle import State
@@ -112,14 +114,14 @@ class Forecaster:
         context = settled(self.experiment.network.context)
         for first in range(0, chosen.count, network.ROWS):
             part = chosen.take(slice(first, first + network.ROWS))
-            past = windows.gather(panel, part, context, 0, dates=False)
-            seen = past.observed[..., 0] > 0
+            past = windows.before(panel, part, context)
+            seen = np.isfinite(past)
             for row in np.flatnonzero(~seen.any(axis=1)):
                 reasons[first + int(row)] = (
                     f"needs an observation within the last {context} steps; bring newer history"
                 )
             if self.experiment.network.log:
-                for row in np.flatnonzero((seen & (past.past[..., 0] <= 0)).any(axis=1)):
+                for row in np.flatnonzero((past <= 0).any(axis=1)):
                     reasons[first + int(row)] = (
                         "this forecaster works on logarithms and needs values above zero;"
                         " train one with network.log=false"
@@ -206,11 +208,16 @@ def table(
     starts = panel.starts[chosen.series][:, None]
     ahead = chosen.cutoff[:, None] + np.arange(horizon)
     columns = {
-        "unique_id": np.repeat(panel.ids[chosen.series].astype(object), horizon),
+        "unique_id": _words(panel.ids[chosen.series]).repeat(horizon),
         "ds": calendar.at(starts, ahead, panel.freq).ravel(),
         "y_hat": middle(forecast, quantiles).ravel(),
         **{f"q{100 * level:g}": forecast[..., i].ravel() for i, level in enumerate(quantiles)},
         "cutoff": np.repeat(calendar.at(starts[:, 0], chosen.cutoff - 1, panel.freq), horizon),
-        "model_version": np.full(count * horizon, version, dtype=object),
+        "model_version": _words([version]).repeat(count * horizon),
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _words(words: Sequence[str] | NDArray[np.str_]) -> ExtensionArray:
+    """Return words as pandas keeps them; repeating these is cheap, converting repeated ones not."""
+    return pd.Series(np.asarray(words, dtype=object)).array

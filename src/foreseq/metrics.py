@@ -19,6 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+BLOCK = 2**20
+"""Steps of a panel that are looked at together."""
+
 
 class Errors(NamedTuple):
     """Point measures in arrays of one shape: one entry per series, or one per horizon step."""
@@ -399,12 +402,35 @@ def _missed(actual: ArrayLike, forecast: ArrayLike) -> Floats:
 def _lag_errors(
     values: ArrayLike, observed: ArrayLike, offsets: ArrayLike, ends: ArrayLike, lag: int
 ) -> Floats:
-    """Return the mean `|y[t] - y[t - lag]|` of each series, NaN where there is no such pair."""
+    """Return the mean `|y[t] - y[t - lag]|` of each series, NaN where there is no such pair.
+
+    Why in blocks: the places of all steps at once would take several times the memory of the data.
+    """
     first, number = _positions(offsets), _floats(values)
+    seen, last = np.asarray(observed, dtype=np.bool_), _positions(ends)
+    error = np.full(len(first) - 1, np.nan)
+    begin = 0
+    while begin < len(error):
+        end = max(begin + 1, int(np.searchsorted(first, first[begin] + BLOCK, side="right")) - 1)
+        rows = slice(first[begin], first[end])
+        starts = first[begin : end + 1] - first[begin]
+        error[begin:end] = _block_errors(number[rows], seen[rows], starts, last[begin:end], lag)
+        begin = end
+    return error
+
+
+def _block_errors(
+    number: Floats,
+    observed: NDArray[np.bool_],
+    first: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    lag: int,
+) -> Floats:
+    """Return `_lag_errors` of a few series, their places worked out step by step."""
     count = len(first) - 1
     owner = np.repeat(np.arange(count), np.diff(first))  # series of each step
     step = np.arange(len(number)) - first[owner]  # place of each step within its series
-    usable = np.asarray(observed, dtype=np.bool_) & (step < _positions(ends)[owner])
+    usable = observed & (step < ends[owner])
     pair = usable[lag:] & usable[:-lag] & (step[lag:] >= lag)
     later = np.flatnonzero(pair) + lag
     jumps = np.abs(number[later] - number[later - lag])

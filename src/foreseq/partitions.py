@@ -169,7 +169,7 @@ def _write(job: Job, number: int, source: Source) -> Part:
     frame = batch.forecast(source, panel, batch.without(chosen, failures))
     target = job.beside / _name(number)
     with files.new_file(target) as beside:
-        frame.to_parquet(beside, index=False)
+        batch.store(frame, beside)
     return Part(
         sha256=files.sha256(target),
         series=chosen.count - len(failures),

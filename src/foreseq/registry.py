@@ -161,7 +161,7 @@ def promote(version: Version, *, expected: Version | None) -> None:
         if current != expected:
             raise NotPublished(
                 f"{version}: compared with the champion {expected or '(none)'}, but now that is"
-                f" {current or '(none)'}; compare again with foreseq publish"
+                f" {current or '(none)'}; compare with that one"
             )
         if current is not None:
             client.set_registered_model_alias(version.name, PREVIOUS, str(current.version))

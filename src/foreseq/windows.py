@@ -226,7 +226,8 @@ def _values(
 ) -> NDArray[np.float64]:
     """Return values at steps of each window's series, NaN where there are none."""
     rows = panel.offsets[windows.series][:, None] + np.where(inside, steps, 0)
-    return np.where(inside & panel.observed[rows], panel.values[rows, 0], np.nan)
+    known = inside & panel.observed.take(rows)
+    return np.where(known, panel.values.take(rows * panel.channels), np.nan)  # channel 0
 
 
 def _newest(ends: NDArray[np.int64], horizon: int, span: Span) -> tuple[Windows, NDArray[np.int64]]:

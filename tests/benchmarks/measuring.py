@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,18 +57,23 @@ def ask_peer(python, name, history, options, patience=None):
         )  # fmt: skip
         try:
             told, complaint = peer.communicate(timeout=patience)
-        except BaseException as stopped:
-            os.killpg(peer.pid, signal.SIGKILL)  # its workers, too
-            peer.communicate()
-            if isinstance(stopped, subprocess.TimeoutExpired):
-                return None, {"seconds": patience, "failed": f"gave up after {patience:.0f} s"}
-            raise
+        except subprocess.TimeoutExpired:
+            return None, {"seconds": patience, "failed": f"gave up after {patience:.0f} s"}
+        finally:
+            end_all_of(peer)
         if peer.returncode:
             return None, {"failed": complaint.strip().splitlines()[-1][-200:]}
         table = pd.read_parquet(target)
     wide = table.pivot_table(index="unique_id", columns="step", values="y_hat", dropna=False)
     ordered = wide.loc[history["unique_id"].unique()].to_numpy()
     return ordered, json.loads(told.strip().splitlines()[-1])
+
+
+def end_all_of(peer):
+    """End a process that leads a group, and its workers, which may outlive it."""
+    with suppress(ProcessLookupError):
+        os.killpg(peer.pid, signal.SIGKILL)
+    peer.wait()
 
 
 def histories(panel, chosen, longest=None):

@@ -8,8 +8,11 @@ the peak memory of this process in MB with them. What is not told is left at the
 """
 
 import json
+import os
 import re
+import signal
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -22,6 +25,7 @@ warnings.filterwarnings("ignore")
 
 def main():
     """Run one peer."""
+    threading.Thread(target=follow, args=(os.getppid(),), daemon=True).start()
     name, source, target, told = sys.argv[1:5]
     options = json.loads(told)
     history = pd.read_parquet(source)
@@ -35,6 +39,13 @@ def main():
     table.to_parquet(target, index=False)
     peak = memory()
     sys.stdout.write(json.dumps({"seconds": seconds, "peak": peak, "imports": imports}) + "\n")
+
+
+def follow(parent):
+    """End with whoever asked, however that ended, and take along the workers."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def memory():

@@ -29,9 +29,10 @@ def main() -> None:
     options.add_argument("--python", required=True, help="Interpreter that has neuralforecast.")
     options.add_argument("--model", default="LSTM", choices=["LSTM", "GRU", "NHITS"])
     options.add_argument("--context", type=int, default=168)
-    options.add_argument("--config", default=str(ROOT / "configs/forecasters/m4-hourly.yaml"))
+    options.add_argument("--config", default="configs/forecasters/m4-hourly.yaml")
     options.add_argument("--set", action="append", default=[], dest="overrides")
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--steps", type=int, default=0, help="Of the peer; 0: its default, 1000.")
     told = options.parse_args()
     overrides = [f"training.seed={told.seed}", "training.members=1", *told.overrides]
     experiment = load_experiment(ROOT / told.config, overrides)
@@ -42,7 +43,7 @@ def main() -> None:
 
     asked = {
         "horizon": experiment.dataset.horizon, "season": panel.season, "context": told.context,
-        "seed": told.seed,
+        "seed": told.seed, "steps": told.steps,
     }  # fmt: skip
     answer, said = ask_peer(told.python, f"nf.{told.model}", histories(panel, chosen), asked)
     if answer is None:
@@ -60,7 +61,8 @@ def main() -> None:
         steps *= 2
     if owa > target:
         raise SystemExit("foreseq did not get there")
-    say(f"ratio {said['seconds'] / seconds:.1f}  (bar 10, aim 50); {stamp(seed=told.seed)}")
+    made = stamp(config=told.config, model=told.model, steps=told.steps or 1000, seed=told.seed)
+    say(f"ratio {said['seconds'] / seconds:.1f}  (bar 10, aim 50); {made}")
 
 
 if __name__ == "__main__":

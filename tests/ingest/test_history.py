@@ -69,6 +69,18 @@ def test_going_back_to_older_data_is_told_as_well(take, versions):
     assert versions()[-1].changes == "1 removed"
 
 
+@pytest.mark.parametrize("update", ["replace", "append"])
+def test_what_the_data_told_may_be_told_since(take, versions, update):
+    rows = [f"a,2024-01-{day:02},{day % 7}\n" for day in range(1, 31)]
+    found = panel.load(take("".join(rows[:28]), "1.csv", update=update).folder)
+    told = {"freq": found.freq, "season": found.season, "update": update}
+    again = take("".join(rows[:28]), "1.csv", **told)
+    assert not again.fresh
+    take("".join(rows[28:] if update == "append" else rows), "2.csv", **told)
+    assert [each.changes for each in versions()] == ["first version", "2 steps appended"]
+    assert [each.steps for each in versions()] == [28, 30]
+
+
 def test_another_way_of_reading_has_versions_of_its_own(take, versions):
     take("a,1,1\na,3,3\n", freq=1)
     take("a,1,1\na,3,3\n", freq=1, gaps="interpolate")

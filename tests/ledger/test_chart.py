@@ -14,6 +14,14 @@ def test_the_first_point_is_held_against_the_promise_by_students_t():
     np.testing.assert_allclose(chart.score, [expected])
 
 
+def test_a_point_far_off_alarms_by_itself_even_after_good_ones():
+    promised = np.array([-0.1, 0.0, 0.1])
+    arrived = np.array([-0.1, -0.1, 0.0, -0.2, -0.3, -0.3, -0.3, -0.1, 3.0])  # 20 times the error
+    assert control(promised, arrived, every=10_000, least=0.14).alarms.tolist() == [False] * 8 + [
+        True
+    ]
+
+
 def test_without_three_points_nothing_is_judged():
     chart = control(np.array([0.0, 0.1]), np.array([9.0, 9.0]), every=100)
     assert np.isnan(chart.score[0])

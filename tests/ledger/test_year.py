@@ -10,10 +10,11 @@ import pytest
 from foreseq import batch, calendar, ledger, windows
 from foreseq.batch import Source
 from foreseq.bundle import Seen
-from foreseq.config import MonitorConfig, build_experiment
+from foreseq.config import DatasetConfig, MonitorConfig, build_experiment
 from foreseq.experiment import conduct
 from foreseq.forecast import Forecaster
-from foreseq.panel import Panel, from_series
+from foreseq.ingest import ingest
+from foreseq.panel import Panel, from_series, load, to_frame
 
 TRAINED, MONTH, WEEK, HORIZON, SEASON = 730, 28, 7, 14, 7
 SHIFTED = 8
@@ -147,5 +148,55 @@ def test_networks_are_retrained_in_month_8_in_20_of_20_seeds(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [cheap, trained])
 def test_without_a_shift_nearly_no_year_asks_for_a_retraining(make, tmp_path):
-    found = count(make, 0, tmp_path)  # 20 x 48 moments, one false alarm in 2,000 of them
+    found = count(make, 0, tmp_path)  # 20 x 48 moments, one false alarm in 10,000 of them
     assert found.get(None, 0) >= 18, found
+
+
+def nights(panel: Panel, worker: Worker, root: Path, last: int) -> tuple[int | None, int]:
+    """Ingest and forecast every night, look every week and, from month 8 on, every night.
+
+    Returns:
+        Nights from the shift to the look that asks for a retraining, None if none does, and how
+        many moments were judged by then.
+    """
+    dataset = DatasetConfig(
+        name="m", source=str(root / "new.csv"), horizon=1, freq="D", season=SEASON, update="append"
+    )
+    changed = TRAINED + (SHIFTED - 1) * MONTH
+    table = to_frame(panel).sort_values("ds", kind="stable")
+    arrived = np.searchsorted(np.unique(table["ds"]), table["ds"])
+    root.mkdir()
+    for day in range(TRAINED, last + 1):
+        fresh = arrived == day - 1 if day > TRAINED else arrived < day
+        table[fresh].to_csv(root / "new.csv", index=False)
+        now = load(ingest(dataset, root / "series").folder)
+        if day > TRAINED and (day > changed or (day - TRAINED) % WEEK == 0):
+            found = ledger.collect(root, "m", now, lambda _: worker.seen)
+            promised = ledger.promise(
+                worker.tested, now, worker.fitted, ledger.moments(found.sums)[0], 1
+            )
+            evidence = ledger.Evidence("m/1", found.sums, promised, 0.8)
+            judged = ledger.judge(evidence, now, MonitorConfig())
+            if judged.verdict.action == "retrain":
+                return day - changed, len(judged.points)
+        batch.write(worker.source, now, root / str(day))
+    return None, len(judged.points)
+
+
+@pytest.mark.slow
+def test_night_by_night_a_shift_is_seen_within_a_week_and_nothing_before(tmp_path):
+    shifted = TRAINED + (SHIFTED - 1) * MONTH
+    found = {}
+    for seed in range(1, 6):
+        panel = history(seed, shift=6)
+        found[seed] = nights(panel, cheap(panel), tmp_path / str(seed), shifted + MONTH)
+    delays = [delay for delay, _ in found.values()]
+    assert all(delay is not None and 1 <= delay <= WEEK for delay in delays), found
+
+
+@pytest.mark.slow
+def test_a_quiet_year_of_nights_asks_for_no_retraining(tmp_path):
+    panel = history(6, shift=0)
+    delay, judged = nights(panel, cheap(panel), tmp_path / "m", TRAINED + 12 * MONTH)
+    assert delay is None
+    assert judged == 12 * MONTH - 1

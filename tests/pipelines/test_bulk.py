@@ -15,7 +15,13 @@ from pipelines.bulk import forecast_files, runner
 from pipelines.forecast import forecast
 from pipelines.run import run
 
-QUICK = ("auto.time_budget=0", "training.steps=20", "network.cells.units=[8]", "gate.min_skill=-9")
+QUICK = (
+    "auto.time_budget=0",
+    "training.steps=20",
+    "network.cells.units=[8]",
+    "classics.windows=0",
+    "gate.min_skill=-9",
+)
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
     assert kept == {"fit", "refit"}
     again = run(told, None)
     assert not list(home.glob("data/unfinished/*/*"))
-    curve = store.open_store().get_metric_history(again.run_id, "loss")
+    curve = store.open_store().get_metric_history(again.run_id, "training/loss")
     assert [point.step for point in curve] == [10, 20, 30, 40]
 
 

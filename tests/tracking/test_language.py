@@ -57,9 +57,9 @@ def artifact(run, name):
 def test_a_run_tells_curves_settings_and_corpus(run):
     told = store.get_run(run.id)
     assert told.info.status == "FINISHED"
-    assert told.data.metrics["validation"] == pytest.approx(np.log(2))
-    assert told.data.metrics["validation_bits"] == pytest.approx(1)
-    assert told.data.metrics["ngram/nats"] == 1.4
+    assert told.data.metrics["training/validation"] == pytest.approx(np.log(2))
+    assert told.data.metrics["training/validation_bits"] == pytest.approx(1)
+    assert told.data.metrics["versus/ngram/nats"] == 1.4
     assert told.data.params["network.cells.units"] == "6"
     assert "corpus.copy_at" not in told.data.params
     assert told.data.tags["gate"] == "kept out"

@@ -89,17 +89,17 @@ def test_curves_have_a_point_for_each_look_and_none_for_what_was_not_measured(do
     def curve(name):
         return [(point.step, point.value) for point in client.get_metric_history(done.id, name)]
 
-    assert curve("loss") == [(20, 0.5), (40, 0.4)]
-    assert curve("validation") == [(20, 0.9), (40, 0.8)]
-    assert curve("member2/loss") == [(20, 0.6)]
-    assert curve("member2/validation") == []
-    assert curve("refit/loss") == [(20, 0.3)]
+    assert curve("training/loss") == [(20, 0.5), (40, 0.4)]
+    assert curve("training/validation") == [(20, 0.9), (40, 0.8)]
+    assert curve("training/member2/loss") == [(20, 0.6)]
+    assert curve("training/member2/validation") == []
+    assert curve("training/refit/loss") == [(20, 0.3)]
 
 
 def test_test_metrics_are_those_of_the_backtest_beside_the_naive_ones(done, work):
     metrics = store.get_run(done.id).data.metrics
     for name, scores in work.backtest.scores().items():
-        folder = "test" if name == evaluation.FORESEQ else name
+        folder = "test" if name == evaluation.FORESEQ else f"versus/{name}"
         for measure in ("mae", "rmse", "smape", "mase"):
             assert metrics[f"{folder}/{measure}"] == getattr(scores, measure)
     assert metrics["test/skill"] == work.backtest.skill()
@@ -109,11 +109,11 @@ def test_each_rival_has_its_measures_and_ours_say_how_much_better_we_are(done, w
     metrics = store.get_run(done.id).data.metrics
     for name in ("ets", "theta", "arima"):
         assert metrics[f"test/skill_over_{name}"] == pytest.approx(
-            1 - metrics["shared/mase"] / metrics[f"{name}/mase"]
+            1 - metrics["versus/foreseq/mase"] / metrics[f"versus/{name}/mase"]
         )
         assert 0 <= metrics[f"test/wins_over_{name}"] <= 1
-        assert metrics[f"{name}/coverage_80"] >= 0
-    assert metrics["shared/windows"] == work.backtest.windows.count
+        assert metrics[f"versus/{name}/coverage_80"] >= 0
+    assert metrics["versus/windows"] == work.backtest.windows.count
     assert metrics["test/skill_over_seasonal_naive"] == metrics["test/skill"]
 
 
@@ -123,8 +123,8 @@ def test_the_model_bears_the_metrics_of_its_test(done):
     run = store.get_run(done.id).data.metrics
     borne = {metric.key: metric.value for metric in model.metrics}
     assert borne["test/mase"] == run["test/mase"]
-    assert borne["ets/mase"] == run["ets/mase"]
-    assert "loss" not in borne
+    assert borne["versus/ets/mase"] == run["versus/ets/mase"]
+    assert "training/loss" not in borne
 
 
 def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):

@@ -12,16 +12,21 @@ from foreseq.figures.errors import (
     horizon_figure,
     series_figure,
 )
+from foreseq.figures.live import ahead_figure, control_figure, coverage_figure, versions_figure
 from foreseq.figures.outlook import Outlook, forecast_figure, panel_figure
 
 __all__ = [
     "BLUE",
     "Outlook",
+    "ahead_figure",
     "best_median_worst",
     "calibration_figure",
+    "control_figure",
+    "coverage_figure",
     "curves_figure",
     "forecast_figure",
     "horizon_figure",
     "panel_figure",
     "series_figure",
+    "versions_figure",
 ]

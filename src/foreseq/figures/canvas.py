@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import DAILY, HOURLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -104,6 +105,29 @@ def apart(heights: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
 def round_ticks(count: int, *, integer: bool = False) -> MaxNLocator:
     """Return at most so many ticks at round numbers."""
     return MaxNLocator(nbins=count, steps=[1, 2, 5, 10], integer=integer)
+
+
+def tick_times(axes: Axes, times: NDArray[Any], ticks: int) -> None:
+    """Write at most so many times, datetime64 or integers, below the axes."""
+    if times.dtype.kind == "M":
+        # Multiples of days would put the 31st and the 1st on top of one another.
+        span = times[-1] - times[0]
+        days = np.timedelta64(3, "D") < span < np.timedelta64(92, "D")
+        locator = AutoDateLocator(  # type: ignore[no-untyped-call]
+            minticks=3, maxticks=ticks, interval_multiples=not days
+        )
+        locator.intervald[HOURLY] = [1, 2, 3, 4, 6, 12, 24]
+        locator.intervald[DAILY] = [1, 2, 4, 7, 14, 21, 28, 35]
+        formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+        formatter.formats[2] = "%d %b"
+        formatter.zero_formats[2:4] = ["%d %b", "%d %b"]  # first day of a month, midnight
+        formatter.offset_formats[2] = "%Y"
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(formatter)
+        axes.xaxis.get_offset_text().set(color=MUTED, fontsize=10)
+    else:
+        axes.xaxis.set_major_locator(round_ticks(ticks, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(number))
 
 
 def dots(steps: int) -> dict[str, Any]:

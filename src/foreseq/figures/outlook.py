@@ -1,13 +1,11 @@
 """Series with their forecasts."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import DAILY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from foreseq.figures.canvas import (
@@ -20,8 +18,8 @@ from foreseq.figures.canvas import (
     floats,
     label_ends,
     last_known,
-    number,
     round_ticks,
+    tick_times,
 )
 
 MEDIAN = 0.5
@@ -100,7 +98,7 @@ def _draw(axes: Axes, outlook: Outlook, *, small: bool = False) -> list[Label]:
     if outlook.actual is not None:
         axes.plot(times, joined(outlook.actual), color=INK, linewidth=1.3, **marks)
         labels.append(Label("actual", last_known(floats(outlook.actual)), INK))
-    _tick_times(axes, np.concatenate([past_times, times]), 4 if small else 8)
+    tick_times(axes, np.concatenate([past_times, times]), 4 if small else 8)
     return labels
 
 
@@ -116,24 +114,3 @@ def _bands(
     ]
     tints = ("#d9eaf4", "#b6d7ea", "#93c3df", "#70afd4")
     return [(*pair, tints[min(place, len(tints) - 1)]) for place, pair in enumerate(pairs)]
-
-
-def _tick_times(axes: Axes, times: NDArray[Any], ticks: int) -> None:
-    if times.dtype.kind == "M":
-        # Multiples of days would put the 31st and the 1st on top of one another.
-        span = times[-1] - times[0]
-        days = np.timedelta64(3, "D") < span < np.timedelta64(92, "D")
-        locator = AutoDateLocator(  # type: ignore[no-untyped-call]
-            minticks=3, maxticks=ticks, interval_multiples=not days
-        )
-        locator.intervald[DAILY] = [1, 2, 4, 7, 14, 21]
-        formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-        formatter.formats[2] = "%d %b"
-        formatter.zero_formats[2:4] = ["%d %b", "%d %b"]  # first day of a month, midnight
-        formatter.offset_formats[2] = "%Y"
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(formatter)
-        axes.xaxis.get_offset_text().set(color=MUTED, fontsize=10)
-    else:
-        axes.xaxis.set_major_locator(round_ticks(ticks, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(number))

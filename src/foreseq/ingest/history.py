@@ -3,15 +3,18 @@
 No line holds the time of day, so that the same data leave the same history wherever they are read.
 """
 
+import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from foreseq import files
-from foreseq.config import Config
+from foreseq import calendar, files
+from foreseq.config import Config, DatasetConfig
 from foreseq.errors import DataRefused
 
 HISTORY = "history.jsonl"
+UNTOLD = {"source", "horizon", "update", "freq", "season"}
+"""Fields of a dataset that decide nothing, and two that the data may tell themselves."""
 
 
 class Entry(Config):
@@ -32,7 +35,9 @@ class Entry(Config):
     content: str
     """Digest of what was read."""
     settings: str
-    """Digest of how it was read: only versions read alike are compared."""
+    """Digest of how it was read, but for the two below: only versions read alike are compared."""
+    freq: str
+    season: int
 
 
 def read(folder: Path) -> list[Entry]:
@@ -54,6 +59,27 @@ def read(folder: Path) -> list[Entry]:
             file=str(file),
             remedy="bring the file back, or delete it to begin anew",
         ) from None
+
+
+def alike(versions: list[Entry], dataset: DatasetConfig) -> list[Entry]:
+    """Return the versions that were read as a dataset is to be read.
+
+    What the data themselves were found to be may be told since, as a trained forecaster does.
+    """
+    freq = None if dataset.freq is None else calendar.canonical(dataset.freq)
+    return [
+        each
+        for each in versions
+        if each.settings == settings(dataset)
+        and freq in {None, each.freq}
+        and dataset.season in {None, each.season}
+    ]
+
+
+def settings(dataset: DatasetConfig) -> str:
+    """Return 16 digits that change with how a dataset is read, but for frequency and season."""
+    told = dataset.model_dump_json(exclude=UNTOLD)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def add(folder: Path, entry: Entry) -> None:

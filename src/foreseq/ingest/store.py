@@ -54,8 +54,6 @@ class _Arrival:
     path: Path
     content: str
     """Digest of its bytes."""
-    settings: str
-    """Digest of how it is read."""
 
 
 def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> Ingested:
@@ -74,24 +72,26 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
         DataRefused: If the source cannot be read or breaks a rule; the store stays as it was.
     """
     path = fetch(dataset, raw or store.parent / "raw")
-    told = dataset.model_dump_json(exclude=UNTOLD)
-    arrival = _Arrival(path, content(path), hashlib.sha256(told.encode()).hexdigest()[:16])
+    arrival = _Arrival(path, content(path))
     home = store / dataset.name
     while True:
-        versions = [each for each in history.read(home) if each.settings == arrival.settings]
+        versions = history.alike(history.read(home), dataset)
         made = _append if dataset.update == "append" else _replace
         found = made(dataset, home, arrival, versions)
         with _alone(home):
-            newest = [each for each in history.read(home) if each.settings == arrival.settings]
+            newest = history.alike(history.read(home), dataset)
             if newest == versions or dataset.update == "replace":
                 return _remember(found, dataset, arrival, newest)
 
 
 def _replace(
-    dataset: DatasetConfig, home: Path, arrival: _Arrival, _versions: list[Entry]
+    dataset: DatasetConfig, home: Path, arrival: _Arrival, versions: list[Entry]
 ) -> Ingested:
     """Make the panel of all that the source holds."""
     folder = home / _digest(dataset, arrival)
+    found = home / _digest(dataset.model_copy(update={"freq": None, "season": None}), arrival)
+    if found.name in {each.panel for each in versions}:
+        folder = found  # the data told the same frequency and season themselves
     known = _recall(folder)
     if known is not None:
         return known
@@ -137,7 +137,8 @@ def _remember(
     newest = versions[-1] if versions else None
     if newest and newest.panel == found.folder.name:
         return found
-    changes = str(_changes(found, newest)) if newest else FIRST
+    made = panel.load(found.folder)
+    changes = str(_changes(made, found.folder.parent / newest.panel)) if newest else FIRST
     history.add(
         found.folder.parent,
         Entry(
@@ -149,18 +150,19 @@ def _remember(
             panel=found.folder.name,
             source=shown(dataset.source),
             content=arrival.content,
-            settings=arrival.settings,
+            settings=history.settings(dataset),
+            freq=made.freq,
+            season=made.season,
         ),
     )
     return replace(found, changes=changes)
 
 
-def _changes(found: Ingested, newest: Entry) -> Changes | str:
+def _changes(made: Panel, before: Path) -> Changes | str:
     try:
-        before = panel.load(found.folder.parent / newest.panel)
+        return compare(panel.load(before), made)
     except DataRefused:
         return "not known: the version before was deleted"
-    return compare(before, panel.load(found.folder))
 
 
 def _alone(home: Path) -> FileLock:

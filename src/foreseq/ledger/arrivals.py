@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq import batch, calendar, files, metrics, panel, windows
+from foreseq import batch, calendar, metrics, panel, windows
 from foreseq.batch import Manifest
 from foreseq.bundle import Seen
 from foreseq.config import MEDIAN
@@ -78,7 +78,7 @@ def collect(root: Path, model: str, series: Panel, seen: Callable[[str], Seen | 
         trained = known[version]
         if trained is None:
             continue
-        if not _is_whole(folder, manifest):
+        if not batch.is_whole(folder, manifest):
             damaged.append(str(folder))
             continue
         read += 1
@@ -143,7 +143,7 @@ def judge(table: pd.DataFrame, series: Panel, horizon: int) -> tuple[Backtest, i
         actual,
         {FORESEQ: answers["y_hat"], SEASONAL_NAIVE: seasonal_naive(series, chosen, horizon)},
         np.stack([answers[name] for name in columns or ["y_hat"]], axis=-1),
-        _scales(series, chosen),
+        scales(series, chosen),
         levels,
     )
     return tested, int((~known).sum())
@@ -187,6 +187,15 @@ def widest(levels: tuple[float, ...]) -> float | None:
     return round(levels[-1] - levels[0], 9) if len(levels) > 1 else None
 
 
+def scales(series: Panel, chosen: Windows) -> NDArray[np.float64]:
+    """Return the seasonal naive's error in each series before its first window: units of MASE."""
+    first = series.lengths.copy()
+    np.minimum.at(first, chosen.series, chosen.cutoff)
+    return metrics.seasonal_errors(
+        series.values[:, 0], series.observed, series.offsets, first, series.season
+    )
+
+
 def _judge_folder(
     folder: Path, manifest: Manifest, series: Panel, seen: Seen, counted: _Counted
 ) -> pd.DataFrame:
@@ -197,7 +206,7 @@ def _judge_folder(
             continue
         own, part = _only(series, table)
         tested, strange = judge(part, own, manifest.horizon)
-        fair = _is_fair(tested.windows, own, seen)
+        fair = tested.windows.cutoff >= seen.steps(own)[tested.windows.series]
         codes = _codes(tested.windows, own, series)
         before = counted.windows.get(version, np.empty(0, np.int64))
         new = ~np.isin(codes, before)
@@ -225,22 +234,6 @@ def _codes(chosen: Windows, own: Panel, series: Panel) -> NDArray[np.int64]:
     return np.asarray(place.astype(np.int64) << 32 | chosen.cutoff)
 
 
-def _is_fair(chosen: Windows, series: Panel, seen: Seen) -> NDArray[np.bool_]:
-    """Tell which windows begin after all that was learned from their series."""
-    cutoffs = calendar.at(series.starts[chosen.series], chosen.cutoff - 1, series.freq)
-    place = np.searchsorted(seen.ids, series.ids[chosen.series]).clip(max=len(seen.ids) - 1)
-    known = seen.ids[place] == series.ids[chosen.series]
-    return np.asarray(~known | (seen.last[place].astype(cutoffs.dtype) <= cutoffs))
-
-
-def _scales(series: Panel, chosen: Windows) -> NDArray[np.float64]:
-    first = series.lengths.copy()
-    np.minimum.at(first, chosen.series, chosen.cutoff)
-    return metrics.seasonal_errors(
-        series.values[:, 0], series.observed, series.offsets, first, series.season
-    )
-
-
 def _times(column: "pd.Series[Any]", series: Panel) -> NDArray[Any]:
     kind = "int64" if calendar.is_integer(series.freq) else "datetime64[ns]"
     return column.to_numpy().astype(kind)
@@ -254,12 +247,3 @@ def _quantiles(table: pd.DataFrame) -> tuple[tuple[float, ...], list[str]]:
     if len(told) < 2 or MEDIAN not in levels or abs(told[0] + told[-1] - 1) > ROUNDING:  # noqa: PLR2004 two bounds
         return (), []
     return tuple(told), [levels[level] for level in told]
-
-
-def _is_whole(folder: Path, manifest: Manifest) -> bool:
-    """Tell whether all that was announced is there, as it was written."""
-    marked = (folder / batch.SUCCESS).exists() or bool(manifest.failures)
-    return marked and all(
-        (folder / name).is_file() and files.sha256(folder / name) == digest
-        for name, digest in manifest.parts.items()
-    )

@@ -6,8 +6,10 @@ actual then counts once, under the newest forecast of it, and errors of points s
 
 The chart starts itself (Hawkins 1987): each new point is held against the mean and spread of all
 points before it, the backtest's and those that came true since, by Student's t, which knows how few
-they are. The resulting standard normal values go through an exponentially weighted mean (EWMA),
-whose limit is widened by what the points are seen to resemble their neighbours. Why the logarithm:
+they are. Two things alarm: a point by itself, and the exponentially weighted mean (EWMA) of the
+resulting standard normal values, whose limit is widened by what the points are seen to resemble
+their neighbours. Why both (Lucas and Saccucci 1990): the mean sees what is small and lasts, but
+after some good moments even a tenfold error alone would not move it enough. Why the logarithm:
 errors of few series lean to the right, their logarithms to the left, and the chart looks right.
 """
 
@@ -25,8 +27,13 @@ ENOUGH = 10
 """Points from which their likeness to their neighbours can be told."""
 STEADIEST = 0.02
 """Spread of the logarithms that is assumed at least: nobody minds two per cent."""
+HALF_NORMAL = 0.756
+"""Spread over mean of absolute errors that are normal: sqrt(pi / 2 - 1)."""
 UTMOST = 8.0
 """Deviations beyond which a point is no more alarming."""
+ALONE = 0.5
+"""Deviations that a point by itself must be further off than the mean: that adds few false alarms,
+where the limit is 3.72 one to eight."""
 MOST_ALIKE = 0.8
 
 
@@ -34,8 +41,8 @@ class Chart(NamedTuple):
     """How each arrived point stands."""
 
     score: NDArray[np.float64]
-    """The weighted mean in its own standard deviations, shape (points,); NaN where too little was
-    known to judge."""
+    """The weighted mean in its own standard deviations, or the newest point by itself less
+    `ALONE`, whichever is more; shape (points,); NaN where too little was known to judge."""
     limit: float
     """What luck passes once in as many points as was asked for."""
 
@@ -45,18 +52,35 @@ class Chart(NamedTuple):
         return np.asarray(self.score > self.limit)
 
 
+def steadiest(errors: float) -> float:
+    """Return how little the logarithm of a mean of so many independent errors can vary.
+
+    A few points may by luck lie closer together, and then the next one would seem far off.
+
+    Example:
+        >>> round(steadiest(35), 3), steadiest(1e6)
+        (0.128, 0.02)
+    """
+    return max(STEADIEST, HALF_NORMAL / float(np.sqrt(max(errors, 1.0))))
+
+
 def limit_of(every: int) -> float:
     """Return the score that luck passes once in `every` points.
 
     Example:
-        >>> round(limit_of(2000), 2)
-        3.29
+        >>> round(limit_of(10_000), 2)
+        3.72
     """
     return float(stats.norm.isf(1 / every))
 
 
 def control(
-    promised: NDArray[np.float64], arrived: NDArray[np.float64], *, every: int, since: int = 0
+    promised: NDArray[np.float64],
+    arrived: NDArray[np.float64],
+    *,
+    every: int,
+    least: float = STEADIEST,
+    since: int = 0,
 ) -> Chart:
     """Judge points one after the other; those beyond the limit teach the chart nothing.
 
@@ -64,6 +88,7 @@ def control(
         promised: Of the backtest, oldest first, shape (points,).
         arrived: What came true since, oldest first, shape (points,).
         every: Points between two false alarms, on average.
+        least: Spread that is assumed at least, see `steadiest`.
         since: Points of `arrived` that were acted on already: the weighted mean begins after them.
 
     Example:
@@ -80,11 +105,38 @@ def control(
         if place == since:
             mean = 0.0
         if len(known) >= LEAST:
-            mean = NEWEST * _deviation(point, known) + (1 - NEWEST) * mean
-            score[place] = mean / _spread(known)
+            deviation = _deviation(point, known, least)
+            mean = NEWEST * deviation + (1 - NEWEST) * mean
+            score[place] = max(mean / _spread(known), deviation - ALONE)
         if not score[place] > limit:
             known.append(point)
     return Chart(score, limit)
+
+
+def chance_of(
+    promised: NDArray[np.float64], newest: NDArray[np.float64], least: float = STEADIEST
+) -> float:
+    """Return how probable so high a mean of the newest points is, if the promise still held.
+
+    The chart gets used to what lasts from the first forecast on, as it learns while it judges; this
+    does not. Student's t for two samples of one spread, wider where points resemble neighbours.
+
+    Example:
+        >>> promised = np.array([-0.1, 0.0, 0.1])
+        >>> chance_of(promised, np.full(8, 0.05)) > 0.05
+        True
+        >>> chance_of(promised, np.full(8, 0.5)) < 1e-4
+        True
+    """
+    if len(promised) < LEAST or len(newest) < LEAST:
+        return 1.0
+    both = (promised, newest)
+    freedom = len(promised) + len(newest) - 2
+    spread = np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in both) / freedom)
+    alike = likeness(np.concatenate([each - each.mean() for each in both]))
+    apart = np.sqrt((1 / len(promised) + 1 / len(newest)) * (1 + alike) / (1 - alike))
+    distance = (newest.mean() - promised.mean()) / (max(float(spread), least) * apart)
+    return float(stats.t.sf(distance, freedom))
 
 
 def likeness(points: NDArray[np.float64]) -> float:
@@ -95,10 +147,10 @@ def likeness(points: NDArray[np.float64]) -> float:
     return float(np.clip((centred[1:] @ centred[:-1]) / (centred @ centred), 0, MOST_ALIKE))
 
 
-def _deviation(point: float, known: list[float]) -> float:
+def _deviation(point: float, known: list[float], least: float) -> float:
     """Return the normal deviation that is as likely as a point is by Student's t."""
     count = len(known)
-    spread = max(float(np.std(known, ddof=1)), STEADIEST)
+    spread = max(float(np.std(known, ddof=1)), least)
     distance = (point - float(np.mean(known))) / (spread * np.sqrt(1 + 1 / count))
     tail = stats.t.logsf(abs(distance), count - 1)
     size = float(stats.norm.isf(np.exp(max(tail, stats.norm.logsf(UTMOST)))))

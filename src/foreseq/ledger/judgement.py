@@ -6,11 +6,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from foreseq.calendar import shown
 from foreseq.config import MonitorConfig
-from foreseq.ledger.chart import Chart, control, likeness
+from foreseq.ledger.chart import Chart, chance_of, control, steadiest
+from foreseq.ledger.coverage import Coverage, cover, is_off
 from foreseq.ledger.drift import UNKNOWN, Drift, drift
 from foreseq.ledger.moments import (
     cadence,
@@ -25,8 +25,8 @@ from foreseq.ledger.moments import (
 from foreseq.panel import Panel
 
 Action = Literal["keep", "recalibrate", "retrain"]
-LEAST_COVERED = 8
-"""Moments that must be known before anything is said of the intervals."""
+LASTING = 8
+"""Newest moments that together show what is worse by little, but for good."""
 
 
 class Verdict(NamedTuple):
@@ -35,18 +35,6 @@ class Verdict(NamedTuple):
     action: Action
     reason: str
     """One sentence, with its numbers."""
-
-
-class Coverage(NamedTuple):
-    """What came inside the intervals."""
-
-    level: float
-    """Share promised."""
-    share: float
-    """Share found, the mean over moments."""
-    moments: int
-    surprise: float
-    """Probability of so great a difference, if the promise held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +60,17 @@ class Judgement:
     drift: Drift
     until: str
     """Newest time of the data."""
+
+    def measures(self) -> dict[str, float | None]:
+        """Return the numbers of it that are known."""
+        told = {
+            "mase": self.mase,
+            "promised_mase": self.promised_mase,
+            "skill": self.skill,
+            "promised_skill": self.promised_skill,
+            "coverage": self.coverage.share if self.coverage else np.nan,
+        }
+        return {name: value if np.isfinite(value) else None for name, value in told.items()}
 
 
 class Evidence(NamedTuple):
@@ -107,8 +106,9 @@ def judge(
     promised = points_of(evidence.promised, same_for_all(evidence.promised, gap), expected)
     arrived, promise = (np.log(each["ratio"].to_numpy()) for each in (points, promised))
     since = int((points["moment"] <= acted).sum()) if acted is not None else 0
-    chart = control(promise, arrived, every=told.alarm_every, since=since)
-    covered = _coverage(points, evidence.level)
+    least = steadiest(float(points["count"].median()) if len(points) else 1.0)
+    chart = control(promise, arrived, every=told.alarm_every, least=least, since=since)
+    covered = cover(points, evidence.level)
     moved = drift(series, moments(ours)[0], horizon) if len(ours) else UNKNOWN
     mase, skill = _total(points)
     promised_mase, promised_skill = _total(promised)
@@ -119,6 +119,7 @@ def judge(
         since,
         mase,
         promised_mase,
+        chance_of(promise, arrived[since:][-LASTING:], least),
     )
     return Judgement(
         evidence.version,
@@ -145,6 +146,8 @@ class _Facts(NamedTuple):
     since: int
     mase: float
     promised: float
+    chance: float
+    """Of the mean of the newest moments, if the promise held."""
 
 
 def _decide(facts: _Facts, covered: Coverage | None, moved: Drift, told: MonitorConfig) -> Verdict:
@@ -160,12 +163,20 @@ def _decide(facts: _Facts, covered: Coverage | None, moved: Drift, told: Monitor
             f" much as the backtest promised, beyond what luck does once in {told.alarm_every:,}"
             f" moments; {moved}",
         )
+    newest = facts.ratios[facts.since :][-LASTING:]
+    lasting = float(np.exp(np.log(newest).mean())) if len(newest) else 1.0
+    if lasting >= 1 + told.error_gap and facts.chance < 1 / told.alarm_every:
+        return Verdict(
+            "retrain",
+            f"the newest {len(newest)} moments err {lasting:.2f} times as much as the backtest"
+            f" promised, which luck does less than once in {told.alarm_every:,} looks; {moved}",
+        )
     errors = f"MASE {facts.mase:.3f}" + (
         f" against {facts.promised:.3f} promised" if np.isfinite(facts.promised) else ""
     )
     if np.isnan(facts.chart.score).all():
         return Verdict("keep", f"too little has come true to judge it: {errors} at {count} moments")
-    if covered and _is_off(covered, told):
+    if covered and is_off(covered, told):
         return Verdict(
             "recalibrate",
             f"its {covered.level:.0%} intervals held {covered.share:.0%} of the actuals of"
@@ -177,32 +188,10 @@ def _decide(facts: _Facts, covered: Coverage | None, moved: Drift, told: Monitor
     )
 
 
-def _is_off(covered: Coverage, told: MonitorConfig) -> bool:
-    far = abs(covered.share - covered.level) >= told.coverage_gap
-    return far and covered.surprise < 1 / told.alarm_every
-
-
 def _total(points: pd.DataFrame) -> tuple[float, float]:
     """Return MASE and skill of some moments together."""
     count, error, naive = (float(points[name].sum()) for name in ("count", "error", "naive"))
     return (error / count if count else np.nan), (1 - error / naive if naive else np.nan)
-
-
-def _coverage(points: pd.DataFrame, level: float | None) -> Coverage | None:
-    """Test by moments, which share no actual, whether the promised share came inside."""
-    if level is None or len(points) < LEAST_COVERED:
-        return None
-    count = points["count"].to_numpy(dtype=np.float64)
-    shares = points["inside"].to_numpy(dtype=np.float64) / count
-    alike = likeness(shares)
-    least = np.sqrt(
-        level * (1 - level) / count.mean()
-    )  # of actuals that know nothing of each other
-    spread = max(float(shares.std(ddof=1)), float(least))
-    error = spread * np.sqrt((1 + alike) / (1 - alike) / len(shares))
-    distance = abs(float(shares.mean()) - level) / error
-    surprise = 2 * float(stats.t.sf(distance, len(shares) - 1))
-    return Coverage(level, float(shares.mean()), len(shares), surprise)
 
 
 def _told(points: pd.DataFrame, chart: Chart) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from foreseq import calendar, panel, windows
 from foreseq.bundle import Seen
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, seasonal_naive
-from foreseq.ledger.arrivals import COLUMNS, _scales, sum_up
+from foreseq.ledger.arrivals import COLUMNS, scales, sum_up
 from foreseq.network import middle
 from foreseq.panel import Panel
 from foreseq.windows import Windows
@@ -50,13 +50,13 @@ def promise(
     """
     some = panel.select(series, np.arange(0, series.n_series, -(-series.n_series // SERIES)))
     end = calendar.positions(np.full(some.n_series, until), some.starts, some.freq) + 1
-    place = np.searchsorted(seen.ids, some.ids).clip(max=len(seen.ids) - 1)
-    known = seen.ids[place] == some.ids
-    first = calendar.positions(seen.last[place].astype(some.starts.dtype), some.starts, some.freq)
+    first = seen.steps(some)
     sums = [pd.DataFrame(columns=COLUMNS)]
     for back in range(MOMENTS, 0, -1):
         cutoff = end - back * cadence
-        fair = np.flatnonzero(known & (cutoff > first) & (cutoff > 0) & (cutoff <= some.lengths))
+        fair = np.flatnonzero(
+            (first >= 0) & (cutoff >= first) & (cutoff > 0) & (cutoff <= some.lengths)
+        )
         if len(fair):
             chosen = Windows(fair, cutoff[fair])
             moment = calendar.at(until, -back * cadence, some.freq)
@@ -76,6 +76,6 @@ def _test(forecaster: Answers, series: Panel, chosen: Windows, end: NDArray[np.i
             SEASONAL_NAIVE: seasonal_naive(series, chosen, horizon),
         },
         answers,
-        _scales(series, chosen),
+        scales(series, chosen),
         forecaster.levels,
     )

@@ -1,14 +1,11 @@
 """One page per run that says how far its forecasts can be trusted; it needs nothing but itself."""
 
-import base64
-import io
 import re
 from collections.abc import Mapping, Sequence
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -17,6 +14,7 @@ from foreseq.auto import Choice
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, Decision, Interval, Rivals
 from foreseq.ingest import Repairs
 from foreseq.panel import Panel
+from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
 from foreseq.search import Candidate
 
@@ -49,8 +47,8 @@ def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
     """
     tested, rivals = found.tested, found.rivals
     classical = [] if rivals.tested is None else _points(rivals.tested, rivals.names)
-    template = _templates().get_template("report.html")
-    return template.render(
+    return render(
+        "report.html",
         title=f"{found.model}: {tested.actual.shape[1]} steps ahead",
         release=__version__,
         run=found.run,
@@ -68,25 +66,19 @@ def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
         health=_health(found),
         head=_HEAD,
         points=_row,
-        picture=lambda file, caption: _picture(pictures, file, caption),
+        picture=lambda file, caption: picture(pictures, file, caption),
     )
 
 
 def with_decision(report: str, decision: Decision) -> str:
     """Return a report that also tells what the gate said."""
-    told = _templates().get_template("gate.html").render(decision=decision)
+    told = render("gate.html", decision=decision)
     return GATE.sub(lambda found: f"{found[1]}{told}{found[2]}", report)
 
 
 def decision_page(version: str, decision: Decision) -> str:
     """Return a page about a decision of the gate."""
-    return _templates().get_template("decision.html").render(version=version, decision=decision)
-
-
-def _templates() -> Environment:
-    loaded = Environment(loader=PackageLoader("foreseq.report"), autoescape=True, trim_blocks=True)
-    loaded.filters["number"] = _number
-    return loaded
+    return render("decision.html", version=version, decision=decision)
 
 
 _HEAD = Markup(
@@ -111,9 +103,9 @@ def _points(tested: Backtest, others: Sequence[str]) -> list[list[str]]:
     return [
         [
             NAMES[name],
-            *(_number(getattr(scores[name], each)) for each in ("mase", "smape", "mae", "rmse")),
-            "" if name == FORESEQ else _percent(tested.skill(over=name)),
-            "" if name == FORESEQ else _percent(tested.win_rate(name)),
+            *(number(getattr(scores[name], each)) for each in ("mase", "smape", "mae", "rmse")),
+            "" if name == FORESEQ else percent(tested.skill(over=name)),
+            "" if name == FORESEQ else percent(tested.win_rate(name)),
         ]
         for name in names
     ]
@@ -125,22 +117,22 @@ def _said(tested: Backtest, rivals: Rivals) -> str:
     against = "the seasonal naive"
     if not isfinite(skill) or skill <= 0:
         return f"On the test windows these forecasts are no better than {against}: use that."
-    told = f"On the test windows these forecasts err {_percent(skill)} less than {against}"
+    told = f"On the test windows these forecasts err {percent(skill)} less than {against}"
     if rivals.tested is None:
         return f"{told}."
     best = rivals.names[0]
     gain = rivals.tested.skill(over=best)
-    how = f"{_percent(gain)} less" if gain >= 0 else f"{_percent(-gain)} more"
+    how = f"{percent(gain)} less" if gain >= 0 else f"{percent(-gain)} more"
     return f"{told}, and {how} than the best classical method, {NAMES[best]}."
 
 
 def _facts(tested: Backtest) -> list[dict[str, str]]:
     facts = [
-        (_percent(tested.skill()), "skill over the seasonal naive"),
-        (_percent(tested.win_rate(SEASONAL_NAIVE)), "of series forecast better than by it"),
-        (_number(tested.scores()[FORESEQ].mase), "MASE"),
+        (percent(tested.skill()), "skill over the seasonal naive"),
+        (percent(tested.win_rate(SEASONAL_NAIVE)), "of series forecast better than by it"),
+        (number(tested.scores()[FORESEQ].mase), "MASE"),
         *(
-            (_percent(each.coverage), f"held by the {_percent(each.level)} interval")
+            (percent(each.coverage), f"held by the {percent(each.level)} interval")
             for each in reversed(tested.intervals())
         ),
     ]
@@ -161,10 +153,10 @@ def _interval(name: str, ours: bool, each: Interval) -> dict[str, Any]:
     return {
         "name": name,
         "ours": ours,
-        "level": _percent(each.level),
-        "coverage": _percent(each.coverage, 1),
-        "width": _number(each.width),
-        "score": _number(each.score),
+        "level": percent(each.level),
+        "coverage": percent(each.coverage, 1),
+        "width": number(each.width),
+        "score": number(each.score),
     }
 
 
@@ -199,39 +191,3 @@ def _named(panel: Panel, positions: np.ndarray[Any, Any]) -> str:
     names = ", ".join(panel.ids[positions[:SHOWN]].tolist())
     more = ", ..." if len(positions) > SHOWN else ""
     return f"{len(positions):,}: {names}{more}"
-
-
-def _picture(pictures: Mapping[str, Figure], file: str, caption: str) -> Markup:
-    if file not in pictures:
-        return Markup("")
-    stream = io.BytesIO()
-    pictures[file].savefig(stream, format="png", metadata={"Software": None})
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return Markup(
-        '<figure><img alt="{0}" src="data:image/png;base64,{1}"><figcaption>{0}</figcaption>'
-        "</figure>"
-    ).format(caption, data)
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    """Return a share for people.
-
-    Example:
-        >>> _percent(0.256), _percent(0.9567, 1), _percent(float("nan"))
-        ('26 %', '95.7 %', 'unknown')
-    """
-    return f"{100 * share:.{digits}f} %" if isfinite(share) else "unknown"
-
-
-def _number(value: float | None) -> str:
-    """Return four digits that matter.
-
-    Example:
-        >>> _number(0.123456), _number(12345.6), _number(float("inf")), _number(None)
-        ('0.1235', '12,346', 'infinite', 'unknown')
-    """
-    if value is None or isnan(value):
-        return "unknown"
-    if not isfinite(value):
-        return "infinite"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 four digits

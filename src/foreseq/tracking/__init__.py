@@ -6,7 +6,7 @@ views of MLflow's pages line up.
 """
 
 from foreseq.tracking.links import compare_link, report_link, ui_link
-from foreseq.tracking.runs import Run, close_the_dead, codes, done, find, run
+from foreseq.tracking.runs import Run, close_the_dead, codes, done, find, run, trained_on
 
 __all__ = [
     "Run",
@@ -17,5 +17,6 @@ __all__ = [
     "find",
     "report_link",
     "run",
+    "trained_on",
     "ui_link",
 ]

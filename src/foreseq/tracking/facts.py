@@ -40,6 +40,8 @@ COMPARED = (
 """Fields that are parameters of every run, though they may be as they are by default."""
 PROCESS = uuid.uuid4().hex
 """Tells this process from an older one of the same number, as containers have."""
+TRAINING = "training"
+"""What the dataset of a training was used for, in MLflow's words."""
 LONGEST_DIGEST = 36
 """Letters of a dataset's digest that MLflow takes."""
 
@@ -116,7 +118,7 @@ def dataset(experiment: ExperimentConfig, panel: Panel) -> DatasetInput:
         source=json.dumps({"uri": store.without_secrets(told.source)}),
         profile=json.dumps(profile),
     )
-    return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
+    return DatasetInput(described, [InputTag("mlflow.data.context", TRAINING)])
 
 
 def _flat(told: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -43,9 +43,9 @@ class TextRun:
 
     def report(self, look: Look, sample: str) -> None:
         """Log how an epoch ended: curves, and what the network writes by now."""
-        bits = {"bits": look.training, "validation_bits": look.validation}
-        self._log({"nats": look.training, "validation": look.validation}, look.epoch)
-        self._log({name: nats / math.log(2) for name, nats in bits.items()}, look.epoch)
+        nats = {"training/nats": look.training, "training/validation": look.validation}
+        bits = {"training/bits": look.training, "training/validation_bits": look.validation}
+        self._log(nats | {name: value / math.log(2) for name, value in bits.items()}, look.epoch)
         text = f"after epoch {look.epoch}: {look.validation:.4f} nats per character\n\n{sample}\n"
         store.open_store().log_text(self.id, text, f"samples/epoch-{look.epoch:03}.txt")
         store.open_store().log_text(self.id, text, "sample.txt")
@@ -63,7 +63,7 @@ class TextRun:
 
     def save_decision(self, decision: Decision) -> None:
         """Log what the gate said, and on which numbers."""
-        nats = {"test/nats": decision.challenger, "ngram/nats": decision.ngram}
+        nats = {"test/nats": decision.challenger, "versus/ngram/nats": decision.ngram}
         self._log(nats)
         self._log({"test/bits": decision.challenger / math.log(2)})
         text = json.dumps(decision._asdict(), indent=2) + "\n"

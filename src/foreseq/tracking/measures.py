@@ -1,4 +1,8 @@
-"""The names of metrics, the same in every run, and what stands under them."""
+"""The names of metrics, the same in every run, and what stands under them.
+
+MLflow's pages group charts by what precedes a name's last slash, in the order of the alphabet: ours
+(`test/`) come first, then the curves of `training/`, then the others' (`versus/NAME/`).
+"""
 
 from typing import NamedTuple
 
@@ -7,6 +11,7 @@ from foreseq.evaluation import FORESEQ, Backtest, Interval, Rivals
 
 POINT = ("mae", "rmse", "smape", "mase")
 INTERVAL = ("coverage", "width", "score")
+SHARED = f"versus/{FORESEQ}"
 
 
 class Measure(NamedTuple):
@@ -18,7 +23,7 @@ class Measure(NamedTuple):
 
 
 def of_backtest(result: Backtest) -> list[Measure]:
-    """Return the measures on all test windows: ours in `test/`, the others' under their names."""
+    """Return the measures on all test windows: ours in `test/`, the others' in `versus/`."""
     return [
         *_of_points(result, "test"),
         *(
@@ -33,7 +38,7 @@ def of_backtest(result: Backtest) -> list[Measure]:
 
 
 def of_rivals(rivals: Rivals) -> list[Measure]:
-    """Return the classical methods' measures, ours on the same windows in `shared/`."""
+    """Return the classical methods' measures, ours on the same windows as `versus/foreseq/`."""
     tested = rivals.tested
     if tested is None:
         return []
@@ -45,15 +50,15 @@ def of_rivals(rivals: Rivals) -> list[Measure]:
         }
     )
     return [
-        *_of_points(methods, "shared"),
+        *_of_points(methods, SHARED),
         *(
             measure
             for name, intervals in rivals.intervals().items()
-            for measure in _of_intervals(intervals, _folder(name, "shared"))
+            for measure in _of_intervals(intervals, _folder(name, SHARED))
         ),
         *_of_duels(methods),
-        *(Measure(f"{name}/failures", count) for name, count in rivals.failures.items()),
-        Measure("shared/windows", tested.windows.count),
+        *(Measure(f"versus/{name}/failures", count) for name, count in rivals.failures.items()),
+        Measure("versus/windows", tested.windows.count),
     ]
 
 
@@ -81,4 +86,4 @@ def _of_duels(result: Backtest) -> list[Measure]:
 
 
 def _folder(forecaster: str, ours: str) -> str:
-    return ours if forecaster == FORESEQ else forecaster
+    return ours if forecaster == FORESEQ else f"versus/{forecaster}"

@@ -55,10 +55,10 @@ class Run:
 
         Args:
             stage: `fit`, or another whose name then stands before the metrics'.
-            progress: The first member's curves are `loss` and `validation`, those of the
-                others `member2/loss` and so on.
+            progress: The first member's curves are `training/loss` and `training/validation`,
+                those of the others `training/member2/loss` and so on.
         """
-        folder = "" if stage == "fit" else f"{stage}/"
+        folder = "training/" if stage == "fit" else f"training/{stage}/"
         folder += f"member{progress.member + 1}/" if progress.member else ""
         look = progress.look
         self._log(
@@ -84,8 +84,8 @@ class Run:
     def save_backtest(self, result: Backtest, panel: Panel) -> None:
         """Log every forecaster's measures, those by steps ahead, and the table of the series.
 
-        Ours are `test/mase` and so on, the others' `seasonal_naive/mase`. Of many series the table
-        holds some, evenly taken from the best to the worst.
+        Ours are `test/mase` and so on, the others' `versus/seasonal_naive/mase`. Of many series the
+        table holds some, evenly taken from the best to the worst.
         """
         self._log_of_model(measures.of_backtest(result))
         self._save_table(evaluation.per_series(result, panel), "per_series.json")
@@ -93,7 +93,7 @@ class Run:
     def save_rivals(self, rivals: Rivals, panel: Panel) -> None:
         """Log what classical methods made of some test windows, and foreseq of the same ones.
 
-        Theirs are `ets/mase` and so on, ours on the same windows `shared/mase`.
+        Theirs are `versus/ets/mase` and so on, ours on the same windows `versus/foreseq/mase`.
         """
         if rivals.tested is not None:
             self._log_of_model(measures.of_rivals(rivals))
@@ -138,6 +138,18 @@ class Run:
         tags = {"gate": verdict, "gate.reason": decision.reason}
         store.open_store().log_batch(self.id, tags=_tags(tags))
 
+    def save_number(self, name: str, value: float) -> None:
+        """Log one metric."""
+        self._log([_metric(name, value)])
+
+    def tag(self, tags: dict[str, str]) -> None:
+        """Set tags."""
+        store.open_store().log_batch(self.id, tags=_tags(tags))
+
+    def save_text(self, text: str, file: str) -> None:
+        """Log a text file at the run's root."""
+        store.open_store().log_text(self.id, text, file)
+
     def _log_of_model(self, found: Sequence[Measure]) -> None:
         """Log metrics of the run and, once its bundle is saved, of the model in it."""
         model_id = store.get_run(self.id).data.tags.get(store.MODEL_TAG)
@@ -160,7 +172,14 @@ class Run:
 
 
 @contextmanager
-def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterator[Run]:
+def run(
+    experiment: ExperimentConfig,
+    panel: Panel,
+    *,
+    name: str = "",
+    tags: dict[str, str] | None = None,
+    work: str = "",
+) -> Iterator[Run]:
     """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
 
     Runs that a process of this machine left open when it died are closed first, as KILLED.
@@ -168,6 +187,8 @@ def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterat
     Args:
         experiment: With every choice settled; becomes the parameters.
         panel: What is learned from; named by its fingerprint.
+        name: For people; empty: what the experiment says of itself.
+        tags: More of them.
         work: What `done` will find it by.
 
     Raises:
@@ -175,12 +196,13 @@ def run(experiment: ExperimentConfig, panel: Panel, *, work: str = "") -> Iterat
     """
     client = store.open_store()
     close_the_dead()
+    name = name or facts.run_name(experiment)
     created = client.create_run(
         _experiment_id(client, experiment.model),
-        tags={**facts.tags(experiment), **({WORK: work} if work else {})},
-        run_name=facts.run_name(experiment),
+        tags={**facts.tags(experiment), **({WORK: work} if work else {}), **(tags or {})},
+        run_name=name,
     )
-    begun = Run(created.info.run_id, facts.run_name(experiment), experiment.model)
+    begun = Run(created.info.run_id, name, experiment.model)
     try:
         client.log_batch(
             begun.id, params=[Param(*field) for field in facts.parameters(experiment).items()]
@@ -221,6 +243,23 @@ def find(run_id: str) -> Run:
     found = store.get_run(run_id)
     model = store.open_store().get_experiment(found.info.experiment_id).name
     return Run(run_id, found.info.run_name, model)
+
+
+def trained_on(fingerprint: str) -> list[str]:
+    """Return what was trained on the data of a fingerprint: model and name of each run.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    models = {each.experiment_id: each.name for each in client.search_experiments()}
+    digest = fingerprint[: facts.LONGEST_DIGEST]
+    known = client.search_runs(
+        [*models],
+        f"datasets.digest = '{digest}' and datasets.context = '{facts.TRAINING}'",
+        order_by=["start_time"],
+    )
+    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in known]
 
 
 def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:

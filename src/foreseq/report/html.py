@@ -1,0 +1,55 @@
+"""How pages are written: templates, pictures inside, numbers for people."""
+
+import base64
+import io
+from collections.abc import Mapping
+from math import isfinite, isnan
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+
+def render(template: str, **told: Any) -> str:
+    """Return a page made of a template; what is told is escaped."""
+    loaded = Environment(loader=PackageLoader("foreseq.report"), autoescape=True, trim_blocks=True)
+    loaded.filters.update(number=number, percent=percent)
+    return loaded.get_template(template).render(told)
+
+
+def picture(pictures: Mapping[str, Figure], file: str, caption: str) -> Markup:
+    """Return a picture as it stands in a page; nothing where there is none."""
+    if file not in pictures:
+        return Markup("")
+    stream = io.BytesIO()
+    pictures[file].savefig(stream, format="png", metadata={"Software": None})
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return Markup(
+        '<figure><img alt="{0}" src="data:image/png;base64,{1}"><figcaption>{0}</figcaption>'
+        "</figure>"
+    ).format(caption, data)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share for people.
+
+    Example:
+        >>> percent(0.256), percent(0.9567, 1), percent(float("nan"))
+        ('26 %', '95.7 %', 'unknown')
+    """
+    return f"{100 * share:.{digits}f} %" if isfinite(share) else "unknown"
+
+
+def number(value: float | None) -> str:
+    """Return four digits that matter.
+
+    Example:
+        >>> number(0.123456), number(12345.6), number(float("inf")), number(None)
+        ('0.1235', '12,346', 'infinite', 'unknown')
+    """
+    if value is None or isnan(value):
+        return "unknown"
+    if not isfinite(value):
+        return "infinite"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 four digits

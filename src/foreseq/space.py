@@ -1,0 +1,209 @@
+"""What `foreseq tune` varies: a range for each field, declared here, another in YAML if wanted."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+from pydantic import Field, PositiveFloat, RootModel, ValidationError, model_validator
+
+from foreseq.config import Config, ExperimentConfig, read_yaml, settled
+from foreseq.errors import ConfigError
+
+
+class Suggester(Protocol):
+    """What draws values, such as a trial of Optuna."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Draw a number."""
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        """Draw a whole number, both ends included."""
+
+    def suggest_categorical(self, name: str, choices: list[str]) -> str:
+        """Draw one of several words."""
+
+
+class Between(Config):
+    """A number."""
+
+    low: float
+    high: float
+    log: bool = False
+    """Draw its logarithm evenly."""
+
+    @model_validator(mode="after")
+    def _ends_are_in_order(self) -> "Between":
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"low {self.low} must lie below high {self.high}, above 0 with log")
+        return self
+
+    def suggest(self, field: str, trial: Suggester, _experiment: ExperimentConfig) -> float:
+        """Return a value of the field."""
+        return trial.suggest_float(field, self.low, self.high, log=self.log)
+
+    def find(self, value: Any) -> float | None:
+        """Return what draws a value; None: nothing does."""
+        return float(value) if self.low <= value <= self.high else None
+
+
+class OneOf(Config):
+    """One of several values, of any kind."""
+
+    one_of: Annotated[tuple[Any, ...], Field(min_length=1)]
+    ordered: bool = False
+    """From little to much: neighbours resemble each other, which samplers can use."""
+
+    def suggest(self, field: str, trial: Suggester, _experiment: ExperimentConfig) -> Any:
+        """Return a value of the field."""
+        if self.ordered:
+            return self.one_of[trial.suggest_int(field, 0, len(self.one_of) - 1)]
+        return json.loads(trial.suggest_categorical(field, self._words()))
+
+    def find(self, value: Any) -> Any:
+        """Return what draws a value; None: nothing does."""
+        word = json.dumps(value)
+        if word not in self._words():
+            return None
+        return self._words().index(word) if self.ordered else word
+
+    def _words(self) -> list[str]:
+        return [json.dumps(value) for value in self.one_of]
+
+
+class Times(Config):
+    """The context the rules chose, times a factor, in whole patches that hold the baseline."""
+
+    times: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+
+    def suggest(self, field: str, trial: Suggester, experiment: ExperimentConfig) -> int:
+        """Return a context."""
+        factor = self.times[trial.suggest_int(field, 0, len(self.times) - 1)]
+        patch = settled(experiment.network.patch)
+        least = max(settled(experiment.network.baseline), default=1)
+        patches = round(factor * settled(experiment.network.context) / patch)
+        return patch * max(1, patches, -(-least // patch))
+
+    def find(self, _value: Any) -> int | None:
+        """Return what draws the context as it is; None: nothing does."""
+        return self.times.index(1.0) if 1.0 in self.times else None
+
+
+class Space(RootModel[dict[str, Between | OneOf | Times]]):
+    """Dotted field to range."""
+
+    @model_validator(mode="after")
+    def _only_the_context_is_multiplied(self) -> "Space":
+        for field, extent in self.root.items():
+            if isinstance(extent, Times) and field != "network.context":
+                raise ValueError(f"{field}: times is for network.context")
+            if field.partition(".")[0] not in {"network", "training"} or field == MEMBERS:
+                raise ValueError(f"{field}: only fields of network and training can be tuned")
+        return self
+
+    def suggest(self, trial: Suggester, experiment: ExperimentConfig) -> dict[str, Any]:
+        """Return a value for each field.
+
+        Args:
+            trial: Draws them.
+            experiment: With every choice settled; factors refer to it.
+        """
+        ranges = self.root.items()
+        return {field: extent.suggest(field, trial, experiment) for field, extent in ranges}
+
+    def find(self, experiment: ExperimentConfig) -> dict[str, Any] | None:
+        """Return what draws the experiment as it is; None: some value lies outside its range."""
+        told = experiment.model_dump(mode="json")
+        found = {field: extent.find(get(told, field)) for field, extent in self.root.items()}
+        return None if None in found.values() else found
+
+    def without(self, fields: set[str]) -> "Space":
+        """Return the space of the other fields."""
+        return Space({name: extent for name, extent in self.root.items() if name not in fields})
+
+
+MEMBERS = "training.members"
+"""Time decides how many there are, and more are hardly ever worse."""
+
+SPACE = Space(
+    {
+        "network.cells.kind": OneOf(one_of=("gru", "lstm")),
+        "network.cells.units": OneOf(
+            one_of=([32], [64], [128], [64, 64], [128, 128], [256, 256]), ordered=True
+        ),
+        "network.cells.dropout": Between(low=0.0, high=0.4),
+        "network.context": Times(times=(0.5, 1.0, 1.5, 2.0)),
+        "network.log": OneOf(one_of=(False, True)),
+        "training.loss": OneOf(one_of=("mase", "owa", "huber")),
+        "training.learning_rate": Between(low=2e-4, high=5e-3, log=True),
+        "training.batch": OneOf(one_of=(32, 64, 128, 256), ordered=True),
+        "training.average": OneOf(one_of=(0.9, 0.98, 0.99, 0.995), ordered=True),
+    }
+)
+"""What is tried where nothing else is told."""
+POSITIVE = {"network.log", "training.loss"}
+"""Fields with values that need data above zero."""
+
+
+def open_space(experiment: ExperimentConfig) -> Space:
+    """Return the usual space without the fields that the user has told: those stand."""
+    return SPACE.without({field for field in SPACE.root if _is_told(experiment, field)})
+
+
+def read_space(path: Path) -> Space:
+    """Read a space from YAML, such as `training.batch: {one_of: [32, 64], ordered: true}`.
+
+    Raises:
+        ConfigError: If the file cannot be read or a range is none.
+    """
+    try:
+        return Space.model_validate(read_yaml(path))
+    except ValidationError as error:
+        lines = sorted({f"{'.'.join(map(str, p['loc'][:1]))}: {p['msg']}" for p in error.errors()})
+        raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
+
+
+def get(told: dict[str, Any], field: str) -> Any:
+    """Return what a dotted field holds.
+
+    Raises:
+        ConfigError: If there is no such field.
+
+    Example:
+        >>> get({"a": {"b": [1, 2]}}, "a.b")
+        [1, 2]
+    """
+    for name in field.split("."):
+        if not isinstance(told, dict) or name not in told:
+            raise ConfigError(f"{field}: no such field; see configs/README.md for those there are")
+        told = told[name]
+    return told
+
+
+def change(experiment: ExperimentConfig, values: dict[str, Any]) -> ExperimentConfig:
+    """Return the experiment with dotted fields changed, checked again.
+
+    Raises:
+        ConfigError: If the values do not go together.
+    """
+    told = experiment.model_dump(mode="json")
+    for field, value in values.items():
+        *sections, name = field.split(".")
+        inner = told
+        for section in sections:
+            inner = inner[section]
+        inner[name] = value
+    network = told["network"]
+    if network["context"] and network["recent"]:
+        network["recent"] = min(network["context"], network["recent"])
+    try:
+        return ExperimentConfig.model_validate(told)
+    except ValidationError as error:
+        raise ConfigError("; ".join(problem["msg"] for problem in error.errors())) from None
+
+
+def _is_told(experiment: ExperimentConfig, field: str) -> bool:
+    *sections, name = field.split(".")
+    inner: Any = experiment
+    for section in sections:
+        inner = getattr(inner, section)
+    return name in inner.model_fields_set

@@ -1,0 +1,111 @@
+"""Tell how well the intervals of a folder of forecasts hold on a test file, beside the classics.
+
+    foreseq run configs/forecasters/m4-hourly.yaml --output hourly
+    python tests/benchmarks/intervals.py configs/forecasters/m4-hourly.yaml hourly TEST.parquet
+
+TEST is a long table `unique_id, ds, y` of what came after the last step of every series. A test
+part is read once, at the very end: nothing may be chosen by what this prints.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from foreseq import batch, ingest, metrics, panel, windows
+from foreseq.config import ClassicsConfig, ExperimentConfig, load_experiment
+from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, rivals, seasonal_naive
+from foreseq.panel import Panel
+
+
+def main() -> None:
+    """Print a line per forecaster and interval."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("forecasts", type=Path)
+    parser.add_argument("test", type=Path)
+    parser.add_argument("--windows", type=int, default=100, help="series for the classics")
+    parser.add_argument("--seconds", type=float, default=600, help="for the classics")
+    told = parser.parse_args()
+    experiment = load_experiment(told.config)
+    plan = ClassicsConfig(windows=told.windows, seconds=told.seconds)
+    data = Path("data") / "series"
+    series = panel.load(ingest.ingest(experiment.dataset, data).folder)
+    table, actual = batch.read(told.forecasts), ingest.read_file(told.test, experiment.dataset)
+    tested = held_against(series, table, actual, experiment.dataset.horizon)
+    say(FORESEQ, "all series", tested)
+    settled = _with_log(experiment, series, plan)
+    found = rivals(tested, series, settled)
+    sys.stdout.write(f"classics on {found.told}; failed fits: {found.failures}\n")
+    if found.tested is not None:
+        say(FORESEQ, "the same series", found.tested)
+        for name in found.names:
+            say(name, "", found.tested._replace(quantiles=found.quantiles[name]))
+
+
+def held_against(
+    series: Panel, forecasts: pd.DataFrame, actual: pd.DataFrame, horizon: int
+) -> Backtest:
+    """Return forecasts beside what came, in the order of the panel.
+
+    Args:
+        series: Histories, all before what came.
+        forecasts: The table of `foreseq run`.
+        actual: Columns `unique_id, ds, y`; the first `horizon` of each series count.
+        horizon: Steps ahead.
+    """
+    names = sorted((c for c in forecasts if c.startswith("q")), key=lambda c: float(c[1:]))
+    levels = tuple(round(float(name[1:]) / 100, 9) for name in names)
+    chosen = windows.newest(series)
+    count = series.n_series
+    order = {name: place for place, name in enumerate(series.ids.tolist())}
+
+    def lined_up(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
+        table = table[table["unique_id"].astype(str).isin(order)].sort_values(["unique_id", "ds"])
+        place = table["unique_id"].astype(str).map(order).to_numpy()
+        step = table.groupby("unique_id").cumcount().to_numpy()
+        kept = step < horizon
+        lines = np.full((count, horizon, len(columns)), np.nan)
+        lines[place[kept], step[kept]] = table[columns].to_numpy(float)[kept]
+        return lines
+
+    quantiles = lined_up(forecasts, names)
+    return Backtest(
+        windows=chosen,
+        actual=lined_up(actual, ["y"])[..., 0],
+        forecasts={
+            FORESEQ: lined_up(forecasts, ["y_hat"])[..., 0],
+            SEASONAL_NAIVE: seasonal_naive(series, chosen, horizon),
+        },
+        quantiles=quantiles,
+        seasonal_error=metrics.seasonal_errors(
+            series.values[:, 0], series.observed, series.offsets, series.lengths, series.season
+        ),
+        levels=levels,
+    )
+
+
+def say(name: str, where: str, tested: Backtest) -> None:
+    """Print one forecaster's intervals."""
+    for each in tested.intervals():
+        sys.stdout.write(
+            f"{name:<9} {100 * each.level:g}% interval holds {100 * each.coverage:5.1f}%,"
+            f" mean scaled interval score {each.score:8.3f}  {where}\n"
+        )
+
+
+def _with_log(
+    experiment: ExperimentConfig, series: Panel, plan: ClassicsConfig
+) -> ExperimentConfig:
+    """Return the experiment with its logarithm settled and the classics bounded."""
+    log = experiment.network.log
+    if log is None:
+        log = bool((series.values[series.observed] > 0).all())
+    network = experiment.network.model_copy(update={"log": log})
+    return experiment.model_copy(update={"network": network, "classics": plan})
+
+
+if __name__ == "__main__":
+    main()

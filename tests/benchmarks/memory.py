@@ -1,0 +1,116 @@
+"""Peak memory of training on many long series, over what the imports take and what the data are.
+
+    python tests/benchmarks/memory.py --series 10000 --length 10000
+
+The data are generated and written as foreseq stores a panel (values and what was observed,
+9 bytes a step), in a process of their own. A second process then does what `foreseq run` does from
+the stored panel on: search and rules, training, test, learning on, the pictures, the tables and
+the bundle, and a forecast of every series. Counted is the most memory that this process holds
+(VmHWM), memory-mapped pages of the panel among it, less what it held after its imports.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from measuring import peak_memory, say, stamp
+
+MEGABYTE = 2**20
+WEEK = 168
+
+
+def main() -> None:
+    """Generate, train, print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--series", type=int, default=10_000)
+    options.add_argument("--length", type=int, default=10_000)
+    options.add_argument("--steps", type=int, default=200)
+    options.add_argument("--folder", type=Path, help="Holds the panel; made if it is not there.")
+    options.add_argument("--part", choices=["generate", "train"], help=argparse.SUPPRESS)
+    told = options.parse_args()
+    if told.part:
+        {"generate": generate, "train": train}[told.part](told)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = told.folder or Path(scratch) / "panel"
+        words = [*sys.argv[1:], "--folder", str(folder)]
+        for part in ["train"] if folder.exists() else ["generate", "train"]:
+            command = [sys.executable, __file__, *words, "--part", part]
+            subprocess.run(command, check=True)  # noqa: S603 this file
+
+
+def generate(told):
+    """Write hourly series with a level, a day, a week and noise, a few at a time."""
+    from foreseq import panel  # noqa: PLC0415 each part imports what it needs
+    from foreseq.panel import Panel  # noqa: PLC0415
+
+    steps = np.arange(told.length)
+    total = told.series * told.length
+    values = np.empty((total, 1))
+    day, week = np.sin(steps * 2 * np.pi / 24), np.sin(steps * 2 * np.pi / WEEK)
+    for position in range(told.series):
+        rng = np.random.default_rng(position)
+        level, swing = rng.uniform(50, 500), rng.uniform(0.1, 0.4, 2)
+        shape = 1 + swing[0] * day + swing[1] * week
+        noise = rng.normal(1, 0.1, told.length)
+        values[position * told.length : (position + 1) * told.length, 0] = level * shape * noise
+    made = Panel(
+        values=values,
+        observed=np.ones(total, bool),
+        offsets=np.arange(told.series + 1) * told.length,
+        starts=np.repeat(np.datetime64("2020-01-01", "ns"), told.series),
+        ids=np.array([f"s{position:06}" for position in range(told.series)]),
+        freq="h",
+        season=24,
+    )
+    told.folder.mkdir(parents=True)
+    panel.save(made, told.folder)
+
+
+def train(told):
+    """Do what `foreseq run` does from the stored panel on, and tell the peak after each part."""
+    from foreseq import auto, batch, bundle, panel, report  # noqa: PLC0415
+    from foreseq.config import build_experiment  # noqa: PLC0415
+    from foreseq.experiment import conduct  # noqa: PLC0415
+    from foreseq.forecast import Forecaster  # noqa: PLC0415
+    from foreseq.search import search  # noqa: PLC0415
+
+    experiment = build_experiment(
+        {"dataset": {"source": "memory", "horizon": 24}},
+        [f"training.steps={told.steps}", "training.members=1", "auto.time_budget=120"],
+    )
+    imports, begun = peak_memory(), time.perf_counter()
+    data = told.series * told.length * 9 / MEGABYTE
+    say(f"imports {imports:.0f} MB, data {data:.0f} MB")
+
+    def tell(part):
+        over = peak_memory() - imports - data
+        say(
+            f"{part:<10} {time.perf_counter() - begun:6.0f} s  peak - imports - data {over:7.0f} MB"
+        )
+
+    series = panel.load(told.folder)
+    settled, choices = auto.settle(experiment, series)
+    tell("rules")
+    found = search(settled, choices, series)
+    tell("search")
+    outcome = conduct(found.experiment, series)
+    tell("training")
+    report.pictures(outcome, series)
+    tell("pictures")
+    with tempfile.TemporaryDirectory() as scratch:
+        sealed = bundle.save(outcome.bundle, Path(scratch) / "bundle")
+        tell("bundle")
+        forecaster = Forecaster(outcome.bundle.experiment, outcome.bundle.final)
+        source = batch.Source(forecaster, "memory/1", bundle.digest(sealed))
+        batch.write(source, series, Path(scratch) / "forecasts")
+    tell("forecast")
+    say(f"bar 1024, aim 300; {stamp(series=told.series, length=told.length, seed=1)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What people see in a browser: the report, and runs side by side in MLflow.
+
+With FORESEQ_PICTURES=FOLDER the tests leave what they saw there (`make pictures`).
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from foreseq import examples, store, tracking
+from foreseq.config import build_experiment
+from pipelines.run import Ran, run
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CELLS = ("lstm", "gru", "simple")
+PATIENCE = 120
+PICTURES = os.environ.get("FORESEQ_PICTURES")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(api, tmp_path_factory) -> Iterator[list[Ran]]:
+    """Run the whole road three times on the same series, with a cell each."""
+    place = tmp_path_factory.mktemp("pages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("PREFECT_API_URL", api)
+        examples.write(Path("shop.csv"), series=20, freq="D", length=400, seed=1)
+        told = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 14}}
+        fields = ["auto.time_budget=30", "classics.windows=12", "split.test_windows=3"]
+        yield [
+            run(build_experiment(told, [*fields, f"network.cells.kind={kind}"]), None)
+            for kind in CELLS
+        ]
+
+
+@pytest.fixture(scope="module")
+def ui(runs) -> Iterator[str]:
+    """Serve `foreseq ui`; yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    served = subprocess.Popen(  # noqa: S603 our own command
+        [Path(sys.executable).with_name("foreseq"), "ui", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + PATIENCE
+    while not _answers(address):
+        assert served.poll() is None, "foreseq ui ended"
+        assert time.monotonic() < deadline, "foreseq ui does not answer"
+        time.sleep(0.5)
+    yield address
+    os.killpg(served.pid, signal.SIGTERM)
+    served.wait(timeout=30)
+
+
+@pytest.fixture
+def page() -> Iterator["sync_api.Page"]:
+    """Open a window of the Chromium that the machine has."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def test_the_experiment_lists_the_runs_by_name_with_cell_and_skill(page, runs, ui):
+    page.goto(_at(ui, tracking.compare_link("shop")).replace("&compareRunsMode=CHART", ""))
+    for ran in runs:
+        page.get_by_text(tracking.find(ran.run_id).name).first.wait_for()
+    shown = page.inner_text("body")
+    assert "shop" in shown
+
+
+def test_the_compare_view_lines_the_runs_up(page, runs, ui):
+    page.goto(_at(ui, tracking.compare_link("shop")))
+    for ran in runs:
+        page.get_by_text(tracking.find(ran.run_id).name).first.wait_for()
+    for metric in ("test/mase", "test/mase_by_horizon"):  # ours are the first charts
+        page.get_by_text(metric, exact=True).first.wait_for()
+    page.locator("svg.main-svg").first.wait_for()
+    _keep(page, "compare")
+
+
+def test_the_report_says_what_was_found(page, runs):
+    report = store.open_store().download_artifacts(runs[0].run_id, "report.html")
+    page.goto(Path(report).as_uri())
+    assert page.locator("img").count() >= 5
+    broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).length")
+    assert broken == 0
+    shown = page.inner_text("body")
+    for heading in ("Gate", "Beside other forecasters", "How sure it is", "What was chosen"):
+        assert heading in shown
+    assert "Not asked yet" not in shown
+    _keep(page, "report")
+
+
+def test_the_report_is_seen_within_mlflow(page, runs, ui):
+    page.goto(_at(ui, tracking.report_link(runs[0].run_id)))
+    frame = page.frame_locator("iframe")
+    frame.get_by_text("Beside other forecasters").wait_for()
+
+
+def _at(ui: str, link: str) -> str:
+    """Return a link to MLflow's pages as the server at an address answers it."""
+    return ui + link[link.index("/#/") :]
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310 our own server
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def _keep(page: "sync_api.Page", name: str) -> None:
+    if PICTURES:
+        page.wait_for_timeout(2000)  # charts draw themselves a while
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")

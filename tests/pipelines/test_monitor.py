@@ -1,0 +1,220 @@
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foreseq import batch, bundle, ledger, panel, registry, store
+from foreseq.batch import Source
+from foreseq.config import DatasetConfig, build_experiment
+from foreseq.forecast import Forecaster
+from foreseq.ingest import ingest
+from foreseq.ledger import memory
+from foreseq.ledger.recalibration import Recalibrated
+from foreseq.registry import Version
+from foreseq.tracking import monitoring
+from foreseq.tracking.monitoring import About
+from pipelines.forecast import forecast
+from pipelines.monitor import monitor
+from pipelines.run import run
+
+TRAINED, WEEKS = 200, 10
+QUICK = (
+    "auto.time_budget=0",
+    "training.steps=60",
+    "training.looks=4",
+    "training.members=1",
+    "classics.windows=0",
+    "network.cells.units=[8]",
+    "gate.min_skill=-9",  # so short a training need not be good
+)
+
+
+def sales(days: int, *, shift: float = 0.0, noise: float = 1.0, weeks: int = WEEKS) -> pd.DataFrame:
+    """Return what four products sold; the last two weeks of all may be on another level."""
+    rng = np.random.default_rng(7)
+    count = TRAINED + 7 * weeks
+    y = 50 + 10 * np.sin(2 * np.pi * np.arange(count) / 7) + rng.normal(size=(count, 4)).T
+    y[:, TRAINED:] += (noise - 1) * rng.normal(size=(count - TRAINED, 4)).T
+    y[:, count - 14 :] += shift
+    ds = pd.date_range("2024-01-01", periods=count)
+    table = pd.concat(
+        [pd.DataFrame({"unique_id": f"p{i}", "ds": ds, "y": row}) for i, row in enumerate(y)]
+    )
+    return table[table["ds"] < ds[0] + pd.Timedelta(days=days)]
+
+
+@pytest.fixture(scope="module")
+def trained(api, tmp_path_factory) -> Path:
+    """Train in a folder of its own, once: that is what takes time."""
+    place = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("PREFECT_API_URL", api)
+        sales(TRAINED).to_csv("shop.csv", index=False)
+        told = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 7}}
+        run(build_experiment(told, QUICK), None)
+    return place
+
+
+@pytest.fixture
+def home(trained, place) -> Path:
+    """Work in a copy of it; models stay where they were, the store knows their absolute place."""
+    return shutil.copytree(trained, place, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def weeks_pass(home) -> Callable[..., None]:
+    """Forecast every week from what was known then, and let the actuals arrive."""
+
+    def pass_by(**told: float) -> None:
+        version = registry.resolve("shop")
+        fitted = bundle.load(registry.fetch(version))
+        source = Source(Forecaster(fitted.experiment, fitted.final), str(version), version.digest)
+        dataset = DatasetConfig(name="known", source="known.csv", horizon=7)
+        for week in range(WEEKS):
+            sales(TRAINED + 7 * week, **told).to_csv("known.csv", index=False)
+            known = ingest(dataset, home / "known")
+            batch.write(source, panel.load(known.folder), home / f"data/forecasts/shop/{week}")
+        sales(TRAINED + 7 * WEEKS, **told).to_csv("shop.csv", index=False)
+
+    return pass_by
+
+
+def test_before_any_actual_arrives_the_champion_is_kept(home):
+    looked = monitor("shop", retrain="auto")
+    assert looked.decided.action == "keep"
+    assert "none of its forecasts has met its actuals" in looked.decided.reason
+    assert looked.page.is_file()
+
+
+def test_a_quiet_time_keeps_the_champion_and_looking_again_changes_nothing(home, weeks_pass):
+    weeks_pass()
+    champion = registry.champion("shop")
+    looked = monitor("shop", retrain="auto")
+    assert looked.decided.action == "keep", looked.decided.reason
+    folder = home / "data/forecasts/shop" / ledger.LEDGER
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    again = monitor("shop", retrain="auto")
+    assert again.run_id == looked.run_id
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert registry.champion("shop") == champion
+    logged = store.get_run(looked.run_id).data
+    assert logged.tags["action"] == "keep"
+    assert logged.metrics["live/mase"] == pytest.approx(looked.measures["mase"])
+    assert {"over_time/ratio", "by_horizon/skill", "promised/mase"} <= logged.metrics.keys()
+    page = looked.page.read_text(encoding="utf-8")
+    assert page.count("data:image/png") == 4
+    assert "shop/1" in page
+    assert 'src="http' not in page
+
+
+@pytest.mark.slow
+def test_a_shift_is_trained_for_once_and_only_when_asked(home, weeks_pass, inside):
+    weeks_pass(shift=25)
+    asked = ("monitor", "--model", "shop@champion", "--json")
+    told = inside(*asked)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout.splitlines()[-1])
+    assert (found["decision"], found["acted"]) == ("retrain", False)
+    assert "the inputs moved: 4 of 4 series" in found["reason"]
+    assert "decision retrain shop/1" in told.stderr
+    acted = inside(*asked, "--retrain", "auto")
+    found = json.loads(acted.stdout.splitlines()[-1])
+    assert found["acted"]
+    assert found["outcome"].startswith("shop/2 ")
+    assert acted.returncode == (0 if found["published"] else 4)
+    again = inside(*asked, "--retrain", "auto")
+    if found["published"]:  # a new champion, which has not forecast yet
+        assert json.loads(again.stdout.splitlines()[-1])["decision"] == "keep"
+    else:
+        assert "before, on the same evidence" in again.stderr
+    assert not store.open_store().search_model_versions("name = 'shop' and version_number = 3")
+
+
+@pytest.mark.slow
+def test_what_is_worse_for_good_asks_for_a_retraining(home, weeks_pass):
+    weeks_pass(noise=6)
+    looked = monitor("shop")
+    assert looked.decided.action == "retrain", looked.decided.reason
+    assert "times as much as the backtest promised" in looked.decided.reason
+
+
+def narrowed(version: Version) -> Version:
+    """Publish a version whose intervals are much too narrow."""
+    fitted = bundle.load(registry.fetch(version))
+    narrow = fitted.final.calibration._replace(offsets=fitted.final.calibration.offsets / 3)
+    states = {
+        name: getattr(fitted, name)._replace(calibration=narrow) for name in ("evaluated", "final")
+    }
+    made = Recalibrated(replace(fitted, **states), True, 0, 0, 0, 0)
+    about = About(version.name, fitted.experiment.dataset, "none", "none")
+    run_id = monitoring.save_recalibrated(about, str(version), "2024", made)
+    fresh = registry.register(run_id, version.name)
+    registry.promote(fresh, expected=version)
+    return fresh
+
+
+class BrokenOffError(Exception):
+    """What ends a flow from outside."""
+
+
+def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, monkeypatch):
+    version = narrowed(registry.resolve("shop"))
+    fitted = bundle.load(registry.fetch(version))
+    weeks_pass()
+
+    promote = registry.promote
+
+    def broken_off(*told: Version, **named: Version) -> None:
+        promote(*told, **named)
+        raise BrokenOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "promote", broken_off)
+        with pytest.raises(BrokenOffError):
+            monitor("shop", retrain="auto")
+    looked = monitor("shop", retrain="auto")
+    assert looked.decided.action == "recalibrate", looked.decided.reason
+    assert looked.decided.published, looked.decided.outcome
+    champion = registry.champion("shop")
+    assert (champion.version, registry.previous("shop")) == (version.version + 1, version)
+    fresh = bundle.load(registry.fetch(champion))
+    for one, other in zip(fitted.final.members, fresh.final.members, strict=True):
+        for weights, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(weights, same)
+    wider, before = (each.final.calibration.offsets for each in (fresh, fitted))
+    assert (wider[:, -1] > before[:, -1]).all()
+    decisions = memory.read(home / "data/forecasts/shop" / ledger.LEDGER)
+    assert [each.acted for each in decisions] == [True]
+    assert store.get_run(looked.run_id).data.tags["outcome"] == looked.decided.outcome
+
+
+def test_the_history_of_a_dataset_names_what_was_trained_on_each_version(home, inside):
+    sales(TRAINED + 7).to_csv("shop.csv", index=False)
+    assert inside("ingest", "--data", "shop.csv").returncode == 0
+    told = inside("history", "shop", "--json")
+    assert told.returncode == 0, told.stderr
+    versions = json.loads(told.stdout.splitlines()[-1])["versions"]
+    assert [each["changes"] for each in versions] == ["first version", "28 steps appended"]
+    assert [len(each["trained"]) for each in versions] == [1, 0]
+    assert inside("history", "nosuch").returncode == 2
+
+
+@pytest.mark.slow
+def test_through_half_a_year_of_weeks_only_the_shift_leads_to_a_retraining(home):
+    weeks, acted = 26, {}
+    for week in range(weeks + 1):
+        sales(TRAINED + 7 * week, shift=25, weeks=weeks).to_csv("shop.csv", index=False)
+        decided = monitor("shop@champion", retrain="auto").decided
+        if decided.action != "keep":
+            acted[week] = decided.action
+        forecast("shop@champion", None, Path(f"data/forecasts/shop/week{week:02}"))
+    assert acted[weeks - 1] == "retrain", acted  # the first week on the new level has just come
+    assert min(acted) == weeks - 1
+    outcomes = [each.outcome for each in memory.read(home / "data/forecasts/shop" / ledger.LEDGER)]
+    assert any(outcome.startswith("shop/2 ") for outcome in outcomes)

@@ -1,0 +1,85 @@
+"""Of two that publish at the same moment the better one is champion, whoever comes first."""
+
+import multiprocessing
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foreseq import bundle, ingest, panel, registry, store, tracking
+from foreseq.config import build_experiment
+from foreseq.experiment import conduct
+from pipelines.publish import decide
+
+ROUNDS = 50
+
+TOLD = {
+    "dataset": {"name": "race", "source": "race.csv", "horizon": 5, "season": 7},
+    "network": {
+        "cells": {"units": [8]},
+        "context": 28,
+        "patch": 7,
+        "baseline": [7, 1],
+        "log": False,
+    },
+    "training": {"looks": 4, "learning_rate": 2e-3, "members": 1, "refit": False, "batch": 64},
+    "split": {"test_windows": 3},
+}
+
+
+@pytest.fixture
+def rivals(tmp_path, monkeypatch, rng):
+    """Return the runs of a worse and of a better forecaster, and the panel's folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}")
+    steps = np.arange(140)
+    with Path("race.csv").open("w", encoding="utf-8") as file:
+        file.write("unique_id,ds,y\n")
+        for name in range(24):
+            phase = rng.uniform(0, 2 * np.pi)
+            values = 10 + 0.05 * steps + 2 * np.sin(2 * np.pi * steps / 7 + phase)
+            values += rng.normal(0, 0.7, size=len(steps))
+            file.writelines(
+                f"s{name:02},{step},{y}\n" for step, y in zip(steps, values, strict=True)
+            )
+    ids = []
+    for learned in (200, 800):
+        experiment = build_experiment(TOLD, [f"training.steps={learned}"])
+        ingested = ingest.ingest(experiment.dataset, tmp_path / "series")
+        series = panel.load(ingested.folder)
+        with tracking.run(experiment, series) as run:
+            made = conduct(experiment, series).bundle
+            run.save_bundle(bundle.save(made, tmp_path / f"bundle{learned}"))
+        ids.append(run.id)
+    return [*ids, ingested.folder]
+
+
+def publish_at(moment: float, run_id: str, folder: Path) -> bool:
+    """Publish when the clock says so; return whether the gate let it."""
+    time.sleep(max(0.0, moment - time.time()))
+    return decide.fn(run_id, folder).decision.published
+
+
+@pytest.mark.slow
+def test_of_two_publishers_at_once_the_better_one_ends_as_champion(rivals):
+    worse, better, folder = rivals
+    jitter = random.Random(1)  # noqa: S311 no secret
+    client = store.open_store()
+    versions = [registry.register(run_id, "race") for run_id in (worse, better)]
+    published = []
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as two:
+        for warm in [True, *[False] * ROUNDS]:  # the first one warms up
+            start = time.time() + 0.1
+            moments = [start + jitter.uniform(0, 0.3) for _ in versions]
+            answers = two.map(publish_at, moments, [worse, better], [folder, folder])
+            published.append(tuple(answers))
+            assert registry.champion("race") == versions[1]
+            assert registry.previous("race") in (None, versions[0])
+            if not warm:
+                assert published[-1][1]
+            for alias in (registry.CHAMPION, registry.PREVIOUS):
+                client.delete_registered_model_alias("race", alias)
+    assert {(True, True), (False, True)} <= set(published)
