@@ -38,7 +38,7 @@ def open_fields(experiment):
         f"{section}.{name}"
         for section in ("dataset", "network", "training", "split")
         for name, value in getattr(experiment, section)
-        if value is None
+        if value is None and name != "until"
     ]
 
 

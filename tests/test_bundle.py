@@ -89,6 +89,7 @@ def saved(made, tmp_path):
     return bundle.save(made, tmp_path / "bundle")
 
 
+@pytest.mark.slow
 def test_a_bundle_loaded_in_a_new_process_forecasts_the_same_bits(made, saved, tmp_path):
     series = make_panel()
     panels.save(series, tmp_path / "panel")

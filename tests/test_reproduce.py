@@ -21,6 +21,7 @@ def make_panel():
     return from_series({"a": values}, freq="1", season=6)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights_and_other_data_are_refused(tmp_path):
     panel = make_panel()
     outcome = conduct(build_experiment(TOLD), panel)

@@ -58,6 +58,7 @@ def test_every_baseline_keeps_every_contract(name):
     assert check_forecaster(answer, horizon=HORIZON) == list(CONTRACTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(classics.CLASSICS))
 def test_every_classical_method_keeps_every_contract(name):
     def answer(panel, chosen):

@@ -60,9 +60,8 @@ def decide(world, seed):
     return evaluation.judge(conduct(EXPERIMENT, panel).bundle, None, panel)[0]
 
 
-@pytest.mark.parametrize("world", [random_walk, white_noise, shuffled_labels])
-def test_where_nothing_can_be_known_nothing_is_published(world):
-    decision = decide(world, seed=1)
+def test_where_nothing_can_be_known_nothing_is_published():
+    decision = decide(random_walk, seed=1)
     assert not decision.published
     assert "no skill" in decision.reason
 

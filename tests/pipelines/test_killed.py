@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from foreseq import batch, examples
 
-POINTS, FEW = 30, 2
+POINTS, FEW = 30, 1
 """Moments, and those of them that are tried by default."""
 MORTAL = Path(__file__).with_name("mortal.py")
 

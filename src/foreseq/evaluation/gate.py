@@ -115,10 +115,11 @@ def forecast_alike(one: Bundle, other: Bundle) -> bool:
 
 
 def is_ahead(fitted: Bundle, panel: Panel) -> bool:
-    """Tell whether a forecaster has learned from later times than a panel of its frequency has."""
+    """Tell whether a forecaster has learned of a panel's series what came after its newest step."""
     ends = calendar.at(panel.starts, panel.lengths - 1, panel.freq)
-    last = fitted.final.seen.last
-    return last.dtype.kind == ends.dtype.kind and bool(last.max() > ends.max())
+    seen = fitted.final.seen
+    last = seen.last[np.isin(seen.ids, panel.ids)]
+    return last.size > 0 and last.dtype.kind == ends.dtype.kind and bool(last.max() > ends.max())
 
 
 def _against(champion: Bundle, tested: Backtest, panel: Panel, gate: GateConfig) -> Decision:
