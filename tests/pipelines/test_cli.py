@@ -16,6 +16,7 @@ def test_help_answers_at_once(foreseq):
     assert "forecast" in told.stdout
 
 
+@pytest.mark.slow  # the README has it as well
 def test_a_file_and_a_horizon_are_all_that_a_run_needs(inside, shop, place):
     fields = ("training.steps=100", "network.cells.units=[8]", "classics.windows=0")
     quick = [word for field in fields for word in ("--set", field)]

@@ -73,6 +73,7 @@ def test_the_same_run_again_changes_nothing(ran):
     assert {file: file.stat().st_mtime_ns for file in again.folder.iterdir()} == before
 
 
+@pytest.mark.slow  # as kill -9 is, in test_killed.py
 def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
     told = experiment("shop.csv", "name=stopped")
 

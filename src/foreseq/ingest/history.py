@@ -13,8 +13,9 @@ from foreseq.config import Config, DatasetConfig
 from foreseq.errors import DataRefused
 
 HISTORY = "history.jsonl"
-UNTOLD = {"source", "horizon", "update", "freq", "season"}
-"""Fields of a dataset that decide nothing, and two that the data may tell themselves."""
+UNTOLD = {"source", "horizon", "update", "until", "freq", "season"}
+"""Fields of a dataset that do not decide how a row is read, and two that the data may tell
+themselves."""
 
 
 class Entry(Config):

@@ -60,7 +60,7 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
     """Bring a dataset into the store as `<name>/<digest>`, unless it is there already.
 
     With `update: append` the source holds only new and corrected rows, and a source that was taken
-    in before changes nothing.
+    in before changes nothing. There `until` cuts what has been taken in, not what is.
 
     Args:
         dataset: What to read, and how.
@@ -71,6 +71,9 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
         ConfigError: If the frequency is none, or nothing installed reads such a URL.
         DataRefused: If the source cannot be read or breaks a rule; the store stays as it was.
     """
+    if dataset.update == "append" and dataset.until is not None:
+        whole = dataset.model_copy(update={"until": None})
+        return _cut(dataset, ingest(whole, store, raw=raw))
     path = fetch(dataset, raw or store.parent / "raw")
     arrival = _Arrival(path, content(path))
     home = store / dataset.name
@@ -118,6 +121,18 @@ def _append(
     return _save(built, replace(repairs, zone=new.zone, blank_rows=new.blank), folder, table)
 
 
+def _cut(dataset: DatasetConfig, whole: Ingested) -> Ingested:
+    """Make the panel of the rows of a version that `until` lets count; it is no version itself."""
+    told = dataset.model_dump_json(exclude=UNTOLD)
+    cut = hashlib.sha256(f"{EDITION} {whole.folder.name} {told}".encode()).hexdigest()[:16]
+    folder = whole.folder.with_name(cut)
+    known = _recall(folder)
+    if known is not None:
+        return known
+    built, repairs = to_panel(rows.load(whole.folder), dataset, file=shown(dataset.source))
+    return _save(built, replace(repairs, zone=whole.repairs.zone), folder)
+
+
 def _save(
     built: Panel, repairs: Repairs, folder: Path, table: pd.DataFrame | None = None
 ) -> Ingested:
@@ -137,6 +152,8 @@ def _remember(
     newest = versions[-1] if versions else None
     if newest and newest.panel == found.folder.name:
         return found
+    if newest and dataset.update == "replace" and newest.fingerprint == found.fingerprint:
+        return found  # cut off at another time, with nothing in between
     made = panel.load(found.folder)
     changes = str(_changes(made, found.folder.parent / newest.panel)) if newest else FIRST
     history.add(
