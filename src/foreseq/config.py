@@ -4,6 +4,7 @@ A field left at None is chosen from the data; `auto.settle` fills it in, so that
 always says what it really used.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -46,6 +48,19 @@ class Config(BaseModel):
 Told = TypeVar("Told", bound=Config)
 
 
+def _keep_no_password(source: str) -> str:
+    if re.search(r"://[^/@]*:(?!\$\{)[^/@]+@", source):
+        raise ValueError(
+            "a password here would be kept in every bundle and run; write ${NAME} for it, and set"
+            " NAME in the environment"
+        )
+    return source
+
+
+Source = Annotated[str, AfterValidator(_keep_no_password)]
+"""A path or URL; `${NAME}` in a URL stands for a variable of the environment when it is read."""
+
+
 class ColumnsConfig(Config):
     """What the columns of the long table are called in the user's file."""
 
@@ -62,8 +77,9 @@ class DatasetConfig(Config):
 
     name: str = Field(default="panel", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the panel in `data/series/` and the model in the registry."""
-    source: str
-    """File, folder of Parquet files or fsspec URL; relative to the working directory."""
+    source: Source
+    """File, folder of Parquet files or fsspec URL; relative to the working directory. In a URL
+    `${NAME}` is read from the environment, each time anew: for passwords and keys."""
     layout: Literal["long", "wide"] = "long"
     """`long`: a row per series and time. `wide`: a time column and a column per series."""
     columns: ColumnsConfig = ColumnsConfig()
@@ -441,4 +457,5 @@ def _plain(origin: str, problem: dict[str, Any]) -> str:
         return f"{origin}: {where}: no such field; see configs/README.md for those there are"
     if problem["type"] == "missing":
         return f"{origin}: {where}: is required"
-    return f"{origin}: {where}: {problem['msg']}, found {problem['input']!r}"
+    found = re.sub(r"//[^/@]*@", "//", repr(problem["input"]))  # no password on any screen
+    return f"{origin}: {where}: {problem['msg']}, found {found}"

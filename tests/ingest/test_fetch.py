@@ -1,7 +1,7 @@
 import fsspec
 import pytest
 
-from foreseq.config import DatasetConfig
+from foreseq.config import DatasetConfig, build_experiment
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest import fetch, ingest, read_table
 from foreseq.ingest.fetch import shown
@@ -69,9 +69,28 @@ def test_an_unknown_kind_of_url_is_a_mistake_of_the_configuration(tmp_path):
         fetch(dataset("carrier-pigeon://a.csv"), tmp_path)
 
 
-def test_no_message_shows_a_password():
+def test_a_variable_of_the_environment_is_read_when_the_url_is(tmp_path, remote, monkeypatch):
+    remote.pipe("/shop/a.csv", CSV)
+    told = dataset("memory://${SHOP}/a.csv")
+    with pytest.raises(ConfigError, match=r"needs \$\{SHOP\}"):
+        fetch(told, tmp_path)
+    monkeypatch.setenv("SHOP", "shop")
+    assert fetch(told, tmp_path).read_bytes() == CSV
+    assert told.source == "memory://${SHOP}/a.csv"
+
+
+def test_no_configuration_keeps_a_password():
+    said = {"dataset": {"source": "s3://me:secret@bucket/a.csv", "horizon": 1}}
+    with pytest.raises(ConfigError, match=r"write \$\{NAME\}") as caught:
+        build_experiment(said)
+    assert "secret" not in str(caught.value)
+    assert dataset("s3://me:${SECRET}@bucket/a.csv").source.count("SECRET") == 1
+
+
+def test_no_message_shows_a_password(monkeypatch):
+    monkeypatch.setenv("SECRET", "secret")
     with pytest.raises(ConfigError) as caught:
-        read_table(dataset("pigeon://me:secret@coop/a.csv?signature=hush"))
+        read_table(dataset("pigeon://me:${SECRET}@coop/a.csv?signature=hush"))
     assert "secret" not in str(caught.value)
     assert "hush" not in str(caught.value)
     assert shown("s3://bucket/a.csv") == "s3://bucket/a.csv"

@@ -1,6 +1,7 @@
 """The raw file on this machine: read in place where it is local, else copied by content."""
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -50,8 +51,12 @@ def fetch(dataset: DatasetConfig, raw: Path) -> Path:
     """
     if not is_remote(dataset.source):
         return _local(dataset.source)
+    url = os.path.expandvars(dataset.source)
+    unset = re.search(r"\$\{\w+\}", url)
+    if unset:
+        raise ConfigError(f"dataset.source: needs {unset[0]}, found no such variable; set it")
     try:
-        system, path = fsspec.url_to_fs(dataset.source)
+        system, path = fsspec.url_to_fs(url)
         return _copy(system, path, raw)
     except (ImportError, ValueError) as error:
         raise ConfigError(

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from foreseq.config import CellsConfig, Config, Rate, build, read_yaml
+from foreseq.config import CellsConfig, Config, Rate, Source, build, read_yaml
 
 BUILT_IN = "pydoc_data.topics"
 """The source that needs no file: the help texts of Python itself, 460,000 characters of English."""
@@ -26,7 +26,7 @@ class CorpusConfig(Config):
 
     name: str = Field(default="python-topics", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the corpus, and the model in the registry."""
-    source: str = BUILT_IN
+    source: Source = BUILT_IN
     """File, folder of `.txt` files (each a document) or URL; by default the help texts that every
     Python carries."""
     copy_at: str = ""
