@@ -76,6 +76,7 @@ def test_little_time_shortens_the_training():
     assert "time budget allows" in reasons["training.steps"]
 
 
+@pytest.mark.slow
 def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path):
     experiment, choices = settled(panel, "network.baseline=[4]", "network.log=false")
     file = tmp_path / "search.json"

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from foreseq import batch, examples
 
-POINTS, FEW = 30, 1
+POINTS = 30
 """Moments, and those of them that are tried by default."""
 MORTAL = Path(__file__).with_name("mortal.py")
 
@@ -73,16 +73,10 @@ def outputs(place):
 def moments():
     """Draw a share of the touches or of the seconds of an undisturbed run, seeded."""
     drawn = random.Random(6)  # noqa: S311 no secret
-    return [
-        pytest.param(
-            "seconds" if point % 3 == 2 else "touches",
-            drawn.random(),
-            marks=[pytest.mark.slow] * (point >= FEW),
-        )
-        for point in range(POINTS)
-    ]
+    return [("seconds" if point % 3 == 2 else "touches", drawn.random()) for point in range(POINTS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unit", "share"), moments())
 def test_after_kill_9_the_outputs_are_those_of_an_undisturbed_run(
     mortal, undisturbed, tmp_path, unit, share

@@ -73,7 +73,6 @@ def test_the_same_run_again_changes_nothing(ran):
     assert {file: file.stat().st_mtime_ns for file in again.folder.iterdir()} == before
 
 
-@pytest.mark.slow  # as kill -9 is, in test_killed.py
 def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
     told = experiment("shop.csv", "name=stopped")
 
@@ -99,6 +98,7 @@ def test_what_the_gate_turns_down_does_not_replace_the_champion(ran):
     assert worse.manifest.model_version == str(ran.published.version)
 
 
+@pytest.mark.slow
 def test_without_any_champion_the_forecasts_name_the_version_turned_down(home):
     ran = run(experiment("shop.csv", "gate.min_skill=0.999", "name=other"), None)
     assert registry.champion("other") is None

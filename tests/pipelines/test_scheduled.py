@@ -59,6 +59,7 @@ def test_an_interval_asked_for_again_touches_nothing(home, overlapping):
     assert {file: file.stat().st_mtime_ns for file in home.glob("data/[fs]*/**/*.*")} == before
 
 
+@pytest.mark.slow
 def test_an_older_interval_sees_what_was_known_then_and_replaces_no_newer_champion(
     home, overlapping
 ):

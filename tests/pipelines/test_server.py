@@ -63,6 +63,7 @@ def test_files_of_prefects_may_name_a_server_too(nowhere, file):
     assert "PREFECT_API_URL" not in os.environ
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_not_waited_for(nowhere, monkeypatch):
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/db")
     ready = server.start()

@@ -6,7 +6,7 @@ import pytest
 @pytest.mark.parametrize(
     ("min_skill", "code"),
     [
-        pytest.param("0.02", 0, id="an-honest-experiment"),
+        pytest.param("0.02", 0, id="an-honest-experiment", marks=pytest.mark.slow),
         pytest.param("-9", 1, id="a-gate-that-stops-nothing"),
     ],
 )
