@@ -82,7 +82,7 @@ def test_a_page_needs_nothing_but_itself(page):
 
 
 def test_the_first_sentence_tells_the_skill_and_the_best_classical_method(page, found):
-    skill = f"{100 * found.tested.skill():.0f} %"
+    skill = f"{100 * found.tested.skill():.0f}%"
     assert f"err {skill} less than the seasonal naive" in text(page)
     assert "than the best classical method" in text(page)
 
@@ -94,11 +94,11 @@ def test_where_there_is_no_skill_it_says_so():
 
 def test_every_forecaster_has_its_row_with_skill_and_wins(page):
     for name in ("seasonal naive", "naive", "drift", "median of the past", "ETS", "Theta", "ARIMA"):
-        assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{4}}<td>-?\d+ %', page), name
+        assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{4}}<td>-?\d+%', page), name
 
 
 def test_intervals_are_told_for_both_shares_and_every_method(page):
-    for share in ("80 %", "95 %"):
+    for share in ("80%", "95%"):
         assert page.count(f"<td>{share}</td>") == 4  # foreseq and three classical methods
 
 
@@ -124,7 +124,7 @@ def test_the_decision_is_put_in_when_it_is_known_and_again_when_it_changes(page)
 def test_a_decision_has_a_page_of_its_own():
     told = text(report.decision_page("waves/3", DECISION))
     assert "The gate on waves/3" in told
-    assert "99.1 % confidence" in told
+    assert "99.1% confidence" in told
 
 
 def test_pictures_have_the_same_names_in_every_run(found):

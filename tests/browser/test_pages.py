@@ -26,7 +26,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CELLS = ("lstm", "gru", "simple")
 PATIENCE = 120
-PICTURES = os.environ.get("FORESEQ_PICTURES")
+PICTURES = os.environ.get("FORESEQ_PICTURES") and Path(os.environ["FORESEQ_PICTURES"]).absolute()
 
 pytestmark = [
     pytest.mark.slow,
@@ -136,5 +136,7 @@ def _answers(address: str) -> bool:
 
 def _keep(page: "sync_api.Page", name: str) -> None:
     if PICTURES:
+        for button in page.locator("[aria-label*=close i]:visible").all():
+            button.click()  # MLflow's panel that offers help
         page.wait_for_timeout(2000)  # charts draw themselves a while
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+        page.screenshot(path=PICTURES / f"{name}.png")

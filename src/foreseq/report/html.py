@@ -36,9 +36,9 @@ def percent(share: float, digits: int = 0) -> str:
 
     Example:
         >>> percent(0.256), percent(0.9567, 1), percent(float("nan"))
-        ('26 %', '95.7 %', 'unknown')
+        ('26%', '95.7%', 'unknown')
     """
-    return f"{100 * share:.{digits}f} %" if isfinite(share) else "unknown"
+    return f"{100 * share:.{digits}f}%" if isfinite(share) else "unknown"
 
 
 def number(value: float | None) -> str:
