@@ -154,6 +154,7 @@ class BrokenOffError(Exception):
     """What ends a flow from outside."""
 
 
+@pytest.mark.slow
 def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, monkeypatch):
     version = narrowed(registry.resolve("shop"))
     fitted = bundle.load(registry.fetch(version))

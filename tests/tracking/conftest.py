@@ -32,7 +32,11 @@ def work(tmp_path_factory) -> Work:
     waves = 100 + 10 * np.sin(np.arange(96) * np.pi / 6) + noise
     panel = from_series({"a": waves[0], "b": waves[1]}, freq="MS", season=12, start="2010-01-01")
     told = {
-        "dataset": {"name": "waves", "source": "s3://key:hunter2@bucket/w.csv", "horizon": 6},
+        "dataset": {
+            "name": "waves",
+            "source": "s3://key@bucket/w.csv?signature=hunter2",
+            "horizon": 6,
+        },
         "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
     }
     experiment, choices = auto.settle(build_experiment(told), panel)
