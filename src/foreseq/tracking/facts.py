@@ -111,14 +111,29 @@ def dataset(experiment: ExperimentConfig, panel: Panel) -> DatasetInput:
     """Return what was learned from, known by the fingerprint of its numbers."""
     told = experiment.dataset
     profile = {"series": panel.n_series, "steps": len(panel.values), "freq": panel.freq}
-    described = Dataset(
-        name=told.name,
-        digest=panel.fingerprint()[:LONGEST_DIGEST],
+    return described(told.name, told.source, panel.fingerprint(), TRAINING, profile)
+
+
+def described(
+    name: str, source: str, fingerprint: str, context: str, profile: dict[str, Any] | None = None
+) -> DatasetInput:
+    """Return data as MLflow shows them, without secrets.
+
+    Args:
+        name: Of the data.
+        source: Where they came from.
+        fingerprint: Of what was read.
+        context: What they were for.
+        profile: What there is to count; None: nothing.
+    """
+    data = Dataset(
+        name=name,
+        digest=fingerprint[:LONGEST_DIGEST],
         source_type="local",
-        source=json.dumps({"uri": store.without_secrets(told.source)}),
-        profile=json.dumps(profile),
+        source=json.dumps({"uri": store.without_secrets(source)}),
+        profile=None if profile is None else json.dumps(profile),
     )
-    return DatasetInput(described, [InputTag("mlflow.data.context", TRAINING)])
+    return DatasetInput(data, [InputTag("mlflow.data.context", context)])
 
 
 def _flat(told: dict[str, Any], prefix: str = "") -> dict[str, str]:

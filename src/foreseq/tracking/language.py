@@ -12,7 +12,7 @@ from foreseq import store
 
 # isort: split
 from matplotlib.figure import Figure
-from mlflow.entities import Dataset, DatasetInput, InputTag
+from mlflow.entities import DatasetInput
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
@@ -140,14 +140,7 @@ def _dataset(experiment: TextExperimentConfig, corpus: Corpus) -> DatasetInput:
         "documents": len(corpus.passage.starts),
         "symbols": corpus.vocabulary.size,
     }
-    described = Dataset(
-        name=told.name,
-        digest=corpus.fingerprint()[: facts.LONGEST_DIGEST],
-        source_type="local",
-        source=json.dumps({"uri": store.without_secrets(told.source)}),
-        profile=json.dumps(profile),
-    )
-    return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
+    return facts.described(told.name, told.source, corpus.fingerprint(), facts.TRAINING, profile)
 
 
 def _signature() -> ModelSignature:

@@ -12,7 +12,7 @@ from foreseq import store
 
 # isort: split
 from matplotlib.figure import Figure
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
+from mlflow.entities import Metric
 
 from foreseq import bundle
 from foreseq.config import DatasetConfig
@@ -129,16 +129,11 @@ def _done(about: About, kind: str) -> str | None:
 
 
 def _beginning(about: About, kind: str, until: str, version: str) -> Beginning:
-    described = Dataset(
-        name=about.dataset.name,
-        digest=about.fingerprint[: facts.LONGEST_DIGEST],
-        source_type="local",
-        source=json.dumps({"uri": store.without_secrets(about.dataset.source)}),
-    )
+    told = about.dataset
     return Beginning(
         model=about.model,
         name=f"{kind} {until}",
         tags={KIND: kind, EVIDENCE: about.evidence, "version": version, "data": about.dataset.name},
         parameters={"until": until, "version": version},
-        dataset=DatasetInput(described, [InputTag("mlflow.data.context", kind)]),
+        dataset=facts.described(told.name, told.source, about.fingerprint, kind),
     )
