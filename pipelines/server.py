@@ -63,7 +63,7 @@ def wait(address: str, process: subprocess.Popen[bytes] | None = None) -> None:
         ForeseqError: If it dies or does not answer in time.
     """
     deadline = time.monotonic() + PATIENCE
-    while not _answers(f"{address}/health"):
+    while not answers(f"{address}/health"):
         if process is not None and process.poll() is not None:
             raise ForeseqError(
                 f"Prefect's server ended with code {process.returncode} before it answered; what it"
@@ -100,7 +100,8 @@ def _named_elsewhere() -> bool:
     return any((folder / name).exists() for folder in (home, Path()) for name in ELSEWHERE)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether a server of ours answers at a URL, well."""
     try:
         with urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 our own server
             return bool(answer.status == HTTPStatus.OK)

@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from foreseq import examples, store, tracking
 from foreseq.config import build_experiment
 from pipelines.run import Ran, run
+from pipelines.server import answers
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
@@ -64,7 +63,7 @@ def ui(runs) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + PATIENCE
-    while not _answers(address):
+    while not answers(f"{address}/health"):
         assert served.poll() is None, "foreseq ui ended"
         assert time.monotonic() < deadline, "foreseq ui does not answer"
         time.sleep(0.5)
@@ -124,14 +123,6 @@ def test_the_report_is_seen_within_mlflow(page, runs, ui):
 def _at(ui: str, link: str) -> str:
     """Return a link to MLflow's pages as the server at an address answers it."""
     return ui + link[link.index("/#/") :]
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310 our own server
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def _keep(page: "sync_api.Page", name: str) -> None:

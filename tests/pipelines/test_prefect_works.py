@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import Request, urlopen
+
+from pipelines.server import answers
 
 PATIENCE = 120
 SERVED = """
@@ -62,14 +63,6 @@ def completed_by_schedule(api: str) -> bool:
     )
     with urlopen(request, timeout=10) as answer:  # noqa: S310 our own server
         return any(run["auto_scheduled"] for run in json.load(answer))
-
-
-def answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=10) as answer:  # noqa: S310 our own server
-            return answer.status == 200
-    except (URLError, OSError):
-        return False
 
 
 def wait_for(happened: Callable[[], bool], what: str, *logs: Path) -> None:

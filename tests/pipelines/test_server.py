@@ -6,13 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from foreseq.errors import ForeseqError
 from pipelines import server
+from pipelines.server import answers
 
 HOLDS = """
 import os, time
@@ -40,13 +39,13 @@ def test_a_server_answers_when_waited_for_and_ends_with_its_command(nowhere):
     assert command.stdout is not None
     with command.stdout as told:
         address = told.readline().strip()
-        assert answers(address)
+        assert answers(f"{address}/health")
         command.send_signal(signal.SIGKILL)
         command.wait()
     deadline = time.monotonic() + 30
-    while answers(address) and time.monotonic() < deadline:
+    while answers(f"{address}/health") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not answers(address)
+    assert not answers(f"{address}/health")
 
 
 def test_a_server_that_is_named_is_the_one_used(nowhere, monkeypatch):
@@ -69,11 +68,3 @@ def test_a_server_that_dies_is_not_waited_for(nowhere, monkeypatch):
     ready = server.start()
     with pytest.raises(ForeseqError, match="ended with code"):
         ready()
-
-
-def answers(address: str) -> bool:
-    try:
-        with urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310 our own server
-            return answer.status == 200
-    except (URLError, OSError):
-        return False

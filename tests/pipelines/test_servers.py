@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
 from mlflow import MlflowClient
 
 from foreseq import batch, examples
+from pipelines.server import answers
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240
@@ -253,14 +253,6 @@ def wait_for(happened: Callable[[], bool], what: str) -> None:
     while not happened():
         assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
         time.sleep(0.3)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=10) as answer:  # noqa: S310 our own server
-            return answer.status == 200
-    except (URLError, OSError):
-        return False
 
 
 def free_port() -> int:
