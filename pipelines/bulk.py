@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.context import FlowRunContext
 from prefect.futures import as_completed
+from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from foreseq import bundle, ingest, partitions, registry, work
@@ -81,7 +83,16 @@ def _write(job: Job, folder: Path) -> list[Part]:
             number = futures[future]
             parts[number] = future.result()
             show(job.series[number], fresh=True)
+    _hear_the_cluster()
     return [parts[n] for n in range(len(job.files))]
+
+
+def _hear_the_cluster() -> None:
+    """Wait for what a cluster's workers log: the server they tell it to may end with the flow."""
+    context = FlowRunContext.get()
+    cluster = context and getattr(context.task_runner, "client", None)
+    if cluster:
+        cluster.run(APILogHandler.aflush)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from foreseq.bundle import Seen
 from foreseq.config import DatasetConfig, ExperimentConfig
 from foreseq.errors import BundleRefused, ConfigError, DataRefused
 from foreseq.ingest import Ingested
-from foreseq.ledger import Decided, memory
+from foreseq.ledger import Decided, Places, memory
 from foreseq.ledger.recalibration import recalibrate
 from foreseq.registry import Version
 from foreseq.tracking import monitoring
@@ -40,10 +40,10 @@ class Looked:
 
 
 @task(cache_policy=NO_CACHE)
-def look(version: Version, ingested: Ingested, forecasts: Path) -> Looked:
+def look(version: Version, ingested: Ingested, places: Places) -> Looked:
     """Judge what has come of the forecasts; write the ledger, the page and an MLflow run."""
-    champion = bundle.load(registry.fetch(version))
-    seen = ledger.look(str(version), champion, panel.load(ingested.folder), forecasts, seen_by)
+    champion, series = bundle.load(registry.fetch(version)), panel.load(ingested.folder)
+    seen = ledger.look(str(version), champion, series, places, seen_by)
     found, judged = seen.arrivals, seen.judged
     console.say(
         f"ledger   {found.folders} folders of forecasts, {int(found.sums['count'].sum()):,} actuals"
@@ -87,16 +87,19 @@ def monitor(
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`.
         history: Where the actuals are; None: where the model's own data came from.
-        forecasts: Folder of folders of forecasts; None: `forecasts/NAME` under the data folder.
+        forecasts: Folder of folders of forecasts, which keeps the ledger; None: all forecasts
+            under the data folder, with the ledger in `forecasts/NAME`.
         retrain: `auto` carries out what the evidence asks for, once; `never` only says it.
     """
     version = registry.resolve(model)
-    root = forecasts or environment.data() / "forecasts" / version.name
-    begun = memory.begun(root / ledger.LEDGER)
+    everywhere = environment.data() / "forecasts"
+    ours = (forecasts or everywhere / version.name) / ledger.LEDGER
+    places = Places(forecasts or everywhere, ours)
+    begun = memory.begun(places.ledger)
     if begun and retrain == "auto" and version == registry.champion(version.name):
         version = registry.resolve(begun)  # whose successor may be champion by now
     ingested = history_of(version, history)
-    looked = look(version, ingested, root)
+    looked = look(version, ingested, places)
     decided = looked.decided
     console.say(f"decision {decided.action} {version}: {decided.reason}")
     if decided.acted:

@@ -28,7 +28,7 @@ def monitor(
         str | None, typer.Option("--input", help="Actuals; without: the model's own source.")
     ] = None,
     forecasts: Annotated[
-        Path | None, typer.Option(help="Folder of forecasts; without: data/forecasts/NAME.")
+        Path | None, typer.Option(help="Folder of forecasts; without: data/forecasts.")
     ] = None,
     retrain: Annotated[
         Retrain, typer.Option(help="auto: do what the evidence asks for; never: only say it.")

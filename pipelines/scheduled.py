@@ -11,6 +11,7 @@ from foreseq.config import Config, DatasetConfig, ExperimentConfig
 from foreseq.errors import ConfigError
 from pipelines import console, environment, schedules
 from pipelines.forecast import history_of, write
+from pipelines.monitor import monitor
 from pipelines.run import run
 from pipelines.schedules import ScheduleConfig
 
@@ -21,12 +22,14 @@ class Interval(Config):
     schedule: str
     logical: datetime
     """When it was due."""
-    forecast: Path
-    """Where its forecasts are."""
+    forecast: Path | None
+    """Where its forecasts are; None: it judged those of others."""
     model_version: str
-    """What made them."""
+    """What made them, or was judged."""
     champion: bool | None
     """Whether what it trained was published; None: it trained nothing."""
+    decision: str | None = None
+    """What the evidence asked for; None: it did not look."""
     ended: datetime
     """When it really took place."""
 
@@ -52,24 +55,30 @@ def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
         done = _carry_out(told, due, environment.data() / "forecasts" / told.name / stamp)
         with files.new_file(record) as beside:
             beside.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    console.say(f"interval {told.name} {stamp}: {done.forecast}")
+    console.say(f"interval {told.name} {stamp}: {done.forecast or done.decision}")
     return done
 
 
 def _carry_out(told: ScheduleConfig, due: datetime, output: Path) -> Interval:
     experiment = _until(told.experiment(), due - told.lag)
-    champion: bool | None = None
+    forecast: Path | None = output.absolute()
+    champion = decision = None
     if told.flow == "run":
         ran = run(experiment, output)
         version, champion = ran.manifest.model_version, ran.published.decision.published
-    else:
+    elif told.flow == "forecast":
         version = _forecast(experiment, output)
+    else:
+        decided = monitor(experiment.model, experiment.dataset, retrain=told.retrain).decided
+        version, decision, forecast = decided.version, decided.action, None
+        champion = decided.published if decided.acted else None
     return Interval(
         schedule=told.name,
         logical=due,
-        forecast=output.absolute(),
+        forecast=forecast,
         model_version=version,
         champion=champion,
+        decision=decision,
         ended=datetime.now(UTC),
     )
 

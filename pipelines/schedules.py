@@ -37,8 +37,11 @@ class ScheduleConfig(Config):
 
     name: str
     """Names the deployment and the folder of its records; in YAML the file's own name."""
-    flow: Literal["run", "forecast"] = "run"
-    """`run`: train, publish, forecast. `forecast`: forecast with what is published."""
+    flow: Literal["run", "forecast", "monitor"] = "run"
+    """`run`: train, publish, forecast. `forecast`: forecast with what is published. `monitor`:
+    judge what was forecast."""
+    retrain: Literal["auto", "never"] = "never"
+    """Whether `monitor` does what the evidence asks for."""
     config: Path
     """YAML of the forecaster; in YAML relative to the schedule's file."""
     cron: str | None = None
@@ -58,6 +61,12 @@ class ScheduleConfig(Config):
         except (OSError, KeyError, ValueError):
             raise ValueError("is no time zone, such as Europe/Berlin") from None
         return timezone
+
+    @model_validator(mode="after")
+    def _retrain_on_evidence(self) -> Self:
+        if self.retrain == "auto" and self.flow != "monitor":
+            raise ValueError(f"retrain: auto is for flow: monitor, found flow: {self.flow}")
+        return self
 
     @model_validator(mode="after")
     def _say_when_once(self) -> Self:
@@ -102,7 +111,7 @@ class ScheduleConfig(Config):
         )
 
     def experiment(self) -> ExperimentConfig:
-        """Return what is trained or forecast."""
+        """Return what is trained, forecast or judged."""
         return load_experiment(self.config)
 
 

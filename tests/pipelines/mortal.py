@@ -20,13 +20,14 @@ from pipelines import environment
 
 environment.prepare()
 
-from foreseq.config import build_experiment  # noqa: E402 after the environment is set
-from pipelines import publish, run  # noqa: E402
+from foreseq.config import DatasetConfig, build_experiment  # noqa: E402 after the environment is set
+from pipelines import monitor, publish, run  # noqa: E402
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
+FORECASTS = Path("forecasts")
 QUICK = (
     "auto.time_budget=0", "training.steps=20", "training.members=2", "training.looks=2",
-    "network.cells.units=[8]", "classics.windows=0",
+    "network.cells.units=[8]", "classics.windows=0", "gate.min_skill=-9", "gate.confidence=0.5",
 )  # fmt: skip
 
 
@@ -57,8 +58,10 @@ def live(place: Path, touch: int | None = None, seconds: float = 0) -> None:
     touches = watch(place, touch)
     signal.setitimer(signal.ITIMER_REAL, seconds)  # what SIGALRM does is to kill, Python unasked
     dataset = {"name": "shop", "source": "shop.csv", "horizon": 7}
-    ran = run.run(build_experiment({"dataset": dataset}, QUICK), Path("out"))
+    ran = run.run(build_experiment({"dataset": dataset}, QUICK), FORECASTS / "april")
     publish.publish(ran.run_id)
+    later = DatasetConfig(name="later", source="later.csv", horizon=7)
+    monitor.monitor("shop", later, FORECASTS, retrain="auto")
     took = {"touches": next(touches), "seconds": time.monotonic() - begun}
     (place / "took.json").write_text(json.dumps(took))
 

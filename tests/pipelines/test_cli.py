@@ -30,6 +30,16 @@ def test_a_file_and_a_horizon_are_all_that_a_run_needs(inside, shop, place):
     assert len(table) == 4 * 14
 
 
+def test_a_run_that_the_gate_turns_down_ends_with_code_4(inside, shop, place):
+    fields = ("auto.time_budget=0", "training.steps=5", "network.cells.units=[4]")
+    strict = ("classics.windows=0", "gate.min_skill=0.999")
+    told = [word for field in (*fields, *strict) for word in ("--set", field)]
+    ran = inside("run", "--data", "shop.csv", "--horizon", "7", *told, "--json")
+    assert ran.returncode == 4, ran.stderr
+    assert json.loads(ran.stdout.splitlines()[-1])["published"] is False
+    assert "skill" in ran.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
 from foreseq import batch, examples
 
 POINTS = 30
-"""Moments, and those of them that are tried by default."""
 MORTAL = Path(__file__).with_name("mortal.py")
 
 
@@ -42,12 +42,15 @@ def undisturbed(mortal, tmp_path_factory):
     place = make_place(tmp_path_factory.mktemp("undisturbed"))
     took = mortal(place)
     assert took["ended"] == 0, (place / "log.txt").read_text()
+    judged = pd.read_parquet(place / "forecasts" / "_ledger" / "scores.parquet")
+    assert judged["count"].sum() == 4 * 7
     return place, took
 
 
 def make_place(place):
     place.mkdir(exist_ok=True)
-    examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+    later = pd.read_csv(examples.write(place / "later.csv", series=4, freq="D", length=127, seed=1))
+    later[later["ds"] < "2000-04-30"].to_csv(place / "shop.csv", index=False)
     return place
 
 
@@ -55,7 +58,7 @@ def outputs(place):
     """Return what a user has: panels and forecasts, byte by byte, and what is published."""
     written = {
         str(file.relative_to(place)): file.read_bytes()
-        for folder in ("data/series", "out")
+        for folder in ("data/series", "forecasts")
         for file in (place / folder).rglob("*")
         if file.is_file()
     }
@@ -88,8 +91,9 @@ def test_after_kill_9_the_outputs_are_those_of_an_undisturbed_run(
         moment = {"seconds": moment["seconds"] / 2}
         place = make_place(place.with_name(f"{place.name}0"))
     assert ended < 0, (place / "log.txt").read_text()
-    if (place / "out").exists():
-        assert batch.read_manifest(place / "out") == batch.read_manifest(calm / "out")
+    april, calm_april = place / "forecasts" / "april", calm / "forecasts" / "april"
+    if april.exists():
+        assert batch.read_manifest(april) == batch.read_manifest(calm_april)
     assert mortal(place)["ended"] == 0, (place / "log.txt").read_text()
     assert outputs(place) == outputs(calm)
     left = [file for file in place.rglob(".*") if not file.name.startswith((".state", ".lock"))]

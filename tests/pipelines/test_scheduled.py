@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from foreseq import batch, examples, registry
@@ -20,7 +21,7 @@ classics: {windows: 1}
 gate: {min_skill: -9, confidence: 0.5}
 """
 LATE, EARLY = datetime(2000, 4, 29, 3, tzinfo=UTC), datetime(2000, 4, 9, 3, tzinfo=UTC)
-"""The data end on 29 April."""
+AFTERWARDS = datetime(2000, 5, 6, 3, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +30,9 @@ def home(api, tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setenv("PREFECT_API_URL", api)
-        examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+        examples.write(place / "shop.csv", series=4, freq="D", length=134, seed=1)
         (place / "shop.yaml").write_text(SHOP, encoding="utf-8")
-        for flow in ("run", "forecast"):
+        for flow in ("run", "forecast", "monitor"):
             told = f'flow: {flow}\nconfig: shop.yaml\ncron: "0 3 * * *"\n'
             (place / f"{flow}.yaml").write_text(told, encoding="utf-8")
         yield place
@@ -76,3 +77,14 @@ def test_forecasts_alone_are_the_champions_who_refuses_a_past_that_it_has_seen(h
     with pytest.raises(ConfigError, match="learned from what came after"):
         scheduled(home / "forecast.yaml", EARLY)
     assert not (home / "data" / "schedules" / "forecast" / "2000-04-09T03-00-00.json").exists()
+
+
+def test_what_a_schedule_forecast_is_judged_by_another_once_it_has_come(home, overlapping):
+    before = scheduled(home / "monitor.yaml", LATE)
+    assert (before.decision, before.forecast, before.champion) == ("keep", None, None)
+    done = scheduled(home / "monitor.yaml", AFTERWARDS)
+    assert (done.decision, done.model_version) == ("keep", overlapping[0].model_version)
+    ledger = home / "data" / "forecasts" / "shop" / "_ledger"
+    judged = pd.read_parquet(ledger / "scores.parquet")
+    assert judged["count"].tolist() == 7 * [4]  # of four series each of seven days
+    assert len((ledger / "decisions.jsonl").read_text().splitlines()) == 2

@@ -91,6 +91,7 @@ def test_a_date_alone_means_all_of_its_day_and_a_time_that_moment():
         ("cron: 0 25 * * *", "cron"),
         ("every: 5m\ntimezone: Europe/Atlantis", "no time zone"),
         ("every: 5m\nflow: destroy", "flow"),
+        ("every: 5m\nretrain: auto", "flow: monitor"),
         ("every: 5m\nnosuch: 1", "nosuch"),
     ],
 )

@@ -4,7 +4,7 @@ from foreseq.ledger.arrivals import COLUMNS, Arrivals, collect, sum_up, widest
 from foreseq.ledger.coverage import Coverage
 from foreseq.ledger.drift import Drift, drift
 from foreseq.ledger.judgement import Evidence, Judgement, Verdict, judge
-from foreseq.ledger.look import LEDGER, Look, look, remember
+from foreseq.ledger.look import LEDGER, Look, Places, look, remember
 from foreseq.ledger.memory import Decided
 from foreseq.ledger.moments import cadence, moments
 from foreseq.ledger.promise import promise
@@ -19,6 +19,7 @@ __all__ = [
     "Evidence",
     "Judgement",
     "Look",
+    "Places",
     "Verdict",
     "cadence",
     "collect",

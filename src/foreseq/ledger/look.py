@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,8 +20,17 @@ from foreseq.ledger.promise import promise
 from foreseq.panel import Panel
 
 LEDGER = "_ledger"
-"""Folder beside the forecasts."""
+"""Name of its folder, which lies beside the forecasts."""
 PAGE, SCORES = "monitor.html", "scores.parquet"
+
+
+class Places(NamedTuple):
+    """Where things are."""
+
+    forecasts: Path
+    """Folder of folders of forecasts, of other models as well."""
+    ledger: Path
+    """Folder of what is known of one model's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +55,7 @@ def look(
     version: str,
     champion: Bundle,
     series: Panel,
-    forecasts: Path,
+    places: Places,
     seen: Callable[[str], Seen | None],
 ) -> Look:
     """Judge what has come of the forecasts of a version, and write it into the ledger.
@@ -54,15 +64,15 @@ def look(
         version: Name and number.
         champion: Its bundle.
         series: The newest data.
-        forecasts: Folder of folders of forecasts.
+        places: Where the forecasts are, and the ledger.
         seen: Version to what it was trained on, None if that is not known any more.
     """
-    found = arrivals.collect(forecasts, version.partition("/")[0], series, seen)
+    found = arrivals.collect(places.forecasts, version.partition("/")[0], series, seen)
     ours = found.sums[found.sums["model_version"] == version]
     evidence = Evidence(
         version, found.sums, _promised(champion, series, ours), arrivals.widest(champion.levels)
     )
-    folder, told = forecasts / LEDGER, champion.experiment.monitor
+    folder, told = places.ledger, champion.experiment.monitor
     made_on = memory.digest(evidence, told)
     before = memory.read(folder)
     acted = memory.acted_until(before, evidence, made_on)
