@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foreseq.errors import ConfigError
-from pipelines import environment
+from pipelines import durations, environment
 
 if TYPE_CHECKING:
     from foreseq.config import DatasetConfig, ExperimentConfig
@@ -62,10 +62,10 @@ def seconds(budget: str) -> float:
     Raises:
         ConfigError: If it is written otherwise.
     """
-    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", budget)
-    if parts is None:
+    told = durations.read(budget)
+    if told is None:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
-    return float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]
+    return told.total_seconds()
 
 
 def result(as_json: bool, **told: Any) -> None:

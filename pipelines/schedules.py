@@ -4,7 +4,6 @@ A logical date is when a run was due. It names the run's interval and decides wh
 whenever it really takes place.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,17 +15,17 @@ from pydantic import BeforeValidator, field_validator, model_validator
 
 from foreseq.config import Config, ExperimentConfig, build, load_experiment, read_yaml
 from foreseq.errors import ConfigError
+from pipelines import durations
 
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """Where intervals are counted from, so that a restart does not shift them."""
 DATE = len("2026-01-31")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _duration(told: object) -> object:
-    """Return a duration written as 90s, 10m, 1h or 1d."""
-    parts = re.fullmatch(r"(\d+)([smhd])", told) if isinstance(told, str) else None
-    return timedelta(seconds=int(parts[1]) * UNITS[parts[2]]) if parts else told
+    """Return a duration that was written in words, and anything else as it is."""
+    read = durations.read(told) if isinstance(told, str) else None
+    return told if read is None else read
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

@@ -41,7 +41,7 @@ def track(cells: CellsConfig, probe: ProbeConfig, flows: Sequence[Flow]) -> str:
         client.log_table(run_id, table, "gradients.json")
         for flow in flows:
             name = f"{flow.kind}/{flow.stage.replace(' ', '_')}"
-            metrics = [runs._metric(name, norm, lag) for lag, norm in enumerate(flow.norms)]
+            metrics = [runs.metric_of(name, norm, lag) for lag, norm in enumerate(flow.norms)]
             client.log_batch(run_id, metrics=metrics)
         client.log_text(run_id, "\n".join(diagnose.warnings(flows)) + "\n", "warnings.txt")
     return run_id

@@ -59,7 +59,7 @@ class TextRun:
         bundle.load(folder)
         logged = wrap(self.id, folder, Wrapping(NAME, CODE, _signature()))
         tags = {store.BUNDLE_TAG: manifest.digest(folder), store.MODEL_TAG: logged}
-        store.open_store().log_batch(self.id, tags=runs._tags(tags))
+        store.open_store().log_batch(self.id, tags=runs.tags_of(tags))
 
     def save_decision(self, decision: Decision) -> None:
         """Log what the gate said, and on which numbers."""
@@ -70,14 +70,14 @@ class TextRun:
         store.open_store().log_text(self.id, text, "decision.json")
         verdict = "published" if decision.published else "kept out"
         tags = {"gate": verdict, "gate.reason": decision.reason}
-        store.open_store().log_batch(self.id, tags=runs._tags(tags))
+        store.open_store().log_batch(self.id, tags=runs.tags_of(tags))
 
     def save_figure(self, figure: Figure, file: str) -> None:
         """Log a picture at the run's root."""
         store.open_store().log_figure(self.id, figure, file)
 
     def _log(self, values: dict[str, float], step: int = 0) -> None:
-        metrics = [runs._metric(name, value, step) for name, value in values.items()]
+        metrics = [runs.metric_of(name, value, step) for name, value in values.items()]
         store.open_store().log_batch(self.id, metrics=metrics)
 
 

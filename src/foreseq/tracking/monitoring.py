@@ -54,7 +54,7 @@ def track(about: About, judged: Judgement, drawn: Mapping[str, Figure], page: Pa
         client = store.open_store()
         for first in range(0, len(metrics := _metrics(judged)), runs.ROWS):
             client.log_batch(run_id, metrics=metrics[first : first + runs.ROWS])
-        client.log_batch(run_id, tags=runs._tags(judged.verdict._asdict()))
+        client.log_batch(run_id, tags=runs.tags_of(judged.verdict._asdict()))
         for file, figure in drawn.items():
             client.log_figure(run_id, figure, file)
         client.log_text(run_id, page.read_text(encoding="utf-8"), PAGE)
@@ -69,7 +69,7 @@ def conclude(run_id: str, decided: Decided, page: Path) -> None:
     """
     client = store.open_store()
     told = {"acted": str(decided.acted), "published": str(decided.published)}
-    client.log_batch(run_id, tags=runs._tags({**told, "outcome": decided.outcome[:LONGEST_TAG]}))
+    client.log_batch(run_id, tags=runs.tags_of({**told, "outcome": decided.outcome[:LONGEST_TAG]}))
     client.log_text(run_id, page.read_text(encoding="utf-8"), PAGE)
 
 
@@ -88,7 +88,7 @@ def save_recalibrated(about: About, version: str, until: str, made: Recalibrated
         client = store.open_store()
         client.log_text(run_id, json.dumps(told, indent=2) + "\n", "recalibration.json")
         tags = {store.BUNDLE_TAG: bundle.digest(folder), store.MODEL_TAG: logged}
-        client.log_batch(run_id, tags=runs._tags(tags))
+        client.log_batch(run_id, tags=runs.tags_of(tags))
     return run_id
 
 
@@ -96,22 +96,22 @@ def _metrics(judged: Judgement) -> list[Metric]:
     """Return live and promised measures, over time (step: moment) and by steps ahead."""
     covered = judged.coverage.share if judged.coverage else math.nan
     told = [
-        runs._metric("live/mase", judged.mase),
-        runs._metric("live/skill", judged.skill),
-        runs._metric("live/coverage", covered),
-        runs._metric("promised/mase", judged.promised_mase),
-        runs._metric("promised/skill", judged.promised_skill),
-        runs._metric("drift/level", judged.drift.level),
-        runs._metric("drift/scale", judged.drift.scale),
+        runs.metric_of("live/mase", judged.mase),
+        runs.metric_of("live/skill", judged.skill),
+        runs.metric_of("live/coverage", covered),
+        runs.metric_of("promised/mase", judged.promised_mase),
+        runs.metric_of("promised/skill", judged.promised_skill),
+        runs.metric_of("drift/level", judged.drift.level),
+        runs.metric_of("drift/scale", judged.drift.scale),
     ]
     for step, row in enumerate(judged.points.itertuples(), start=1):
         told += [
-            runs._metric(f"over_time/{name}", getattr(row, name), step)
+            runs.metric_of(f"over_time/{name}", getattr(row, name), step)
             for name in ("ratio", "mase", "skill", "coverage", "score")
         ]
     for name in ("mase", "skill", "coverage", "promised_mase", "promised_skill"):
         ahead = zip(judged.ahead["step"].tolist(), judged.ahead[name].tolist(), strict=True)
-        told += [runs._metric(f"by_horizon/{name}", value, step) for step, value in ahead]
+        told += [runs.metric_of(f"by_horizon/{name}", value, step) for step, value in ahead]
     return [metric for metric in told if math.isfinite(metric.value)]
 
 

@@ -63,7 +63,7 @@ class Run:
         look = progress.look
         self._log(
             [
-                _metric(f"{folder}{name}", value, look.step)
+                metric_of(f"{folder}{name}", value, look.step)
                 for name, value in (("loss", look.loss), ("validation", look.validation))
             ]
         )
@@ -115,7 +115,7 @@ class Run:
         """
         logged = model.log(self.id, folder)
         tags = {store.BUNDLE_TAG: bundle.digest(folder), store.MODEL_TAG: logged}
-        store.open_store().log_batch(self.id, tags=_tags(tags))
+        store.open_store().log_batch(self.id, tags=tags_of(tags))
 
     def save_decision(self, decision: Decision, version: str) -> None:
         """Log what the gate said of a version; the run may be long done.
@@ -136,15 +136,15 @@ class Run:
         self._save(told, "decision.json")
         verdict = "published" if decision.published else "kept out"
         tags = {"gate": verdict, "gate.reason": decision.reason}
-        store.open_store().log_batch(self.id, tags=_tags(tags))
+        store.open_store().log_batch(self.id, tags=tags_of(tags))
 
     def save_number(self, name: str, value: float) -> None:
         """Log one metric."""
-        self._log([_metric(name, value)])
+        self._log([metric_of(name, value)])
 
     def tag(self, tags: dict[str, str]) -> None:
         """Set tags."""
-        store.open_store().log_batch(self.id, tags=_tags(tags))
+        store.open_store().log_batch(self.id, tags=tags_of(tags))
 
     def save_text(self, text: str, file: str) -> None:
         """Log a text file at the run's root."""
@@ -153,7 +153,7 @@ class Run:
     def _log_of_model(self, found: Sequence[Measure]) -> None:
         """Log metrics of the run and, once its bundle is saved, of the model in it."""
         model_id = store.get_run(self.id).data.tags.get(store.MODEL_TAG)
-        self._log([_metric(*each, model_id=model_id) for each in found])
+        self._log([metric_of(*each, model_id=model_id) for each in found])
 
     def _save_table(self, table: pd.DataFrame, file: str) -> None:
         shown = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
@@ -267,7 +267,8 @@ def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
     return facts.code(store.get_run(run_id).data.tags), facts.code(facts.tags(experiment))
 
 
-def _metric(name: str, value: float, step: int = 0, *, model_id: str | None = None) -> Metric:
+def metric_of(name: str, value: float, step: int = 0, *, model_id: str | None = None) -> Metric:
+    """Return a number as MLflow takes it, as of now."""
     return Metric(name, float(value), int(time.time() * 1000), step, model_id=model_id)
 
 
@@ -276,7 +277,8 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _tags(tags: dict[str, str]) -> list[RunTag]:
+def tags_of(tags: dict[str, str]) -> list[RunTag]:
+    """Return words as MLflow takes them."""
     return [RunTag(name, value) for name, value in tags.items()]
 
 
