@@ -15,9 +15,8 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from foreseq import bundle, ingest, partitions, registry, work
 from foreseq.batch import Manifest
 from foreseq.config import DatasetConfig
-from foreseq.errors import ConfigError
 from foreseq.partitions import Job, Part
-from pipelines import console, environment
+from pipelines import cluster, console, environment
 from pipelines.pace import series_progress
 from pipelines.parts import write_part
 
@@ -65,11 +64,7 @@ def runner(workers: int, dask: str | None) -> TaskRunner[Any]:
     """
     if dask is None:
         return ProcessPoolTaskRunner(max_workers=workers)
-    try:
-        from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415 an extra
-    except ImportError:
-        raise ConfigError("--dask needs prefect-dask; run `uv sync --extra dask`") from None
-    return DaskTaskRunner(address=dask)
+    return cluster.task_runner(dask)
 
 
 def _write(job: Job, folder: Path) -> list[Part]:
@@ -90,9 +85,9 @@ def _write(job: Job, folder: Path) -> list[Part]:
 def _hear_the_cluster() -> None:
     """Wait for what a cluster's workers log: the server they tell it to may end with the flow."""
     context = FlowRunContext.get()
-    cluster = context and getattr(context.task_runner, "client", None)
-    if cluster:
-        cluster.run(APILogHandler.aflush)
+    client = context and getattr(context.task_runner, "client", None)
+    if client:
+        client.run(APILogHandler.aflush)
 
 
 @contextmanager

@@ -8,12 +8,15 @@ from prefect.runtime import flow_run
 
 from foreseq import bundle, evaluation, files, panel, registry, work
 from foreseq.config import Config, DatasetConfig, ExperimentConfig
-from foreseq.errors import ConfigError
+from foreseq.errors import ConfigError, ForeseqError
 from pipelines import console, environment, schedules
 from pipelines.forecast import history_of, write
 from pipelines.monitor import monitor
 from pipelines.run import run
 from pipelines.schedules import ScheduleConfig
+
+STAMP = "%Y-%m-%dT%H-%M-%S"
+"""An interval in the names of files."""
 
 
 class Interval(Config):
@@ -38,6 +41,8 @@ class Interval(Config):
 def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     """Carry out a schedule for one interval, unless that has been done.
 
+    Earlier intervals of which someone was killed are carried out first.
+
     Args:
         schedule: YAML that tells it.
         logical: When it was due; None: when Prefect meant this run to start, which for a late
@@ -45,18 +50,48 @@ def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     """
     told = schedules.load(schedule)
     due = told.due((logical or flow_run.scheduled_start_time).astimezone(UTC))
-    stamp = due.strftime("%Y-%m-%dT%H-%M-%S")
+    for earlier in _broken_off(told.name, due):
+        console.say(f"interval {told.name} {earlier:{STAMP}}: was broken off")
+        try:
+            _once(told, earlier)
+        except ForeseqError as error:  # of an interval whose time is over; this one's has come
+            console.say(f"interval {told.name} {earlier:{STAMP}}: {error}")
+    return _once(told, due)
+
+
+def _once(told: ScheduleConfig, due: datetime) -> Interval:
+    """Return what an interval brought, carried out now unless that has been done."""
+    stamp = due.strftime(STAMP)
     record = environment.data() / "schedules" / told.name / f"{stamp}.json"
-    with work.claim(environment.data() / "unfinished", f"{told.name}-{stamp}"):
+    with work.claim(environment.data() / "unfinished", f"{told.name}-{stamp}") as begun:
         done = _read(record)
         if done is not None:
             console.say(f"interval {told.name} {stamp}: was done before")
             return done
-        done = _carry_out(told, due, environment.data() / "forecasts" / told.name / stamp)
+        begun.mkdir(exist_ok=True)  # what is left of it if this process is killed
+        try:
+            done = _carry_out(told, due, environment.data() / "forecasts" / told.name / stamp)
+        except Exception:
+            begun.rmdir()  # it failed, and would again
+            raise
         with files.new_file(record) as beside:
             beside.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
     console.say(f"interval {told.name} {stamp}: {done.forecast or done.decision}")
     return done
+
+
+def _broken_off(name: str, due: datetime) -> list[datetime]:
+    """Return the earlier intervals of a schedule that no living process has begun, oldest first."""
+    unfinished, found = environment.data() / "unfinished", []
+    for begun in unfinished.glob(f"{name}-*/"):
+        try:
+            earlier = datetime.strptime(begun.name.removeprefix(f"{name}-"), STAMP)
+        except ValueError:  # of a schedule whose name begins alike
+            continue
+        earlier = earlier.replace(tzinfo=UTC)
+        if earlier < due and not work.is_claimed(unfinished, begun.name):
+            found.append(earlier)
+    return sorted(found)
 
 
 def _carry_out(told: ScheduleConfig, due: datetime, output: Path) -> Interval:

@@ -29,6 +29,9 @@ def tune(
     sampler: Annotated[Sampler, typer.Option(help="What proposes values.")] = Sampler.tpe,
     study: Annotated[str | None, typer.Option(help="Goes on if there is one of the name.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on the one study.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Trials on the workers of a Dask cluster.")
+    ] = None,
     space: Annotated[Path | None, typer.Option(help="YAML of ranges, not the usual ones.")] = None,
     output: Annotated[Path | None, typer.Option(help="YAML for the best config.")] = None,
     data: Annotated[str | None, typer.Option(help="Long CSV or Parquet, without a config.")] = None,
@@ -65,6 +68,7 @@ def tune(
         ),
         output or Path(f"{name}.yaml"),
         workers,
+        dask,
     )
     best = tuned.best
     say(f"best     trial {best.number}: validation {best.error:.4f}; {best.whole} whole trials,")

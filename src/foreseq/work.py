@@ -58,6 +58,15 @@ def claim(
         lock.release()
 
 
+def is_claimed(unfinished: Path, name: str) -> bool:
+    """Tell whether a living process of this machine is at a piece of work."""
+    try:
+        with FileLock(unfinished / f"{name}.lock", blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
 @cache
 def _code() -> str:
     """Return what stands for the code that trains."""

@@ -77,6 +77,7 @@ def test_forecasts_alone_are_the_champions_who_refuses_a_past_that_it_has_seen(h
     with pytest.raises(ConfigError, match="learned from what came after"):
         scheduled(home / "forecast.yaml", EARLY)
     assert not (home / "data" / "schedules" / "forecast" / "2000-04-09T03-00-00.json").exists()
+    assert not (home / "data" / "unfinished" / "forecast-2000-04-09T03-00-00").exists()
 
 
 def test_what_a_schedule_forecast_is_judged_by_another_once_it_has_come(home, overlapping):
@@ -88,3 +89,13 @@ def test_what_a_schedule_forecast_is_judged_by_another_once_it_has_come(home, ov
     judged = pd.read_parquet(ledger / "scores.parquet")
     assert judged["count"].tolist() == 7 * [4]  # of four series each of seven days
     assert len((ledger / "decisions.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_interval_whose_process_was_killed_is_taken_over_by_the_next(home, overlapping):
+    left = home / "data" / "unfinished" / "monitor-2000-05-07T03-00-00"
+    left.mkdir()
+    (left.parent / "monitor-of-another-2000-05-07T03-00-00").mkdir()
+    scheduled(home / "monitor.yaml", AFTERWARDS.replace(day=8))
+    done = sorted(file.stem for file in (home / "data" / "schedules" / "monitor").glob("*-0[78]T*"))
+    assert done == ["2000-05-07T03-00-00", "2000-05-08T03-00-00"]
+    assert not left.exists()

@@ -3,18 +3,22 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from foreseq import batch, examples
-from pipelines.scheduled import Interval
+from pipelines import server
+from pipelines.scheduled import STAMP, Interval
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
 EVERY = timedelta(seconds=20)
@@ -49,6 +53,81 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
     assert len({interval.forecast for interval in found}) == 3
     tables = [batch.read(interval.forecast) for interval in found]
     assert all(table.equals(tables[0]) for table in tables)
+
+
+@pytest.mark.slow
+def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path):
+    examples.write(tmp_path / "shop.csv", series=4, freq="D", length=120, seed=1)
+    (tmp_path / "shop.yaml").write_text(
+        SHOP.replace("steps: 20, looks: 2", "steps: 6000, looks: 20"), encoding="utf-8"
+    )
+    (tmp_path / "often.yaml").write_text("config: shop.yaml\nevery: 20s\n", encoding="utf-8")
+    with ExitStack() as stack:
+        api = stack.enter_context(prefect(tmp_path))
+        workers = [stack.enter_context(worker(tmp_path, api)) for _ in range(2)]
+        begun = tmp_path / "data" / "unfinished"
+        await_(lambda: [*begun.rglob("member-0.npz")])  # a training has begun
+        (interval,) = begun.glob("often-*/")
+        victim = next(each for each in workers if is_at(each, interval.with_suffix(".lock")))
+        os.killpg(victim.pid, signal.SIGKILL)
+        first = wait_for(tmp_path, 1)[0]
+        assert f"{first.logical:{STAMP}}" == interval.name.removeprefix("often-")
+        second = wait_for(tmp_path, 2)[1]
+    assert {first.model_version, second.model_version} == {"shop/1"}
+    assert not interval.exists()
+    log = (tmp_path / ".state" / "foreseq.log").read_text()
+    assert f"interval often {interval.name.removeprefix('often-')}: was broken off" in log
+
+
+@contextmanager
+def prefect(place: Path) -> Iterator[str]:
+    """Start a server, as one does for several workers; yield the address of its API."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(  # noqa: S603 our own words
+        [FORESEQ.with_name("prefect"), "--no-prompt", "server", "start", "--port", str(port)],
+        env=settings(place),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        server.wait(f"http://127.0.0.1:{port}/api", process)
+        yield f"http://127.0.0.1:{port}/api"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+
+
+@contextmanager
+def worker(place: Path, api: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the schedules against a server that others serve them against, too."""
+    process = subprocess.Popen(  # noqa: S603 our own command
+        [FORESEQ, "serve", "often.yaml"],
+        cwd=place,
+        env=settings(place) | {"PREFECT_API_URL": api, "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+
+
+def is_at(worker: subprocess.Popen[bytes], lock: Path) -> bool:
+    """Tell whether a process that a worker started holds a file open."""
+    started = psutil.Process(worker.pid).children(recursive=True)
+    return any(lock == Path(file.path) for each in started for file in each.open_files())
+
+
+def await_(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def wait_for(place: Path, count: int) -> list[Interval]:

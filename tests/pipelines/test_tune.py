@@ -72,6 +72,28 @@ def test_workers_share_a_study(words, foreseq):
     assert all(f"trial    {number}:" in done.stderr for number in range(6))
 
 
+@pytest.mark.slow
+def test_workers_of_a_cluster_share_a_study(words, foreseq):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+    )
+    with cluster:
+        address = ("--dask", cluster.scheduler_address)
+        done = foreseq(*words, "--trials", "6", *address, "--study", "far", "--json")
+    assert done.returncode == 0, done.stderr
+    _, trials = runs_of("far")
+    assert set(trials) == {str(number) for number in range(6)}
+    assert len({run.data.tags["pid"] for run in trials.values()}) == 2
+
+
+@pytest.mark.slow
+def test_without_a_cluster_none_is_waited_for(words, inside):
+    done = inside(*words, "--trials", "1", "--dask", "tcp://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "no cluster answers" in done.stderr
+
+
 def test_a_study_needs_a_time_that_can_be_read(inside):
     done = inside("tune", "--time-budget", "soon")
     assert done.returncode == 2
