@@ -1,6 +1,7 @@
 """A folder of one's own for each flow under test, and the command line."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,18 @@ def inside(place, monkeypatch, capfd) -> Command:
 def shop(place) -> Path:
     """Write the sales of a few made-up products, by day."""
     return examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Return what finds a port that nobody listens at."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,12 +48,11 @@ def bucket(place, monkeypatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def tracked(bucket, place, monkeypatch) -> Iterator[None]:
+def tracked(bucket, place, free_port, monkeypatch) -> Iterator[None]:
     """Keep MLflow's files in the bucket, behind its server, whose clients know nothing of it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    words = ("--port", address.rpartition(":")[2], "--artifacts-destination", f"{bucket}/mlflow")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    words = ("--port", str(port), "--artifacts-destination", f"{bucket}/mlflow")
     process = subprocess.Popen(  # noqa: S603 our own words
         [Path(sys.executable).with_name("mlflow"), "server", *words],
         cwd=place,

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,7 +30,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_schedule_fires_and_its_flow_completes(tmp_path):
+def test_a_schedule_fires_and_its_flow_completes(tmp_path, free_port):
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     served = tmp_path / "served.py"
@@ -91,9 +90,3 @@ def running(arguments: list[str], settings: Mapping[str, str], log: Path) -> Ite
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

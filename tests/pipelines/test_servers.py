@@ -8,7 +8,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -80,12 +79,12 @@ def running(*words: str | Path, **how: object) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def servers(told, tmp_path_factory) -> Iterator[Servers]:
+def servers(told, free_port, tmp_path_factory) -> Iterator[Servers]:
     """Type what the page says, at ports that are free, on the database that is there."""
     place = tmp_path_factory.mktemp("servers")
     (text,) = told("Servers", "sh")
     with ExitStack() as stack:
-        postgres, url = stack.enter_context(database())
+        postgres, url = stack.enter_context(database(free_port()))
         store = f"postgresql://{url}/mlflow" if postgres else f"sqlite:///{place}/mlflow.db"
         here = {"postgresql://foreseq@localhost/mlflow": store}
         here |= {port: str(free_port()) for port in ("5000", "4200")}
@@ -114,7 +113,7 @@ def servers(told, tmp_path_factory) -> Iterator[Servers]:
 
 
 @contextmanager
-def database() -> Iterator[tuple[Server | None, str]]:
+def database(port: int) -> Iterator[tuple[Server | None, str]]:
     """Start PostgreSQL, where it and its driver are installed, with a database for each server."""
     found = shutil.which("initdb") or next(
         iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)), None
@@ -131,7 +130,7 @@ def database() -> Iterator[tuple[Server | None, str]]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if user:
             shutil.chown(folder, "postgres")
-        data, port = f"{folder}/data", free_port()
+        data = f"{folder}/data"
         subprocess.run(  # noqa: S603 our own words
             [programs / "initdb", "-A", "trust", "-U", "foreseq", "-D", data],
             check=True, stdout=subprocess.DEVNULL, cwd=folder, **user,
@@ -253,9 +252,3 @@ def wait_for(happened: Callable[[], bool], what: str) -> None:
     while not happened():
         assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
         time.sleep(0.3)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -56,14 +55,14 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
 
 
 @pytest.mark.slow
-def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path):
+def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path, free_port):
     examples.write(tmp_path / "shop.csv", series=4, freq="D", length=120, seed=1)
     (tmp_path / "shop.yaml").write_text(
         SHOP.replace("steps: 20, looks: 2", "steps: 6000, looks: 20"), encoding="utf-8"
     )
     (tmp_path / "often.yaml").write_text("config: shop.yaml\nevery: 20s\n", encoding="utf-8")
     with ExitStack() as stack:
-        api = stack.enter_context(prefect(tmp_path))
+        api = stack.enter_context(prefect(tmp_path, free_port()))
         workers = [stack.enter_context(worker(tmp_path, api)) for _ in range(2)]
         begun = tmp_path / "data" / "unfinished"
         await_(lambda: [*begun.rglob("member-0.npz")])  # a training has begun
@@ -80,11 +79,8 @@ def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path):
 
 
 @contextmanager
-def prefect(place: Path) -> Iterator[str]:
+def prefect(place: Path, port: int) -> Iterator[str]:
     """Start a server, as one does for several workers; yield the address of its API."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     process = subprocess.Popen(  # noqa: S603 our own words
         [FORESEQ.with_name("prefect"), "--no-prompt", "server", "start", "--port", str(port)],
         env=settings(place),
