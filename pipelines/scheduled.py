@@ -41,7 +41,7 @@ class Interval(Config):
 def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     """Carry out a schedule for one interval, unless that has been done.
 
-    Earlier intervals of which someone was killed are carried out first.
+    Earlier ones that a killed process left undone are carried out first.
 
     Args:
         schedule: YAML that tells it.
