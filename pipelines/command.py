@@ -62,10 +62,10 @@ def seconds(budget: str) -> float:
     Raises:
         ConfigError: If it is written otherwise.
     """
-    told = durations.read(budget)
+    told = durations.seconds(budget)
     if told is None:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
-    return told.total_seconds()
+    return told
 
 
 def result(as_json: bool, **told: Any) -> None:

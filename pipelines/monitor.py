@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
@@ -10,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from foreseq import bundle, ledger, panel, registry
 from foreseq.bundle import Seen
-from foreseq.config import DatasetConfig, ExperimentConfig
+from foreseq.config import DatasetConfig, ExperimentConfig, Retrain
 from foreseq.errors import BundleRefused, ConfigError, DataRefused
 from foreseq.ingest import Ingested
 from foreseq.ledger import Decided, Places, memory
@@ -22,8 +21,6 @@ from pipelines import console, environment
 from pipelines.forecast import history_of
 from pipelines.publish import publish
 from pipelines.train import train
-
-Retrain = Literal["auto", "never"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from foreseq.config import Config, ExperimentConfig, build, load_experiment, read_yaml
+from foreseq.config import Config, ExperimentConfig, Retrain, build, load_experiment, read_yaml
 from foreseq.errors import ConfigError
 from pipelines import durations
 
@@ -24,8 +24,8 @@ DATE = len("2026-01-31")
 
 def _duration(told: object) -> object:
     """Return a duration that was written in words, and anything else as it is."""
-    read = durations.read(told) if isinstance(told, str) else None
-    return told if read is None else read
+    seconds = durations.seconds(told) if isinstance(told, str) else None
+    return told if seconds is None else timedelta(seconds=seconds)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -39,7 +39,7 @@ class ScheduleConfig(Config):
     flow: Literal["run", "forecast", "monitor"] = "run"
     """`run`: train, publish, forecast. `forecast`: forecast with what is published. `monitor`:
     judge what was forecast."""
-    retrain: Literal["auto", "never"] = "never"
+    retrain: Retrain = "never"
     """Whether `monitor` does what the evidence asks for."""
     config: Path
     """YAML of the forecaster; in YAML relative to the schedule's file."""

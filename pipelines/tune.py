@@ -100,7 +100,6 @@ def _executors(workers: int, dask: str | None) -> Iterator[list[Executor]]:
 
 def _prepare(cores: int) -> None:
     """Set up a worker before TensorFlow reads how many cores it may use."""
-    environment.prepare()
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(cores), "TF_NUM_INTEROP_THREADS": str(cores)}
 
 

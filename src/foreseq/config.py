@@ -27,6 +27,8 @@ from pydantic import (
 
 from foreseq.errors import ConfigError
 
+Retrain = Literal["auto", "never"]
+"""Whether what the evidence asks for is done."""
 MEDIAN = 0.5
 """The level that becomes `y_hat`."""
 

@@ -1,11 +1,16 @@
 """A folder of one's own for each flow under test, and the command line."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +62,30 @@ def inside(place, monkeypatch, capfd) -> Command:
 def shop(place) -> Path:
     """Write the sales of a few made-up products, by day."""
     return examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+
+
+@pytest.fixture(scope="session")
+def running() -> Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]:
+    """Return what runs a program beside a test, and at last ends it with all that it started."""
+
+    @contextmanager
+    def run(*words: str | Path, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(words, start_new_session=True, **how)  # noqa: S603 our own words
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Callable[..., AbstractContextManager[Any]]:
+    """Return what starts a Dask cluster of two workers, each with so many threads."""
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    return partial(distributed.LocalCluster, n_workers=2, processes=True, dashboard_address=None)
 
 
 @pytest.fixture(scope="session")

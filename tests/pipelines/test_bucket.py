@@ -1,8 +1,6 @@
 """In a bucket: data that are read from there, and MLflow's files behind its server."""
 
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,22 +46,17 @@ def bucket(place, monkeypatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def tracked(bucket, place, free_port, monkeypatch) -> Iterator[None]:
+def tracked(bucket, place, free_port, running, monkeypatch) -> Iterator[None]:
     """Keep MLflow's files in the bucket, behind its server, whose clients know nothing of it."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     words = ("--port", str(port), "--artifacts-destination", f"{bucket}/mlflow")
-    process = subprocess.Popen(  # noqa: S603 our own words
-        [Path(sys.executable).with_name("mlflow"), "server", *words],
-        cwd=place,
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        start_new_session=True,
-    )
-    server.wait(address, process)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    yield
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    mlflow = Path(sys.executable).with_name("mlflow")
+    settings = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with running(mlflow, "server", *words, cwd=place, env=settings) as process:
+        server.wait(address, process)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        yield
 
 
 def test_data_and_models_in_a_bucket_are_used_like_others(bucket, tracked, place):

@@ -66,13 +66,9 @@ def test_processes_write_the_same_parts(shops, alone):
 
 
 @pytest.mark.slow
-def test_a_dask_cluster_writes_the_same_parts(shops, alone):
-    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    )
-    with cluster:
-        manifest = forecast_on(runner(1, cluster.scheduler_address), shops, Path("cluster"))
+def test_a_dask_cluster_writes_the_same_parts(shops, alone, cluster):
+    with cluster(threads_per_worker=1) as local:
+        manifest = forecast_on(runner(1, local.scheduler_address), shops, Path("cluster"))
     assert manifest == alone
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -33,17 +33,15 @@ gate: {min_skill: -9, confidence: 0.5}
 
 
 @pytest.mark.slow
-def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_path):
-    examples.write(tmp_path / "shop.csv", series=4, freq="D", length=120, seed=1)
-    (tmp_path / "shop.yaml").write_text(SHOP, encoding="utf-8")
-    often = tmp_path / "often.yaml"
-    often.write_text("config: shop.yaml\nevery: 20s\n", encoding="utf-8")
-    with serving(often):
+def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_path, serving):
+    schedule(tmp_path)
+    with serving() as process:
         first, *_ = wait_for(tmp_path, 1)
         when = (first.logical + EVERY).strftime("%Y-%m-%dT%H:%M:%S")  # due, or being carried out
         asked = ("backfill", "often.yaml", "--from", when, "--to", when, "--json")
         other = json.loads(foreseq(tmp_path, *asked))
         found = wait_for(tmp_path, 3)
+        assert process.poll() is None
     assert Interval.model_validate(other) in found
     gaps = [later.logical - sooner.logical for sooner, later in pairwise(found)]
     assert not any(gap % EVERY for gap in gaps)  # more than one, where the machine is busy
@@ -55,19 +53,13 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
 
 
 @pytest.mark.slow
-def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path, free_port):
-    examples.write(tmp_path / "shop.csv", series=4, freq="D", length=120, seed=1)
-    (tmp_path / "shop.yaml").write_text(
-        SHOP.replace("steps: 20, looks: 2", "steps: 6000, looks: 20"), encoding="utf-8"
-    )
-    (tmp_path / "often.yaml").write_text("config: shop.yaml\nevery: 20s\n", encoding="utf-8")
-    with ExitStack() as stack:
-        api = stack.enter_context(prefect(tmp_path, free_port()))
-        workers = [stack.enter_context(worker(tmp_path, api)) for _ in range(2)]
+def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path, serving, prefect):
+    schedule(tmp_path, SHOP.replace("steps: 20, looks: 2", "steps: 6000, looks: 20"))
+    with serving(PREFECT_API_URL=prefect) as one, serving(PREFECT_API_URL=prefect) as other:
         begun = tmp_path / "data" / "unfinished"
         await_(lambda: [*begun.rglob("member-0.npz")])  # a training has begun
         (interval,) = begun.glob("often-*/")
-        victim = next(each for each in workers if is_at(each, interval.with_suffix(".lock")))
+        victim = next(each for each in (one, other) if is_at(each, interval.with_suffix(".lock")))
         os.killpg(victim.pid, signal.SIGKILL)
         first = wait_for(tmp_path, 1)[0]
         assert f"{first.logical:{STAMP}}" == interval.name.removeprefix("often-")
@@ -78,39 +70,34 @@ def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path, free
     assert f"interval often {interval.name.removeprefix('often-')}: was broken off" in log
 
 
-@contextmanager
-def prefect(place: Path, port: int) -> Iterator[str]:
+@pytest.fixture
+def serving(tmp_path, running):
+    """Return what serves the schedule, against a server that the environment may name."""
+
+    def serve(**server: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        told = settings(tmp_path) | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"} | server
+        words = (FORESEQ, "serve", "often.yaml")
+        return running(*words, cwd=tmp_path, env=told, stdout=subprocess.DEVNULL)
+
+    return serve
+
+
+@pytest.fixture
+def prefect(tmp_path, running, free_port) -> Iterator[str]:
     """Start a server, as one does for several workers; yield the address of its API."""
-    process = subprocess.Popen(  # noqa: S603 our own words
-        [FORESEQ.with_name("prefect"), "--no-prompt", "server", "start", "--port", str(port)],
-        env=settings(place),
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    port = free_port()
+    program = FORESEQ.with_name("prefect")
+    words = (program, "--no-prompt", "server", "start", "--port", str(port))
+    with running(*words, env=settings(tmp_path), stdout=subprocess.DEVNULL) as process:
         server.wait(f"http://127.0.0.1:{port}/api", process)
         yield f"http://127.0.0.1:{port}/api"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
 
 
-@contextmanager
-def worker(place: Path, api: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Serve the schedules against a server that others serve them against, too."""
-    process = subprocess.Popen(  # noqa: S603 our own command
-        [FORESEQ, "serve", "often.yaml"],
-        cwd=place,
-        env=settings(place) | {"PREFECT_API_URL": api, "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+def schedule(place: Path, shop: str = SHOP) -> None:
+    """Write a schedule that is due every 20 s, and what it needs."""
+    examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+    (place / "shop.yaml").write_text(shop, encoding="utf-8")
+    (place / "often.yaml").write_text("config: shop.yaml\nevery: 20s\n", encoding="utf-8")
 
 
 def is_at(worker: subprocess.Popen[bytes], lock: Path) -> bool:
@@ -136,23 +123,6 @@ def wait_for(place: Path, count: int) -> list[Interval]:
         said = (place / ".state" / "foreseq.log").read_text() if deadline < time.monotonic() else ""
         assert not said, said[-3000:]
         time.sleep(0.3)
-
-
-@contextmanager
-def serving(schedule: Path):
-    process = subprocess.Popen(  # noqa: S603 our own command
-        [FORESEQ, "serve", schedule.name],
-        cwd=schedule.parent,
-        env=settings(schedule.parent) | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield
-        assert process.poll() is None
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
 
 
 def foreseq(place: Path, *words: str) -> str:

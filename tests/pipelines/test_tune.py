@@ -73,13 +73,9 @@ def test_workers_share_a_study(words, foreseq):
 
 
 @pytest.mark.slow
-def test_workers_of_a_cluster_share_a_study(words, foreseq):
-    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
-    )
-    with cluster:
-        address = ("--dask", cluster.scheduler_address)
+def test_workers_of_a_cluster_share_a_study(words, foreseq, cluster):
+    with cluster(threads_per_worker=2) as local:
+        address = ("--dask", local.scheduler_address)
         done = foreseq(*words, "--trials", "6", *address, "--study", "far", "--json")
     assert done.returncode == 0, done.stderr
     _, trials = runs_of("far")
