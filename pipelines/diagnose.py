@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq import diagnose, tracking
-from foreseq.config import CellsConfig, Config, build, read_yaml
+from foreseq.config import CellsConfig, Config, build, read_yaml, wide
 from foreseq.errors import ConfigError
 from foreseq.probes import ProbeConfig
 from foreseq.tracking.diagnosis import track
@@ -18,7 +19,7 @@ from pipelines import console
 class DiagnosisConfig(Config):
     """Which stack is looked at, and with which task."""
 
-    cells: CellsConfig = CellsConfig(units=(32,))
+    cells: Annotated[CellsConfig, wide(32)] = CellsConfig(units=(32,))
     """Its size and options; its kind is each of the three in turn."""
     probe: ProbeConfig = ProbeConfig()
     """What it is trained on in between."""

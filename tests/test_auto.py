@@ -18,6 +18,11 @@ def settle(panel, *overrides, horizon=12):
     return auto.settle(build_experiment(told, overrides), panel)
 
 
+def settle_unaided(panel, *overrides, horizon=12):
+    """Settle what is learned from the series themselves."""
+    return settle(panel, "training.synthetic=0", *overrides, horizon=horizon)
+
+
 def make_panel(length=200, *, freq="MS", season=12, series=3, level=20.0):
     rng = np.random.default_rng(1)
     wave = 5 * np.sin(2 * np.pi * np.arange(length) / season)
@@ -43,13 +48,38 @@ def open_fields(experiment):
 
 
 def test_air_passengers_settles_on_log_seasonal_twelve(air):
-    experiment, choices = settle(air)
+    experiment, choices = settle_unaided(air)
     network, split = experiment.network, experiment.split
     assert (network.log, network.baseline, network.patch) == (True, (12,), 12)
     assert (network.context, network.recent, network.calendar) == (48, 24, True)
     assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
-    assert {choice.field for choice in choices} == set(auto.RULES)
+    assert {choice.field for choice in choices} == set(auto.RULES) - {"training.synthetic"}
     assert all(choice.reason for choice in choices)
+
+
+def test_made_up_series_teach_air_passengers(air):
+    experiment, choices = settle(air)
+    network, training = experiment.network, experiment.training
+    assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 3000, 6e-3)
+    assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
+    assert (network.context, network.recent) == (96, 12)  # what the history leaves room for
+    assert network.baseline == (1, 12, 24, 36, 48)
+    assert {choice.field for choice in choices} == set(auto.RULES)
+
+
+@pytest.mark.parametrize(
+    ("length", "share"),
+    [(100, 0.99), (1500, 0.9), (3000, 0.8), (12_000, 0.0), (50_000, 0.0)],
+)
+def test_the_more_observations_the_fewer_series_are_made_up(length, share):
+    told = settle(make_panel(length, freq="h", season=24))[0]
+    assert told.training.synthetic == pytest.approx(share, abs=0.05)
+
+
+def test_where_series_are_made_up_is_the_users_choice(air):
+    told = settle(air, "training.synthetic=0.3")[0]
+    assert (told.training.synthetic, told.network.decoder) == (0.3, "segment")
+    assert settle_unaided(air)[0].network.decoder == "direct"
 
 
 @pytest.mark.parametrize("freq", ["h", "D", "MS", "1"])
@@ -64,7 +94,9 @@ def test_what_the_user_said_stays(air):
         "network.patch": 3, "network.context": 33, "network.log": False, "network.recent": 5,
         "network.baseline": [1], "network.calendar": False, "training.steps": 7,
         "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
-        "training.members": 2, "training.loss": "huber",
+        "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
+        "training.learning_rate": 0.01, "network.decoder": "recursive",
+        "network.cells.units": [7],
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -136,7 +168,12 @@ def test_a_given_context_is_folded_evenly():
 
 def test_context_holds_two_of_the_longest_cycle():
     hours = make_panel(1000, freq="h", season=24)
-    assert settle(hours, horizon=48)[0].network.context == 336  # two weeks
+    assert settle_unaided(hours, horizon=48)[0].network.context == 336  # two weeks
+
+
+def test_context_holds_ten_seasons_where_made_up_series_tell_how_to_read_them():
+    assert settle(make_panel(400))[0].network.context == 120
+    assert settle_unaided(make_panel(400))[0].network.context == 48
 
 
 def test_context_is_whole_patches_within_a_short_history():
@@ -157,7 +194,7 @@ def test_context_is_whole_patches_within_a_short_history():
 )
 def test_the_baseline_holds_the_last_value_where_it_beats_the_season(values, season, baseline):
     panel = from_series({"a": values}, freq="1", season=season)
-    assert settle(panel, horizon=4)[0].network.baseline == baseline
+    assert settle_unaided(panel, horizon=4)[0].network.baseline == baseline
 
 
 def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
@@ -192,12 +229,13 @@ def test_the_longest_cycle_may_be_looked_back_on_several_times(freq, season, con
 
 
 def test_recent_is_two_seasons_within_the_context():
-    assert settle(make_panel())[0].network.recent == 24
-    assert settle(make_panel(), "network.context=16")[0].network.recent == 16
+    assert settle_unaided(make_panel())[0].network.recent == 24
+    assert settle_unaided(make_panel(), "network.context=16")[0].network.recent == 16
 
 
 def test_more_observations_are_learned_from_longer():
-    steps = [settle(make_panel(length))[0].training.steps for length in (100, 1000, 5000)]
+    lengths = (100, 1000, 5000)
+    steps = [settle_unaided(make_panel(length))[0].training.steps for length in lengths]
     assert steps == sorted(set(steps))
     assert steps[0] == 300
 

@@ -48,6 +48,7 @@ def source():
             "log": False,
             "baseline": [4],
             "recent": 8,
+            "decoder": "direct",
             "calendar": False,
             "quantiles": [0.1, 0.5, 0.9],
         },

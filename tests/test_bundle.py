@@ -40,6 +40,7 @@ def make_bundle(panel, *, members=2):
             "log": False,
             "baseline": [4],
             "recent": 8,
+            "decoder": "direct",
             "calendar": True,
         },
         "training": {"steps": 1, "members": members},

@@ -31,6 +31,7 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
             "log": False,
             "baseline": [4],
             "recent": 8,
+            "decoder": "direct",
             "calendar": False,
         },
     }

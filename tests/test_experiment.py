@@ -15,7 +15,13 @@ def make_experiment(*overrides):
     told = {
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [16]}},
-        "training": {"steps": 150, "learning_rate": 0.01, "batch": 64, "average": 0.95},
+        "training": {
+            "steps": 150,
+            "learning_rate": 0.01,
+            "batch": 64,
+            "average": 0.95,
+            "synthetic": 0.0,
+        },
     }
     return build_experiment(told, overrides)
 

@@ -26,6 +26,7 @@ def make_forecaster(*overrides, members=2):
             "log": False,
             "baseline": [7],
             "recent": 14,
+            "decoder": "direct",
             "calendar": True,
         },
     }

@@ -21,6 +21,7 @@ def make_network(*, dates=0, seed=1, **choices):
         "log": False,
         "baseline": (SEASON,),
         "recent": 8,
+        "decoder": "direct",
         "calendar": dates > 0,
     }
     config = NetworkConfig(**(told | choices))

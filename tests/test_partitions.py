@@ -19,7 +19,7 @@ def source():
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
         "network": {
             "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "baseline": [7],
-            "recent": 7, "calendar": False, "quantiles": [0.1, 0.5, 0.9],
+            "recent": 7, "decoder": "direct", "calendar": False, "quantiles": [0.1, 0.5, 0.9],
         },
     }  # fmt: skip
     experiment = build_experiment(told)

@@ -27,7 +27,7 @@ def settled(panel, *overrides):
     told = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}},
-        "training": {"steps": 60, "batch": 8, "loss": "mase"},
+        "training": {"steps": 60, "batch": 8, "loss": "mase", "synthetic": 0.0},
     }
     return auto.settle(build_experiment(told, overrides), panel)
 

@@ -26,10 +26,12 @@ class Drawn:
 
 
 def settled(*overrides):
-    open_fields = ["network.context=12", "network.patch=4", "network.baseline=[4]"]
-    return build_experiment(
-        DATASET, [*open_fields, "network.log=false", "training.loss=mase", *overrides]
-    )
+    settling = (
+        "network.cells.units=[128, 128]", "network.context=12", "network.patch=4",
+        "network.baseline=[4]", "network.log=false", "training.loss=mase",
+        "training.learning_rate=0.001",
+    )  # fmt: skip
+    return build_experiment(DATASET, [*settling, *overrides])
 
 
 def test_every_field_there_is_to_tune_exists():
@@ -42,7 +44,7 @@ def test_what_is_drawn_makes_a_valid_experiment():
     drawn = change(settled(), SPACE.suggest(Drawn(), settled()))
     assert drawn.network.cells.units == (256, 256)
     assert drawn.network.context == 24
-    assert drawn.training.learning_rate == 5e-3
+    assert drawn.training.learning_rate == 1e-2
 
 
 def test_the_rules_own_values_are_found_again():

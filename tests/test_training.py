@@ -28,6 +28,7 @@ def make_experiment(*overrides):
             "log": False,
             "baseline": [4],
             "recent": 8,
+            "decoder": "direct",
             "calendar": False,
         },
         "training": {
@@ -36,6 +37,7 @@ def make_experiment(*overrides):
             "batch": 8,
             "looks": 4,
             "learning_rate": 0.01,
+            "synthetic": 0.0,
             "members": 1,
         },
     }

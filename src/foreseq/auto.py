@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar, evaluation, metrics, windows
+from foreseq import calendar, evaluation, metrics, space, windows
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 from foreseq.windows import Span, Windows
@@ -28,6 +28,18 @@ FEW_BLOCKS, LITTLE_CHANGE = 4, 0.2
 """Fewer blocks, or less change of their log level, cannot tell that exponent."""
 YEARS = 3
 """Years of history from which the calendar can be learned."""
+LESSONS = 3000
+"""Steps that it takes to learn from made-up series."""
+EPOCHS = 10
+"""Times that these steps may meet an observation: oftener, it is learned by heart."""
+MADE_UP = (0.5, 0.99)
+"""Least and most share of made-up series; where less would do, there are none."""
+MANY_SEASONS, FARTHEST = 10, 240
+"""Seasons, and steps at most, that a network then reads: it knows how to average over them."""
+
+
+Told = dict[str, Any]
+"""An experiment as its fields and values, some still None."""
 
 
 class Choice(NamedTuple):
@@ -68,10 +80,9 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
     told["dataset"] |= {"freq": panel.freq, "season": panel.season}
     choices = []
     for field, rule in RULES.items():
-        section, name = field.split(".")
-        if told[section][name] is None:
-            value, reason = rule(facts, told["network"])
-            told[section][name] = value
+        if space.get(told, field) is None:
+            value, reason = rule(facts, told)
+            space.put(told, field, value)
             choices.append(Choice(field, value, reason))
     return ExperimentConfig.model_validate(told), choices
 
@@ -83,21 +94,30 @@ def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
     return Facts(panel, ends, horizon, *windows.spans(panel, horizon, plan))
 
 
-def _stride(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
+    count = int(facts.ends.sum())
+    least, most = MADE_UP
+    share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
+    if share < least:
+        return 0.0, f"{count} observations to learn from"
+    return min(share, most), f"{count} observations would be learned by heart"
+
+
+def _stride(facts: Facts, _: Told) -> tuple[int, str]:
     return facts.test.stride, "the horizon: no step is tested twice"
 
 
-def _validation_stride(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+def _validation_stride(facts: Facts, _: Told) -> tuple[int, str]:
     return facts.validation.stride, "a quarter of the horizon"
 
 
-def _validation_windows(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+def _validation_windows(facts: Facts, _: Told) -> tuple[int, str]:
     share = "a fifth (two horizons: a third) of a typical history"
     return facts.validation.cutoffs, f"{windows.MOMENTS} moments, {windows.ENOUGH} windows, {share}"
 
 
-def _patch(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
-    season, context = facts.panel.season, network["context"]
+def _patch(facts: Facts, told: Told) -> tuple[int, str]:
+    season, context = facts.panel.season, told["network"]["context"]
     if context is not None:
         best = max(n for n in range(1, min(context, max(season, 8)) + 1) if context % n == 0)
         return best, f"the longest that divides the context of {context} steps"
@@ -112,22 +132,25 @@ def _patch(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
     return min(LONGEST_PATCH, season // 13), f"about a thirteenth of the season of {season}"
 
 
-def _context(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
-    patch, season = network["patch"], facts.panel.season
+def _context(facts: Facts, told: Told) -> tuple[int, str]:
+    patch, season = told["network"]["patch"], facts.panel.season
     room = min(facts.typical // 4, LONGEST_CYCLE)
     longer = [n for n in calendar.seasons(facts.panel.freq) if n <= room]
     wanted = max(2 * max([season, *longer]), 3 * season, 2 * facts.horizon, 4 * patch)
     if season == 1:  # what repeats, if anything does, is not known: look far
         wanted = max(wanted, min(FAR, facts.typical // 4))
+    elif told["training"]["synthetic"]:
+        wanted = max(wanted, min(MANY_SEASONS * season, FARTHEST))
     room = max(facts.typical - facts.horizon, patch)
     steps = -(-min(wanted, room) // patch) * patch
     if wanted <= room:
-        told = f"up to {FAR} where no season is known" if season == 1 else "three seasons"
-        return steps, f"two of the longest cycle, {told}, twice the horizon"
+        seasons = "ten seasons" if told["training"]["synthetic"] else "three seasons"
+        far = f"up to {FAR} where no season is known" if season == 1 else seasons
+        return steps, f"two of the longest cycle, {far}, twice the horizon"
     return steps, f"what a typical history of {facts.typical} steps leaves room for"
 
 
-def _log(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
+def _log(facts: Facts, _: Told) -> tuple[bool, str]:
     if not are_positive(facts):
         return False, "some values are not positive"
     slopes = []
@@ -162,13 +185,15 @@ def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
     return float(np.polyfit(np.log(level[usable]), np.log(swing[usable]), 1)[0])
 
 
-def _baseline(facts: Facts, network: dict[str, Any]) -> tuple[tuple[int, ...], str]:
-    lags = cycles(facts, network["context"])
+def _baseline(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
+    lags = cycles(facts, told["network"]["context"])
     if not lags:
         return (1,), "no season fits into the context"
+    if told["training"]["synthetic"]:
+        return (1, *repeats(facts, told["network"]["context"])), "made-up series tell which counts"
     last, seasonal = (naive_error(facts, lag) for lag in (1, lags[0]))
-    told = f"naive MASE {last:.2f}, seasonal naive {seasonal:.2f} before the cutoffs"
-    return ((1, *lags) if last < seasonal else lags), told
+    errors = f"naive MASE {last:.2f}, seasonal naive {seasonal:.2f} before the cutoffs"
+    return ((1, *lags) if last < seasonal else lags), errors
 
 
 def cycles(facts: Facts, context: int) -> tuple[int, ...]:
@@ -198,12 +223,25 @@ def naive_error(facts: Facts, lag: int) -> float:
     return metrics.score(actual, forecast, chosen.series, scale).mase
 
 
-def _recent(facts: Facts, network: dict[str, Any]) -> tuple[int, str]:
-    wanted = max(2 * facts.panel.season, min(facts.horizon, 16))
-    return min(network["context"], wanted, 96), "two seasons"
+def _recent(facts: Facts, told: Told) -> tuple[int, str]:
+    seasons, reason = (1, "one season") if told["training"]["synthetic"] else (2, "two seasons")
+    wanted = max(seasons * facts.panel.season, min(facts.horizon, 16))
+    return min(told["network"]["context"], wanted, 96), reason
 
 
-def _calendar(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
+def _units(_facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
+    if told["training"]["synthetic"]:
+        return (64, 64), "made-up series teach two small layers in less time"
+    return (128, 128), "what long series can fill"
+
+
+def _decoder(_facts: Facts, told: Told) -> tuple[str, str]:
+    if told["training"]["synthetic"]:
+        return "segment", "made-up series go on as they were"
+    return "direct", "all of the horizon at once"
+
+
+def _calendar(facts: Facts, _: Told) -> tuple[bool, str]:
     if not calendar.feature_names(facts.panel.freq):
         return False, "the frequency has no calendar"
     needed = YEARS * calendar.steps_per_year(facts.panel.freq)
@@ -212,20 +250,32 @@ def _calendar(facts: Facts, _: dict[str, Any]) -> tuple[bool, str]:
     return False, f"a typical history of {facts.typical} steps is less than three years"
 
 
-def _loss(_facts: Facts, _network: dict[str, Any]) -> tuple[str, str]:
+def _loss(_facts: Facts, _told: Told) -> tuple[str, str]:
     return "mase", "what forecasts are judged by"
 
 
-def _steps(facts: Facts, _: dict[str, Any]) -> tuple[int, str]:
+def _learning_rate(_facts: Facts, told: Told) -> tuple[float, str]:
+    if told["training"]["synthetic"]:
+        return 6e-3, "made-up series are too many to be learned by heart"
+    return 1e-3, "few enough series to be learned by heart"
+
+
+def _steps(facts: Facts, told: Told) -> tuple[int, str]:
+    if told["training"]["synthetic"]:
+        return LESSONS, "what made-up series take"
     points = max(int(facts.ends.sum()), 1000)
     return int(min(300 * (points / 1000) ** 0.45, 6000)), f"{points} observations to learn from"
 
 
-def _members(_facts: Facts, _network: dict[str, Any]) -> tuple[int, str]:
+def _members(_facts: Facts, _told: Told) -> tuple[int, str]:
     return 1, "no time was given for more"
 
 
 RULES = {
+    "training.synthetic": _synthetic,
+    "network.cells.units": _units,
+    "network.decoder": _decoder,
+    "training.learning_rate": _learning_rate,
     "split.stride": _stride,
     "split.validation_stride": _validation_stride,
     "split.validation_windows": _validation_windows,

@@ -21,7 +21,7 @@ import keras
 from keras import ops
 
 from foreseq import recurrence
-from foreseq.config import CellsConfig
+from foreseq.config import CellsConfig, settled
 from foreseq.errors import ConfigError
 
 GATES = {"simple": 1, "lstm": 4, "gru": 3}
@@ -59,7 +59,7 @@ def state_widths(cells: CellsConfig) -> tuple[int, ...]:
         (8, 8, 4, 4)
     """
     each = 2 if cells.kind == "lstm" else 1
-    return tuple(units for units in cells.units for _ in range(each))
+    return tuple(units for units in settled(cells.units) for _ in range(each))
 
 
 def sequence_network(
@@ -106,14 +106,14 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
     def __init__(self, cells: CellsConfig, *, every_step: bool, seed: int, carry: bool) -> None:
         super().__init__(name=f"{cells.kind}_stack")
         self.cells, self.every_step, self.carry = cells, every_step, carry
-        top = len(cells.units) - 1
+        self.depth = len(settled(cells.units))
         self.recurrences = [
-            _recurrence(cells, depth, every_step=every_step or depth < top, seed=seed)
-            for depth in range(len(cells.units))
+            _recurrence(cells, depth, every_step=every_step or depth < self.depth - 1, seed=seed)
+            for depth in range(self.depth)
         ]
         self.norms = [
             keras.layers.LayerNormalization(name=f"norm_{depth}")
-            for depth in range(1, len(cells.units))
+            for depth in range(1, self.depth)
             if cells.normalise
         ]
 
@@ -123,7 +123,7 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
             if depth and self.norms:
                 self.norms[depth - 1].build(shape)
             layer.build(shape)
-            shape = (*shape[:2], self.cells.units[depth])
+            shape = (*shape[:2], settled(self.cells.units)[depth])
 
     def call(
         self, sequence: Any, first: Sequence[Any] | None = None, training: bool | None = None
@@ -273,7 +273,7 @@ def _recurrence(cells: CellsConfig, depth: int, *, every_step: bool, seed: int) 
         "return_state": True,
         "name": f"{cells.kind}_{depth}",
     }
-    units = cells.units[depth]
+    units = settled(cells.units)[depth]
     if cells.kind == "simple":
         layer = _SimpleRNN(units, activation=cells.activation, **options)
     elif cells.kind == "lstm":

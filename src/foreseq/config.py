@@ -115,8 +115,8 @@ class CellsConfig(Config):
 
     kind: Literal["simple", "lstm", "gru"] = "gru"
     """Which recurrence."""
-    units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128, 128)
-    """Width of each layer, from the input upwards."""
+    units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
+    """Width of each layer, from the input upwards. None: chosen from the data."""
     dropout: Rate = 0.0
     """Share of a layer's inputs dropped, one mask for all steps of a window."""
     recurrent_dropout: Rate = 0.0
@@ -152,9 +152,16 @@ class CellsConfig(Config):
             )
         if self.kind != "gru" and self.reset == "before":
             raise ValueError(f"reset is a gate of gru cells, {self.kind} cells have none")
-        if self.residual and len(set(self.units)) > 1:
+        if self.residual and len(set(self.units or ())) > 1:
             raise ValueError(f"residual layers must be equally wide, found {self.units}")
         return self
+
+
+def wide(*units: int) -> AfterValidator:
+    """Return what gives cells their units where nothing is said and no data can tell."""
+    return AfterValidator(
+        lambda cells: cells if cells.units else cells.model_copy(update={"units": units})
+    )
 
 
 class NetworkConfig(Config):
@@ -166,10 +173,10 @@ class NetworkConfig(Config):
     """Past steps the network reads; older ones are out of sight. None: chosen from the data."""
     patch: PositiveInt | None = None
     """Steps folded into one recurrent step; 1 is the classic network. None: chosen from data."""
-    decoder: Literal["direct", "segment", "recursive"] = "direct"
+    decoder: Literal["direct", "segment", "recursive"] | None = None
     """`direct`: last state, position in the horizon and calendar give the whole horizon at once.
     `segment`: the cells run on over the horizon, a patch at a time. `recursive`: as `segment`, each
-    patch of the forecast read as if it had been observed."""
+    patch of the forecast read as if it had been observed. None: chosen from the data."""
     scale: Literal["mean", "last", "robust"] = "mean"
     """What each window is brought near zero by: the mean of its newest season, its last value, or
     the median of that season; `robust` also measures the spread by a median."""
@@ -219,8 +226,12 @@ class TrainingConfig(Config):
     """Batches to learn from at most. None: chosen from the data."""
     batch: PositiveInt = 128
     """Windows in a batch."""
-    learning_rate: PositiveFloat = 1e-3
-    """RMSProp's rate at the start; it falls to a hundredth along a cosine."""
+    synthetic: Rate | None = None
+    """Share of each batch from series that are made up, so that few and short series need not teach
+    what a slope or a season is. None: chosen from the data."""
+    learning_rate: PositiveFloat | None = None
+    """RMSProp's rate at the start; it falls to a hundredth along a cosine. None: chosen from the
+    data."""
     clip_norm: PositiveFloat = 1.0
     """Longest gradient, all weights taken together."""
     weight_decay: NonNegativeFloat = 0.0

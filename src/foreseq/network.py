@@ -92,7 +92,7 @@ def forecaster(
     z = (values - frame.level) / frame.spread * observed  # (batch, context, 1)
     seen = ops.clip(z, -FAR, FAR)
 
-    runs_on = config.decoder != "direct"
+    runs_on = settled(config.decoder) != "direct"
     stack = recurrent_stack(config.cells, every_step=runs_on, seed=seed, carry=runs_on)
     steps = [_fold(seen, patch), _fold(observed, patch), calendar[:, :context:patch]]
     told = stack(keras.layers.Concatenate()(steps))

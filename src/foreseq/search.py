@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foreseq import auto, training, windows
+from foreseq import auto, space, training, windows
 from foreseq.auto import Choice, Facts
 from foreseq.config import ExperimentConfig, settled
 from foreseq.journal import Journal
@@ -119,6 +119,8 @@ def _goes_on(journal: Journal, until: float) -> bool:
 
 
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
+    if experiment.training.synthetic:  # has every lag: a few windows cannot tell better
+        return
     context = settled(experiment.network.context)
     lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
     for value in dict.fromkeys([often, lags, (1, *lags), lags[:1]]):
@@ -137,6 +139,8 @@ def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
 
 
 def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
+    if experiment.training.synthetic:  # holds as much as it can
+        return
     patch, context = settled(experiment.network.patch), settled(experiment.network.context)
     longest = max(settled(experiment.network.baseline), default=1)
     farther = (4 * context, 2 * context) if facts.panel.season == 1 else (2 * context,)
@@ -193,9 +197,8 @@ def _members(
 
 def _with(experiment: ExperimentConfig, field: str, value: Any) -> ExperimentConfig:
     """Return the experiment with one field changed, checked again."""
-    section, name = field.split(".")
     told = experiment.model_dump()
-    told[section][name] = value
+    space.put(told, field, value)
     if field == "network.context":
         told["network"]["recent"] = min(value, told["network"]["recent"])
     return ExperimentConfig.model_validate(told)

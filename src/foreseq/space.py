@@ -134,7 +134,7 @@ SPACE = Space(
         "network.context": Times(times=(0.5, 1.0, 1.5, 2.0)),
         "network.log": OneOf(one_of=(False, True)),
         "training.loss": OneOf(one_of=("mase", "owa", "huber")),
-        "training.learning_rate": Between(low=2e-4, high=5e-3, log=True),
+        "training.learning_rate": Between(low=2e-4, high=1e-2, log=True),
         "training.batch": OneOf(one_of=(32, 64, 128, 256), ordered=True),
         "training.average": OneOf(one_of=(0.9, 0.98, 0.99, 0.995), ordered=True),
     }
@@ -179,6 +179,22 @@ def get(told: dict[str, Any], field: str) -> Any:
     return told
 
 
+def put(told: dict[str, Any], field: str, value: Any) -> None:
+    """Make a dotted field hold a value.
+
+    Raises:
+        ConfigError: If there is no such section.
+
+    Example:
+        >>> told = {"a": {"b": 1}}
+        >>> put(told, "a.b", 2)
+        >>> told
+        {'a': {'b': 2}}
+    """
+    section, _, name = field.rpartition(".")
+    (get(told, section) if section else told)[name] = value
+
+
 def change(experiment: ExperimentConfig, values: dict[str, Any]) -> ExperimentConfig:
     """Return the experiment with dotted fields changed, checked again.
 
@@ -187,11 +203,7 @@ def change(experiment: ExperimentConfig, values: dict[str, Any]) -> ExperimentCo
     """
     told = experiment.model_dump(mode="json")
     for field, value in values.items():
-        *sections, name = field.split(".")
-        inner = told
-        for section in sections:
-            inner = inner[section]
-        inner[name] = value
+        put(told, field, value)
     network = told["network"]
     if network["context"] and network["recent"]:
         network["recent"] = min(network["context"], network["recent"])

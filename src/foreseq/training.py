@@ -14,7 +14,7 @@ import numpy as np
 from keras import KerasTensor
 from numpy.typing import NDArray
 
-from foreseq import calendar, files, losses, metrics, network, windows
+from foreseq import calendar, files, losses, metrics, network, sources, windows
 from foreseq.config import ExperimentConfig, settled
 from foreseq.errors import BundleRefused
 from foreseq.panel import Panel
@@ -29,6 +29,8 @@ ON = 1 / 3
 """Share of rate and steps with which a fitted network goes on learning."""
 TIMED = 7
 """Training steps that tell the pace."""
+MAINLY = 0.5
+"""Share of made-up series from which on training goes to its end."""
 VALIDATED = 4096
 """Most validation windows looked at: more cost time and decide nothing."""
 
@@ -152,13 +154,9 @@ class _Learner:
     def __init__(self, task: Task, experiment: ExperimentConfig) -> None:
         self.task, self.experiment = task, experiment
         self.horizon = experiment.dataset.horizon
-        self.seasonal_error = metrics.seasonal_errors(
-            task.panel.values[:, 0], task.panel.observed, task.panel.offsets, task.ends,
-            task.panel.season,
-        )  # fmt: skip
-        self.weight = losses.weights(self.seasonal_error, settled(experiment.training.loss))
+        self.sources = sources.sources(task.panel, task.ends, task.steps, experiment)
         self.model = build(experiment)
-        rate = experiment.training.learning_rate * (ON if task.start else 1.0)
+        rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
         self.optimizer = _optimizer(experiment, task.steps, rate)
         self.model.compile(
             self.optimizer,
@@ -168,7 +166,7 @@ class _Learner:
         self.optimizer.build(self.model.trainable_variables)
         self.fresh = [np.array(v) for v in self.optimizer.variables]
 
-    def begin(self, member: int) -> windows.Draw:
+    def begin(self, member: int) -> sources.Draw:
         """Give the network the first weights of a member; return where its batches come from."""
         newborn = build(self.experiment, member=member)
         for variable, value in zip(self.model.variables, newborn.variables, strict=True):
@@ -178,21 +176,12 @@ class _Learner:
         for variable, first in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(first)
         seed = self.experiment.training.seed * 1000 + member
-        return windows.Draw(self.task.ends, self.horizon, seed)
+        return sources.Draw(self.sources, self.horizon, seed)
 
-    def learn(self, draw: windows.Draw, steps: range) -> float:
+    def learn(self, draw: sources.Draw, steps: range) -> float:
         """Take some steps; return their mean loss."""
-        size = self.experiment.training.batch
-        return float(np.mean([self._step(draw(step, size)) for step in steps]))
-
-    def _step(self, drawn: Windows) -> float:
-        """Learn from one batch; return its loss."""
-        batch = network.inputs(self.model, self.task.panel, drawn)
-        y = windows.futures(self.task.panel, drawn, self.horizon)  # (batch, horizon)
-        answerable = np.isfinite(y) & batch.observed.any(axis=1)
-        target = losses.target(np.nan_to_num(y), self.weight[drawn.series])
-        told = self.model.train_on_batch(batch._asdict(), target, answerable.astype(np.float32))
-        return float(told)
+        told = [self.model.train_on_batch(*draw(step, self.model)) for step in steps]
+        return float(np.mean(told))
 
     def _loss(self) -> Callable[..., KerasTensor]:
         """Return what is minimised."""
@@ -202,8 +191,9 @@ class _Learner:
 
     def _rival(self) -> losses.Naive:
         """Return how the seasonal naive errs on typical training windows."""
-        draw = windows.Draw(self.task.ends, self.horizon, self.experiment.training.seed)
-        return losses.naive(self.task.panel, draw(0, TYPICAL), self.horizon, self.weight)
+        real = self.sources[0]
+        draw = windows.Draw(real.ends, self.horizon, self.experiment.training.seed)
+        return losses.naive(real.panel, draw(0, TYPICAL), self.horizon, real.weight)
 
     def validate(self) -> tuple[float, Weights]:
         """Return the validation error of the averaged weights, and these weights."""
@@ -216,9 +206,9 @@ class _Learner:
             answers = network.answer(self.model, self.task.panel, chosen)
             middle = network.middle(answers, self.experiment.network.quantiles)
             actual = windows.futures(self.task.panel, chosen, self.horizon)
-            error = metrics.score(actual, middle, chosen.series, self.seasonal_error).mase
-            if not np.isfinite(error):  # every series is constant: any error counts alike
-                error = metrics.score(actual, middle, chosen.series, self.seasonal_error).mae
+            scored = metrics.score(actual, middle, chosen.series, self.sources[0].seasonal_error)
+            # of constant series alone there is no MASE: any error counts alike
+            error = scored.mase if np.isfinite(scored.mase) else scored.mae
         assign(self.model, latest)
         return error, averaged
 
@@ -230,6 +220,8 @@ def _fit_member(
     draw = learner.begin(member)
     task, training = learner.task, learner.experiment.training
     every = max(1, task.steps // training.looks)
+    # made-up series are hardly learned by heart, and a few windows would stop them by luck
+    made_up = settled(training.synthetic) >= MAINLY
     best = Member([], 0, ())
     looks: list[Look] = []
     if checkpoint is not None and checkpoint.exists():
@@ -244,7 +236,7 @@ def _fit_member(
         done = ahead.stop
         error, weights = learner.validate()
         looks.append(Look(done, loss, error))
-        if not best.weights or not error >= min(look.validation for look in looks[:-1]):
+        if made_up or not best.weights or not error >= min(look.validation for look in looks[:-1]):
             best = Member(weights, done, ())
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)

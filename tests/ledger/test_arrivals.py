@@ -33,7 +33,7 @@ def source():
     told = {
         "dataset": {"source": "memory", "horizon": HORIZON, "freq": "D", "season": 4},
         "network": {"cells": {"units": [4]}, "context": 8, "patch": 4, "log": False,
-                    "baseline": [4], "recent": 8, "calendar": False,
+                    "baseline": [4], "recent": 8, "decoder": "direct", "calendar": False,
                     "quantiles": [0.1, 0.5, 0.9]},
     }  # fmt: skip
     experiment = build_experiment(told)

@@ -21,8 +21,10 @@ SHIFTED = 8
 EXPERIMENT = {
     "dataset": {"name": "m", "source": "memory", "horizon": HORIZON, "freq": "D", "season": SEASON},
     "network": {"cells": {"units": [16]}, "context": 28, "patch": 7, "log": False,
-                "baseline": [7], "recent": 14, "calendar": False},
-    "training": {"steps": 300, "loss": "mase", "members": 1},
+                "baseline": [7], "recent": 14, "decoder": "direct", "calendar": False},
+    "training": {
+        "steps": 300, "loss": "mase", "members": 1, "learning_rate": 1e-3, "synthetic": 0.0,
+    },
     "auto": {"time_budget": 0},
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from foreseq.config import CellsConfig, Config, Rate, Source, build, read_yaml
+from foreseq.config import CellsConfig, Config, Rate, Source, build, read_yaml, wide
 
 BUILT_IN = "pydoc_data.topics"
 """The source that needs no file: the help texts of Python itself, 460,000 characters of English."""
@@ -60,8 +60,8 @@ class CorpusConfig(Config):
 class LanguageConfig(Config):
     """What reads text and says which character comes next."""
 
-    cells: CellsConfig = CellsConfig(kind="gru", units=(256,))
-    """The recurrent stack, the same that forecasts."""
+    cells: Annotated[CellsConfig, wide(256)] = CellsConfig(units=(256,))
+    """The recurrent stack, the same that forecasts; of 256 units if nothing is said."""
     embedding: PositiveInt = 64
     """Numbers that stand for a character."""
     dropout: Rate = 0.0

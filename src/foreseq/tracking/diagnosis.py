@@ -10,7 +10,7 @@ from foreseq import store
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from foreseq import diagnose
-from foreseq.config import CellsConfig
+from foreseq.config import CellsConfig, settled
 from foreseq.diagnose import Flow
 from foreseq.probes import ProbeConfig
 from foreseq.tracking import facts, runs
@@ -25,7 +25,7 @@ def track(cells: CellsConfig, probe: ProbeConfig, flows: Sequence[Flow]) -> str:
     Raises:
         ConfigError: If the store cannot be used.
     """
-    width = "x".join(map(str, cells.units))
+    width = "x".join(map(str, settled(cells.units)))
     told = {"cells": cells.model_dump(mode="json"), "probe": probe.model_dump(mode="json")}
     beginning = Beginning(
         model=EXPERIMENT,

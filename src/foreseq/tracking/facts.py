@@ -16,7 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.utils.git_utils import get_git_commit
 
 from foreseq import __version__
-from foreseq.config import ExperimentConfig
+from foreseq.config import ExperimentConfig, settled
 from foreseq.panel import Panel
 
 UNTOLD = (
@@ -53,11 +53,11 @@ def run_name(experiment: ExperimentConfig) -> str:
         >>> from foreseq.config import build_experiment
         >>> run_name(build_experiment(
         ...     {"dataset": {"source": "a.csv", "horizon": 48}},
-        ...     ["network.context=336", "training.members=5"]))
+        ...     ["network.cells.units=[128, 128]", "network.context=336", "training.members=5"]))
         'gru-128x128 ctx336 seed1 x5'
     """
     cells, members = experiment.network.cells, experiment.training.members or 1
-    width = "x".join(map(str, cells.units))
+    width = "x".join(map(str, settled(cells.units)))
     parts = [f"{cells.kind}-{width}", f"ctx{experiment.network.context}"]
     parts += [f"seed{experiment.training.seed}", *([f"x{members}"] if members > 1 else [])]
     return " ".join(parts)

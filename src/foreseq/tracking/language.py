@@ -17,6 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from foreseq import manifest
+from foreseq.config import settled
 from foreseq.language import bundle
 from foreseq.language.experiment import Decision
 from foreseq.language.training import Look
@@ -118,7 +119,7 @@ def _run_name(experiment: TextExperimentConfig) -> str:
         'gru-256 chunk64x16 seed1'
     """
     cells, training = experiment.network.cells, experiment.training
-    width = "x".join(map(str, cells.units))
+    width = "x".join(map(str, settled(cells.units)))
     return f"{cells.kind}-{width} chunk{training.chunk}x{training.streams} seed{training.seed}"
 
 

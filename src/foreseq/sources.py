@@ -1,0 +1,108 @@
+"""Where batches come from: the series there are and, beside them, series that are made up."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from foreseq import losses, metrics, network, synthetic, windows
+from foreseq.config import ExperimentConfig, settled
+from foreseq.panel import Panel
+
+MADE_UP = 20_000
+"""Most series that are made up: more teach nothing new in as many steps as time allows."""
+
+
+class Source(NamedTuple):
+    """Series to draw windows from."""
+
+    panel: Panel
+    ends: NDArray[np.int64]
+    """Steps of each series that may be touched, shape (n_series,)."""
+    seasonal_error: NDArray[np.float64]
+    """Scale of MASE, shape (n_series,)."""
+    weight: NDArray[np.float64]
+    """Of an error of each series, shape (n_series,)."""
+    size: int
+    """Windows in each batch."""
+
+
+class Batch(NamedTuple):
+    """What `keras.Model.train_on_batch` takes."""
+
+    inputs: dict[str, NDArray[np.float32]]
+    """By name, as `network.forecaster` reads them."""
+    target: NDArray[np.float32]
+    """As `losses.target`, shape (batch, horizon, 2)."""
+    answerable: NDArray[np.float32]
+    """One where there is something to learn, shape (batch, horizon)."""
+
+
+def sources(
+    panel: Panel, ends: NDArray[np.int64], steps: int, experiment: ExperimentConfig
+) -> tuple[Source, ...]:
+    """Return the series there are and, if the experiment wants any, made-up ones.
+
+    Args:
+        panel: The series there are.
+        ends: Steps of each that may be touched, shape (n_series,).
+        steps: Batches there will be at most.
+        experiment: With every choice settled.
+    """
+    training = experiment.training
+    size = int(settled(training.synthetic) * training.batch)
+    real = _source(panel, ends, training.batch - size, settled(training.loss))
+    if not size:
+        return (real,)
+    length = 2 * settled(experiment.network.context) + experiment.dataset.horizon
+    count, log = min(MADE_UP, steps * size), settled(experiment.network.log)
+    made = synthetic.series(panel, count, length, log=log, seed=training.seed)
+    return real, _source(made, made.lengths, size, settled(training.loss))
+
+
+class Draw:
+    """Batches at random, a pure function of seed and step, so that a run can resume."""
+
+    def __init__(self, chosen: tuple[Source, ...], horizon: int, seed: int) -> None:
+        """Prepare to draw.
+
+        Args:
+            chosen: Where from.
+            horizon: Steps to answer for.
+            seed: Of all that is drawn.
+
+        Raises:
+            SeriesTooShort: If no series of some source holds a window.
+        """
+        self.horizon = horizon
+        self.parts = [(source, windows.Draw(source.ends, horizon, seed)) for source in chosen]
+
+    def __call__(self, step: int, model: keras.Model) -> Batch:
+        """Return the batch of one training step for a network."""
+        read = [_read(source, draw(step, source.size), self.horizon, model)
+                for source, draw in self.parts]  # fmt: skip
+        if len(read) == 1:
+            return read[0]
+        inputs, targets, answerable = zip(*read, strict=True)
+        return Batch(
+            {name: np.concatenate([part[name] for part in inputs]) for name in inputs[0]},
+            np.concatenate(targets),
+            np.concatenate(answerable),
+        )
+
+
+def _source(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> Source:
+    """Weigh the series of a panel."""
+    errors = metrics.seasonal_errors(
+        panel.values[:, 0], panel.observed, panel.offsets, ends, panel.season
+    )
+    return Source(panel, ends, errors, losses.weights(errors, loss), size)
+
+
+def _read(source: Source, drawn: windows.Windows, horizon: int, model: keras.Model) -> Batch:
+    inputs: dict[str, Any] = network.inputs(model, source.panel, drawn)._asdict()
+    y = windows.futures(source.panel, drawn, horizon)  # (batch, horizon)
+    answerable = np.isfinite(y) & inputs["observed"].any(axis=1)
+    target = losses.target(np.nan_to_num(y), source.weight[drawn.series])
+    return Batch(inputs, target, answerable.astype(np.float32))

@@ -1,0 +1,68 @@
+import numpy as np
+
+from foreseq import auto, sources, training
+from foreseq.config import build_experiment
+from foreseq.panel import from_series
+
+
+def settled(panel, *overrides):
+    told = {"dataset": {"source": "memory", "horizon": 3}}
+    small = ("network.cells.units=[4]", "training.batch=10", "network.context=12", *overrides)
+    return auto.settle(build_experiment(told, small), panel)[0]
+
+
+def make_panel():
+    wave = np.arange(60) % 4 + 10.0
+    return from_series({"a": wave, "b": wave + 1}, freq="1", season=4)
+
+
+def drawn(share, *, step=0):
+    panel = make_panel()
+    experiment = settled(panel, f"training.synthetic={share}")
+    found = sources.sources(panel, panel.lengths, 100, experiment)
+    return found, sources.Draw(found, 3, 1)(step, training.build(experiment))
+
+
+def test_without_a_share_all_windows_are_real():
+    found, batch = drawn(0.0)
+    assert [source.size for source in found] == [10]
+    assert batch.inputs["past"].shape == (10, 12, 1)
+    assert set(np.unique(batch.target[..., 0])) <= set(range(10, 15))
+
+
+def test_a_share_of_each_batch_is_made_up():
+    found, batch = drawn(0.7)
+    assert [source.size for source in found] == [3, 7]
+    assert batch.inputs["past"].shape == (10, 12, 1)
+    assert batch.target.shape == (10, 3, 2)
+    assert set(np.unique(batch.target[:3, :, 0])) <= set(range(10, 15))
+    assert (batch.target[3:, :, 0] < 9).all()  # those made up are not far from zero
+
+
+def test_however_large_the_share_a_real_window_is_left():
+    found, _ = drawn(0.99)
+    assert [source.size for source in found] == [1, 9]
+
+
+def test_a_batch_depends_on_its_number_alone():
+    first, again, next_one = (drawn(0.5, step=step)[1] for step in (4, 4, 5))
+    assert np.array_equal(first.inputs["past"], again.inputs["past"])
+    assert not np.array_equal(first.inputs["past"], next_one.inputs["past"])
+
+
+def test_steps_after_the_ends_are_not_read():
+    panel = make_panel()
+    panel.values[30:60] = panel.values[90:] = 1e6
+    experiment = settled(panel, "training.synthetic=0.5")
+    found = sources.sources(panel, np.array([30, 30]), 20, experiment)
+    draw, model = sources.Draw(found, 3, 1), training.build(experiment)
+    batches = [draw(step, model) for step in range(20)]
+    assert max(batch.target[..., 0].max() for batch in batches) < 1e6
+    assert max(batch.inputs["past"].max() for batch in batches) < 1e6
+
+
+def test_no_more_series_are_made_up_than_are_drawn():
+    panel = make_panel()
+    experiment = settled(panel, "training.synthetic=0.5")
+    _, made = sources.sources(panel, panel.lengths, 6, experiment)
+    assert made.panel.n_series == 30
