@@ -244,3 +244,8 @@ def test_a_history_too_short_is_refused():
     with pytest.raises(SeriesTooShort):
         settle(make_panel(37))
     assert isinstance(settle(make_panel(38))[0], ExperimentConfig)
+
+
+def test_too_few_steps_are_spent_on_the_series_themselves(air):
+    assert settle(air, "training.steps=499")[0].training.synthetic == 0
+    assert settle(air, "training.steps=500")[0].training.synthetic == 0.99

@@ -30,6 +30,8 @@ YEARS = 3
 """Years of history from which the calendar can be learned."""
 LESSONS = 3000
 """Steps that it takes to learn from made-up series."""
+TOO_FEW = 500
+"""Steps that teach more of the series themselves."""
 EPOCHS = 10
 """Times that these steps may meet an observation: oftener, it is learned by heart."""
 MADE_UP = (0.5, 0.99)
@@ -95,8 +97,10 @@ def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
 
 
 def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
-    count = int(facts.ends.sum())
+    count, steps = int(facts.ends.sum()), told["training"]["steps"]
     least, most = MADE_UP
+    if steps is not None and steps < TOO_FEW:
+        return 0.0, f"{steps} steps are too few to learn from made-up series"
     share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
     if share < least:
         return 0.0, f"{count} observations to learn from"
