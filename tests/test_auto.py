@@ -247,5 +247,5 @@ def test_a_history_too_short_is_refused():
 
 
 def test_too_few_steps_are_spent_on_the_series_themselves(air):
-    assert settle(air, "training.steps=499")[0].training.synthetic == 0
-    assert settle(air, "training.steps=500")[0].training.synthetic == 0.99
+    assert settle(air, "training.steps=999")[0].training.synthetic == 0
+    assert settle(air, "training.steps=1000")[0].training.synthetic == 0.99

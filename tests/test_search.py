@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from foreseq import auto
+from foreseq import auto, windows
 from foreseq.config import build_experiment
 from foreseq.journal import Journal
 from foreseq.panel import from_series
-from foreseq.search import Candidate, search
+from foreseq.search import DOUBT, Candidate, search
 
 SEASON = 4
+UNAIDED = ("training.synthetic", 0.0)
 
 
 class StoppedError(Exception):
@@ -102,3 +103,48 @@ def test_nothing_of_the_test_span_is_seen(panel, found):
     other = type(panel)(**{**vars(panel), "values": altered})
     again = search(*settled(other, "network.baseline=[4]", "network.log=false"), other)
     assert [c.error for c in found.candidates] == [c.error for c in again.candidates]
+
+
+def test_made_up_series_are_done_without_where_the_real_ones_teach_clearly_more(panel):
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}},
+        "training": {"steps": 1000, "batch": 8, "loss": "mase", "members": 1},
+        "auto": {"time_budget": 60},
+    }
+    experiment, choices = auto.settle(build_experiment(told), panel)
+    assert experiment.training.synthetic > 0
+    found = search(experiment, choices, panel)
+    tried = [(each.field, each.value) for each in found.candidates]
+    errors = [each.error for each in found.candidates]
+    place = tried.index(UNAIDED)
+    aided, without = min(errors[:place]), min(errors[place:])
+    doubt = DOUBT / np.sqrt(windows.split(panel, 4, experiment.split).validation.count)
+    assert (found.experiment.training.synthetic == 0) == (without < (1 - doubt) * aided)
+    assert found.experiment.network.cells.units == (8,)
+    chosen = {choice.field: choice.value for choice in found.choices}
+    assert chosen["training.synthetic"] == found.experiment.training.synthetic
+
+
+def test_doing_without_made_up_series_reopens_what_the_rules_chose_and_nothing_else(panel):
+    told = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
+    aided = auto.settle(build_experiment(told), panel)
+    unaided, choices = auto.unaided(*aided, panel)
+    assert aided[0].network.decoder == "segment"
+    assert unaided == auto.settle(build_experiment(told, ["training.synthetic=0"]), panel)[0]
+    assert unaided.training.learning_rate == 0.02
+    assert {choice.field for choice in choices} == {choice.field for choice in aided[1]}
+
+
+def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}},
+        "training": {"batch": 8},
+        "auto": {"time_budget": 0.5},
+    }
+    experiment, choices = auto.settle(build_experiment(told), panel)
+    assert experiment.training.synthetic > 0
+    found = search(experiment, choices, panel)
+    assert found.experiment.training.synthetic == 0
+    assert UNAIDED not in [(each.field, each.value) for each in found.candidates]

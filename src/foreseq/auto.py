@@ -30,7 +30,7 @@ YEARS = 3
 """Years of history from which the calendar can be learned."""
 LESSONS = 3000
 """Steps that it takes to learn from made-up series."""
-TOO_FEW = 500
+TOO_FEW = 1000
 """Steps that teach more of the series themselves."""
 EPOCHS = 10
 """Times that these steps may meet an observation: oftener, it is learned by heart."""
@@ -38,7 +38,6 @@ MADE_UP = (0.5, 0.99)
 """Least and most share of made-up series; where less would do, there are none."""
 MANY_SEASONS, FARTHEST = 10, 240
 """Seasons, and steps at most, that a network then reads: it knows how to average over them."""
-
 
 Told = dict[str, Any]
 """An experiment as its fields and values, some still None."""
@@ -89,6 +88,18 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
     return ExperimentConfig.model_validate(told), choices
 
 
+def unaided(
+    experiment: ExperimentConfig, choices: list[Choice], panel: Panel
+) -> tuple[ExperimentConfig, list[Choice]]:
+    """Settle the same experiment without made-up series; what the user said stays."""
+    told = experiment.model_dump()
+    for choice in choices:
+        space.put(told, choice.field, None)
+    space.put(told, "training.synthetic", 0.0)
+    settled, others = settle(ExperimentConfig.model_validate(told), panel)
+    return settled, [Choice("training.synthetic", 0.0, "the series themselves teach more"), *others]
+
+
 def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
     """Return what the rules go by."""
     horizon, plan = experiment.dataset.horizon, experiment.split
@@ -103,8 +114,8 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, f"{steps} steps are too few to learn from made-up series"
     share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
     if share < least:
-        return 0.0, f"{count} observations to learn from"
-    return min(share, most), f"{count} observations would be learned by heart"
+        return 0.0, f"{count} observations are enough to learn from"
+    return min(share, most), f"{count} observations alone would be learned by heart"
 
 
 def _stride(facts: Facts, _: Told) -> tuple[int, str]:
@@ -261,7 +272,7 @@ def _loss(_facts: Facts, _told: Told) -> tuple[str, str]:
 def _learning_rate(_facts: Facts, told: Told) -> tuple[float, str]:
     if told["training"]["synthetic"]:
         return 6e-3, "made-up series are too many to be learned by heart"
-    return 1e-3, "few enough series to be learned by heart"
+    return 1e-3, "what the series themselves can take"
 
 
 def _steps(facts: Facts, told: Told) -> tuple[int, str]:

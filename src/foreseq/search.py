@@ -21,6 +21,9 @@ EARNED = 0.01
 """Share of the best error so far by which a change must lower it."""
 LUCK = 0.1
 """The same of a single validation window; of many, over the root of their number."""
+DOUBT = 0.5
+"""As `LUCK`, where made-up series are to be done without: many things were tried in that case, and
+what few windows say in favour of the best of them is mostly luck."""
 PROBE = (60, 800)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -42,6 +45,53 @@ class Candidate(NamedTuple):
     error: float
     """Validation error: mean over series of the error over the seasonal-naive error."""
     seconds: float
+
+
+AS_RULED = Candidate("", None, np.nan, 0.0)
+UNAIDED = Candidate("training.synthetic", 0.0, np.nan, 0.0)
+
+
+class _Varied(NamedTuple):
+    """What came of varying one field after the other."""
+
+    experiment: ExperimentConfig
+    told: dict[str, Choice]
+    error: float
+    """Of the best short training."""
+    pace: float
+    """Seconds that a training step then takes."""
+
+
+class _Ground(NamedTuple):
+    """Where candidates are tried."""
+
+    panel: Panel
+    facts: Facts
+    parts: windows.Split
+    kept: Journal
+    report: Callable[[Candidate], None]
+    candidates: list[Candidate]
+    """All that were tried."""
+
+    def task(self, steps: int) -> Task:
+        """Return what there is to learn from."""
+        return Task(self.panel, self.parts.train_ends, self.parts.validation, steps)
+
+    def pace(self, experiment: ExperimentConfig) -> float:
+        """Return the seconds of a training step."""
+        task = self.task(settled(experiment.training.steps))
+        return float(self.kept.once(lambda: {"pace": training.pace(task, experiment)})["pace"])
+
+    def probe(self, experiment: ExperimentConfig, task: Task, field: str, value: Any) -> Candidate:
+        """Try one out, or bring back what came of it."""
+        candidate = Candidate(field, value, **self.kept.once(lambda: _probe(experiment, task)))
+        self.candidates.append(candidate)
+        self.report(candidate)
+        return candidate
+
+    def earned(self, luck: float) -> float:
+        """Return the share by which a change must lower the error."""
+        return max(EARNED, luck / float(np.sqrt(self.parts.validation.count)))
 
 
 class Found(NamedTuple):
@@ -74,43 +124,52 @@ def search(
     if not budget or not choices:
         return Found(experiment, choices, [])
     kept = journal or Journal()
-    facts = auto.facts_of(experiment, panel)
-    told = {choice.field: choice for choice in choices}
-    candidates: list[Candidate] = []
-
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
-    task = Task(panel, parts.train_ends, parts.validation, settled(experiment.training.steps))
-    seconds = kept.once(lambda: {"pace": training.pace(task, experiment)})["pace"]
+    ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
+    open_to_both = "training.synthetic" in {choice.field for choice in choices}
+    seconds = ground.pace(experiment)
+    if open_to_both and _affordable(experiment, seconds) < auto.TOO_FEW:
+        experiment, choices = auto.unaided(experiment, choices, panel)
+        seconds = ground.pace(experiment)
+    found = _vary(ground, experiment, choices, AS_RULED, seconds)
+    if open_to_both and settled(experiment.training.synthetic):
+        rival, others = auto.unaided(experiment, choices, panel)
+        other = _vary(ground, rival, others, UNAIDED, ground.pace(rival))
+        if other.error < (1 - ground.earned(DOUBT)) * found.error:
+            found = other
+    experiment, told = found.experiment, found.told
+    if "training.members" in told:
+        left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
+        experiment, told["training.members"] = _members(experiment, found.pace, left)
+    return Found(experiment, list(told.values()), ground.candidates)
+
+
+def _vary(
+    ground: _Ground,
+    experiment: ExperimentConfig,
+    choices: list[Choice],
+    begun: Candidate,
+    seconds: float,
+) -> _Varied:
+    """Vary one chosen field after the other, and keep what earns its place."""
+    told = {choice.field: choice for choice in choices}
+    limit = SHARE * experiment.auto.time_budget
     if "training.steps" in told:
         experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
-    quick = min(settled(experiment.training.steps) // 4, int(SHARE * budget / PROBES / seconds))
-    short = task._replace(steps=int(np.clip(quick, *PROBE)))
-
-    def probe(field: str, value: Any) -> tuple[ExperimentConfig, Candidate]:
-        tried = _with(experiment, field, value) if field else experiment
-        candidate = Candidate(field, value, **kept.once(lambda: _probe(tried, short)))
-        candidates.append(candidate)
-        report(candidate)
-        return tried, candidate
-
-    first = best = probe("", None)[1]
-    earned = max(EARNED, LUCK / np.sqrt(parts.validation.count))
-    for field, alternatives in ALTERNATIVES.items():
-        if field not in told:
-            continue
-        for value in alternatives(facts, experiment):
-            if not _goes_on(kept, SHARE * budget - best.seconds):
+    quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / seconds))
+    short = ground.task(int(np.clip(quick, *PROBE)))
+    first = best = ground.probe(experiment, short, begun.field, begun.value)
+    for field in filter(told.__contains__, ALTERNATIVES):
+        for value in ALTERNATIVES[field](ground.facts, experiment):
+            if not _goes_on(ground.kept, limit - best.seconds):
                 break
-            tried, candidate = probe(field, value)
-            if candidate.error < (1 - earned) * best.error:
+            tried = _with(experiment, field, value)
+            candidate = ground.probe(tried, short, field, value)
+            if candidate.error < (1 - ground.earned(LUCK)) * best.error:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
-    if "training.members" in told:
-        left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
-        slower = best.seconds / first.seconds
-        experiment, told["training.members"] = _members(experiment, slower * seconds, left)
-    return Found(experiment, list(told.values()), candidates)
+    return _Varied(experiment, told, best.error, seconds * best.seconds / first.seconds)
 
 
 def _goes_on(journal: Journal, until: float) -> bool:
@@ -172,12 +231,17 @@ def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
     return {"error": error, "seconds": time.monotonic() - begun}
 
 
+def _affordable(experiment: ExperimentConfig, seconds: float) -> int:
+    """Return how many steps a single member has time for."""
+    time_left = (1 - SHARE) * experiment.auto.time_budget
+    return int(time_left / (seconds * _trainings(experiment)))
+
+
 def _steps(
     experiment: ExperimentConfig, ruled: Choice, seconds: float
 ) -> tuple[ExperimentConfig, Choice]:
     """Return the experiment with no more steps than one member has time for."""
-    time_left = (1 - SHARE) * experiment.auto.time_budget
-    affordable = int(time_left / (seconds * _trainings(experiment)))
+    affordable = _affordable(experiment, seconds)
     if affordable >= settled(experiment.training.steps):
         return experiment, ruled
     reason = f"what the time budget allows, at {1000 * seconds:.0f} ms a step"
