@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the las
 
 
 class Retrain(StrEnum):
-    """What `--retrain` takes."""
+    """What `--retrain` takes: the words of `config.Retrain`, whose import would delay `--help`."""
 
     AUTO = "auto"
     NEVER = "never"

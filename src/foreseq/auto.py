@@ -1,12 +1,13 @@
 """What a user leaves open, chosen from the data by rules that can be read."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar, evaluation, metrics, space, windows
+from foreseq import calendar, evaluation, metrics, space, training, windows
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 from foreseq.windows import Span, Windows
@@ -34,13 +35,15 @@ TOO_FEW = 1000
 """Steps that teach more of the series themselves."""
 EPOCHS = 10
 """Times that these steps may meet an observation: oftener, it is learned by heart."""
-MADE_UP = (0.5, 0.99)
-"""Least and most share of made-up series; where less would do, there are none."""
+MOSTLY = 0.99
+"""Most share of made-up series."""
 MANY_SEASONS, FARTHEST = 10, 240
 """Seasons, and steps at most, that a network then reads: it knows how to average over them."""
 
 Told = dict[str, Any]
 """An experiment as its fields and values, some still None."""
+Rule = Callable[["Facts", Told], tuple[Any, str]]
+"""Returns a value and the reason."""
 
 
 class Choice(NamedTuple):
@@ -80,9 +83,10 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
     told = experiment.model_dump()
     told["dataset"] |= {"freq": panel.freq, "season": panel.season}
     choices = []
-    for field, rule in RULES.items():
+    for field in RULES:  # the first tells which rules the others follow
         if space.get(told, field) is None:
-            value, reason = rule(facts, told)
+            rules = AIDED if told["training"]["synthetic"] else RULES
+            value, reason = rules[field](facts, told)
             space.put(told, field, value)
             choices.append(Choice(field, value, reason))
     return ExperimentConfig.model_validate(told), choices
@@ -109,13 +113,12 @@ def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
 
 def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
     count, steps = int(facts.ends.sum()), told["training"]["steps"]
-    least, most = MADE_UP
     if steps is not None and steps < TOO_FEW:
         return 0.0, f"{steps} steps are too few to learn from made-up series"
     share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
-    if share < least:
+    if share < training.MAINLY:
         return 0.0, f"{count} observations are enough to learn from"
-    return min(share, most), f"{count} observations alone would be learned by heart"
+    return min(share, MOSTLY), f"{count} observations alone would be learned by heart"
 
 
 def _stride(facts: Facts, _: Told) -> tuple[int, str]:
@@ -148,21 +151,28 @@ def _patch(facts: Facts, told: Told) -> tuple[int, str]:
 
 
 def _context(facts: Facts, told: Told) -> tuple[int, str]:
+    return _far(facts, told, 3 * facts.panel.season, "three seasons")
+
+
+def _long_context(facts: Facts, told: Told) -> tuple[int, str]:
+    season = facts.panel.season
+    return _far(facts, told, max(3 * season, min(MANY_SEASONS * season, FARTHEST)), "ten seasons")
+
+
+def _far(facts: Facts, told: Told, steps: int, why: str) -> tuple[int, str]:
+    """Return at least so many steps of context, if a typical history has them."""
     patch, season = told["network"]["patch"], facts.panel.season
-    room = min(facts.typical // 4, LONGEST_CYCLE)
-    longer = [n for n in calendar.seasons(facts.panel.freq) if n <= room]
-    wanted = max(2 * max([season, *longer]), 3 * season, 2 * facts.horizon, 4 * patch)
     if season == 1:  # what repeats, if anything does, is not known: look far
-        wanted = max(wanted, min(FAR, facts.typical // 4))
-    elif told["training"]["synthetic"]:
-        wanted = max(wanted, min(MANY_SEASONS * season, FARTHEST))
+        steps, why = min(FAR, facts.typical // 4), f"up to {FAR} where no season is known"
+    longest = min(facts.typical // 4, LONGEST_CYCLE)
+    cycle = max([season, *(n for n in calendar.seasons(facts.panel.freq) if n <= longest)])
+    wanted = max(2 * cycle, steps, 2 * facts.horizon, 4 * patch)
     room = max(facts.typical - facts.horizon, patch)
-    steps = -(-min(wanted, room) // patch) * patch
-    if wanted <= room:
-        seasons = "ten seasons" if told["training"]["synthetic"] else "three seasons"
-        far = f"up to {FAR} where no season is known" if season == 1 else seasons
-        return steps, f"two of the longest cycle, {far}, twice the horizon"
-    return steps, f"what a typical history of {facts.typical} steps leaves room for"
+    if wanted > room:
+        wanted, why = room, f"what a typical history of {facts.typical} steps leaves room for"
+    else:
+        why = f"two of the longest cycle, {why}, twice the horizon"
+    return -(-wanted // patch) * patch, why
 
 
 def _log(facts: Facts, _: Told) -> tuple[bool, str]:
@@ -204,11 +214,13 @@ def _baseline(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
     lags = cycles(facts, told["network"]["context"])
     if not lags:
         return (1,), "no season fits into the context"
-    if told["training"]["synthetic"]:
-        return (1, *repeats(facts, told["network"]["context"])), "made-up series tell which counts"
     last, seasonal = (naive_error(facts, lag) for lag in (1, lags[0]))
     errors = f"naive MASE {last:.2f}, seasonal naive {seasonal:.2f} before the cutoffs"
     return ((1, *lags) if last < seasonal else lags), errors
+
+
+def _every_lag(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
+    return (1, *repeats(facts, told["network"]["context"])), "made-up series tell which counts"
 
 
 def cycles(facts: Facts, context: int) -> tuple[int, ...]:
@@ -239,21 +251,16 @@ def naive_error(facts: Facts, lag: int) -> float:
 
 
 def _recent(facts: Facts, told: Told) -> tuple[int, str]:
-    seasons, reason = (1, "one season") if told["training"]["synthetic"] else (2, "two seasons")
-    wanted = max(seasons * facts.panel.season, min(facts.horizon, 16))
-    return min(told["network"]["context"], wanted, 96), reason
+    return _newest(facts, told, 2 * facts.panel.season), "two seasons"
 
 
-def _units(_facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
-    if told["training"]["synthetic"]:
-        return (64, 64), "made-up series teach two small layers in less time"
-    return (128, 128), "what long series can fill"
+def _shorter_recent(facts: Facts, told: Told) -> tuple[int, str]:
+    return _newest(facts, told, facts.panel.season), "one season"
 
 
-def _decoder(_facts: Facts, told: Told) -> tuple[str, str]:
-    if told["training"]["synthetic"]:
-        return "segment", "made-up series go on as they were"
-    return "direct", "all of the horizon at once"
+def _newest(facts: Facts, told: Told, wanted: int) -> int:
+    context: int = told["network"]["context"]
+    return min(context, max(wanted, min(facts.horizon, 16)), 96)
 
 
 def _calendar(facts: Facts, _: Told) -> tuple[bool, str]:
@@ -265,32 +272,20 @@ def _calendar(facts: Facts, _: Told) -> tuple[bool, str]:
     return False, f"a typical history of {facts.typical} steps is less than three years"
 
 
-def _loss(_facts: Facts, _told: Told) -> tuple[str, str]:
-    return "mase", "what forecasts are judged by"
-
-
-def _learning_rate(_facts: Facts, told: Told) -> tuple[float, str]:
-    if told["training"]["synthetic"]:
-        return 6e-3, "made-up series are too many to be learned by heart"
-    return 1e-3, "what the series themselves can take"
-
-
-def _steps(facts: Facts, told: Told) -> tuple[int, str]:
-    if told["training"]["synthetic"]:
-        return LESSONS, "what made-up series take"
+def _steps(facts: Facts, _: Told) -> tuple[int, str]:
     points = max(int(facts.ends.sum()), 1000)
     return int(min(300 * (points / 1000) ** 0.45, 6000)), f"{points} observations to learn from"
 
 
-def _members(_facts: Facts, _told: Told) -> tuple[int, str]:
-    return 1, "no time was given for more"
+def _always(value: Any, reason: str) -> Rule:
+    return lambda _facts, _told: (value, reason)
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "training.synthetic": _synthetic,
-    "network.cells.units": _units,
-    "network.decoder": _decoder,
-    "training.learning_rate": _learning_rate,
+    "network.cells.units": _always((128, 128), "what long series can fill"),
+    "network.decoder": _always("direct", "all of the horizon at once"),
+    "training.learning_rate": _always(1e-3, "what the series themselves can take"),
     "split.stride": _stride,
     "split.validation_stride": _validation_stride,
     "split.validation_windows": _validation_windows,
@@ -300,10 +295,21 @@ RULES = {
     "network.baseline": _baseline,
     "network.recent": _recent,
     "network.calendar": _calendar,
-    "training.loss": _loss,
+    "training.loss": _always("mase", "what forecasts are judged by"),
     "training.steps": _steps,
-    "training.members": _members,
+    "training.members": _always(1, "no time was given for more"),
 }
+"""By field, in the order in which they build on each other."""
+AIDED = RULES | {
+    "network.cells.units": _always((64, 64), "made-up series teach two small layers in less time"),
+    "network.decoder": _always("segment", "made-up series go on as they were"),
+    "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
+    "network.context": _long_context,
+    "network.baseline": _every_lag,
+    "network.recent": _shorter_recent,
+    "training.steps": _always(LESSONS, "what made-up series take"),
+}
+"""The same where a network learns from made-up series as well."""
 
 
 def _probe(facts: Facts) -> NDArray[np.int64]:

@@ -106,14 +106,14 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
     def __init__(self, cells: CellsConfig, *, every_step: bool, seed: int, carry: bool) -> None:
         super().__init__(name=f"{cells.kind}_stack")
         self.cells, self.every_step, self.carry = cells, every_step, carry
-        self.depth = len(settled(cells.units))
+        layers = len(settled(cells.units))
         self.recurrences = [
-            _recurrence(cells, depth, every_step=every_step or depth < self.depth - 1, seed=seed)
-            for depth in range(self.depth)
+            _recurrence(cells, depth, every_step=every_step or depth < layers - 1, seed=seed)
+            for depth in range(layers)
         ]
         self.norms = [
             keras.layers.LayerNormalization(name=f"norm_{depth}")
-            for depth in range(1, self.depth)
+            for depth in range(1, layers)
             if cells.normalise
         ]
 
@@ -123,7 +123,7 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
             if depth and self.norms:
                 self.norms[depth - 1].build(shape)
             layer.build(shape)
-            shape = (*shape[:2], settled(self.cells.units)[depth])
+            shape = (*shape[:2], layer.units)
 
     def call(
         self, sequence: Any, first: Sequence[Any] | None = None, training: bool | None = None

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foreseq import auto, space, training, windows
+from foreseq import auto, training, windows
 from foreseq.auto import Choice, Facts
 from foreseq.config import ExperimentConfig, settled
 from foreseq.journal import Journal
 from foreseq.panel import Panel
+from foreseq.space import change
 from foreseq.training import Task
 
 EARNED = 0.01
@@ -47,8 +48,7 @@ class Candidate(NamedTuple):
     seconds: float
 
 
-AS_RULED = Candidate("", None, np.nan, 0.0)
-UNAIDED = Candidate("training.synthetic", 0.0, np.nan, 0.0)
+AS_RULED = Choice("", None, "before anything is varied")
 
 
 class _Varied(NamedTuple):
@@ -68,8 +68,11 @@ class _Ground(NamedTuple):
     panel: Panel
     facts: Facts
     parts: windows.Split
+    """What is learned from and what judges."""
     kept: Journal
+    """What an earlier search tried, and this one."""
     report: Callable[[Candidate], None]
+    """Told after each short training."""
     candidates: list[Candidate]
     """All that were tried."""
 
@@ -82,9 +85,11 @@ class _Ground(NamedTuple):
         task = self.task(settled(experiment.training.steps))
         return float(self.kept.once(lambda: {"pace": training.pace(task, experiment)})["pace"])
 
-    def probe(self, experiment: ExperimentConfig, task: Task, field: str, value: Any) -> Candidate:
+    def probe(self, experiment: ExperimentConfig, task: Task, varied: Choice) -> Candidate:
         """Try one out, or bring back what came of it."""
-        candidate = Candidate(field, value, **self.kept.once(lambda: _probe(experiment, task)))
+        candidate = Candidate(
+            varied.field, varied.value, **self.kept.once(lambda: _probe(experiment, task))
+        )
         self.candidates.append(candidate)
         self.report(candidate)
         return candidate
@@ -126,15 +131,16 @@ def search(
     kept = journal or Journal()
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
     ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
-    open_to_both = "training.synthetic" in {choice.field for choice in choices}
+    aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
     seconds = ground.pace(experiment)
-    if open_to_both and _affordable(experiment, seconds) < auto.TOO_FEW:
+    if aided and _affordable(experiment, seconds) < auto.TOO_FEW:
+        aided = False
         experiment, choices = auto.unaided(experiment, choices, panel)
         seconds = ground.pace(experiment)
-    found = _vary(ground, experiment, choices, AS_RULED, seconds)
-    if open_to_both and settled(experiment.training.synthetic):
+    found = _vary(ground, experiment, choices, seconds)
+    if aided:
         rival, others = auto.unaided(experiment, choices, panel)
-        other = _vary(ground, rival, others, UNAIDED, ground.pace(rival))
+        other = _vary(ground, rival, others, ground.pace(rival), varied=others[0])
         if other.error < (1 - ground.earned(DOUBT)) * found.error:
             found = other
     experiment, told = found.experiment, found.told
@@ -148,23 +154,31 @@ def _vary(
     ground: _Ground,
     experiment: ExperimentConfig,
     choices: list[Choice],
-    begun: Candidate,
     seconds: float,
+    varied: Choice = AS_RULED,
 ) -> _Varied:
-    """Vary one chosen field after the other, and keep what earns its place."""
+    """Vary one chosen field after the other, and keep what earns its place.
+
+    Args:
+        ground: Where they are tried.
+        experiment: What to begin with.
+        choices: What the rules chose in it.
+        seconds: A training step takes.
+        varied: What tells this beginning from the experiment as the rules have it.
+    """
     told = {choice.field: choice for choice in choices}
     limit = SHARE * experiment.auto.time_budget
     if "training.steps" in told:
         experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
     quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / seconds))
     short = ground.task(int(np.clip(quick, *PROBE)))
-    first = best = ground.probe(experiment, short, begun.field, begun.value)
+    first = best = ground.probe(experiment, short, varied)
     for field in filter(told.__contains__, ALTERNATIVES):
         for value in ALTERNATIVES[field](ground.facts, experiment):
             if not _goes_on(ground.kept, limit - best.seconds):
                 break
-            tried = _with(experiment, field, value)
-            candidate = ground.probe(tried, short, field, value)
+            tried = change(experiment, {field: value})
+            candidate = ground.probe(tried, short, Choice(field, value, ""))
             if candidate.error < (1 - ground.earned(LUCK)) * best.error:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
@@ -246,7 +260,7 @@ def _steps(
         return experiment, ruled
     reason = f"what the time budget allows, at {1000 * seconds:.0f} ms a step"
     choice = Choice(ruled.field, max(affordable, LEAST_STEPS), reason)
-    return _with(experiment, choice.field, choice.value), choice
+    return change(experiment, {choice.field: choice.value}), choice
 
 
 def _members(
@@ -256,13 +270,4 @@ def _members(
     whole = seconds * settled(experiment.training.steps) * _trainings(experiment)
     members = int(np.clip(left / whole, 1, MOST_MEMBERS))
     choice = Choice("training.members", members, f"about {whole:.0f} s each, {left:.0f} s left")
-    return _with(experiment, choice.field, members), choice
-
-
-def _with(experiment: ExperimentConfig, field: str, value: Any) -> ExperimentConfig:
-    """Return the experiment with one field changed, checked again."""
-    told = experiment.model_dump()
-    space.put(told, field, value)
-    if field == "network.context":
-        told["network"]["recent"] = min(value, told["network"]["recent"])
-    return ExperimentConfig.model_validate(told)
+    return change(experiment, {choice.field: members}), choice

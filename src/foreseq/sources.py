@@ -10,8 +10,8 @@ from foreseq import losses, metrics, network, synthetic, windows
 from foreseq.config import ExperimentConfig, settled
 from foreseq.panel import Panel
 
-MADE_UP = 20_000
-"""Most series that are made up: more teach nothing new in as many steps as time allows."""
+MOST_SERIES = 20_000
+"""Most that are made up: more teach nothing new in as many steps as time allows."""
 
 
 class Source(NamedTuple):
@@ -56,7 +56,7 @@ def sources(
     if not size:
         return (real,)
     length = 2 * settled(experiment.network.context) + experiment.dataset.horizon
-    count, log = min(MADE_UP, steps * size), settled(experiment.network.log)
+    count, log = min(MOST_SERIES, steps * size), settled(experiment.network.log)
     made = synthetic.series(panel, count, length, log=log, seed=training.seed)
     return real, _source(made, made.lengths, size, settled(training.loss))
 
@@ -80,16 +80,11 @@ class Draw:
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
         """Return the batch of one training step for a network."""
-        read = [_read(source, draw(step, source.size), self.horizon, model)
-                for source, draw in self.parts]  # fmt: skip
-        if len(read) == 1:
-            return read[0]
-        inputs, targets, answerable = zip(*read, strict=True)
-        return Batch(
-            {name: np.concatenate([part[name] for part in inputs]) for name in inputs[0]},
-            np.concatenate(targets),
-            np.concatenate(answerable),
-        )
+        parts = [
+            _read(source, draw(step, source.size), self.horizon, model)
+            for source, draw in self.parts
+        ]
+        return parts[0] if len(parts) == 1 else _together(parts)
 
 
 def _source(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> Source:
@@ -106,3 +101,12 @@ def _read(source: Source, drawn: windows.Windows, horizon: int, model: keras.Mod
     answerable = np.isfinite(y) & inputs["observed"].any(axis=1)
     target = losses.target(np.nan_to_num(y), source.weight[drawn.series])
     return Batch(inputs, target, answerable.astype(np.float32))
+
+
+def _together(parts: list[Batch]) -> Batch:
+    inputs, targets, answerable = zip(*parts, strict=True)
+    return Batch(
+        {name: np.concatenate([part[name] for part in inputs]) for name in inputs[0]},
+        np.concatenate(targets),
+        np.concatenate(answerable),
+    )

@@ -155,6 +155,7 @@ class _Learner:
         self.task, self.experiment = task, experiment
         self.horizon = experiment.dataset.horizon
         self.sources = sources.sources(task.panel, task.ends, task.steps, experiment)
+        self.real = self.sources[0]
         self.model = build(experiment)
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
         self.optimizer = _optimizer(experiment, task.steps, rate)
@@ -191,9 +192,8 @@ class _Learner:
 
     def _rival(self) -> losses.Naive:
         """Return how the seasonal naive errs on typical training windows."""
-        real = self.sources[0]
-        draw = windows.Draw(real.ends, self.horizon, self.experiment.training.seed)
-        return losses.naive(real.panel, draw(0, TYPICAL), self.horizon, real.weight)
+        draw = windows.Draw(self.real.ends, self.horizon, self.experiment.training.seed)
+        return losses.naive(self.real.panel, draw(0, TYPICAL), self.horizon, self.real.weight)
 
     def validate(self) -> tuple[float, Weights]:
         """Return the validation error of the averaged weights, and these weights."""
@@ -206,7 +206,7 @@ class _Learner:
             answers = network.answer(self.model, self.task.panel, chosen)
             middle = network.middle(answers, self.experiment.network.quantiles)
             actual = windows.futures(self.task.panel, chosen, self.horizon)
-            scored = metrics.score(actual, middle, chosen.series, self.sources[0].seasonal_error)
+            scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)
             # of constant series alone there is no MASE: any error counts alike
             error = scored.mase if np.isfinite(scored.mase) else scored.mae
         assign(self.model, latest)
@@ -221,7 +221,7 @@ def _fit_member(
     task, training = learner.task, learner.experiment.training
     every = max(1, task.steps // training.looks)
     # made-up series are hardly learned by heart, and a few windows would stop them by luck
-    made_up = settled(training.synthetic) >= MAINLY
+    to_the_end = settled(training.synthetic) >= MAINLY
     best = Member([], 0, ())
     looks: list[Look] = []
     if checkpoint is not None and checkpoint.exists():
@@ -236,7 +236,11 @@ def _fit_member(
         done = ahead.stop
         error, weights = learner.validate()
         looks.append(Look(done, loss, error))
-        if made_up or not best.weights or not error >= min(look.validation for look in looks[:-1]):
+        if (
+            to_the_end
+            or not best.weights
+            or not error >= min(look.validation for look in looks[:-1])
+        ):
             best = Member(weights, done, ())
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)

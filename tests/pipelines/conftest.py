@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -79,6 +80,21 @@ def running() -> Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]:
             process.wait(timeout=10)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., None]:
+    """Return what waits until something is true; too late, it says what, and how logs end."""
+
+    def wait(happened: Callable[[], object], what: str, *logs: Path, patience: float = 240) -> None:
+        deadline = time.monotonic() + patience
+        while not happened():
+            if time.monotonic() > deadline:
+                ends = "\n".join(log.read_text(errors="replace")[-3000:] for log in logs)
+                raise AssertionError(f"waited {patience} s, but not yet true: {what}\n{ends}")
+            time.sleep(0.1)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

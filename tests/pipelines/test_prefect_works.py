@@ -2,18 +2,13 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from urllib.request import Request, urlopen
 
 from pipelines.server import answers
 
-PATIENCE = 120
 SERVED = """
 from datetime import timedelta
 
@@ -30,7 +25,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_schedule_fires_and_its_flow_completes(tmp_path, free_port):
+def test_a_schedule_fires_and_its_flow_completes(tmp_path, free_port, running, wait_for):
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     served = tmp_path / "served.py"
@@ -41,16 +36,13 @@ def test_a_schedule_fires_and_its_flow_completes(tmp_path, free_port):
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }
-    server = ["-m", "prefect", "--no-prompt", "server", "start", "--port", str(port)]
-    with running(server, settings, tmp_path / "server.log") as server_log:
-        wait_for(lambda: answers(f"{api}/health"), "the server is healthy", server_log)
-        with running([str(served)], settings, tmp_path / "served.log") as served_log:
-            wait_for(
-                lambda: completed_by_schedule(api),
-                "a scheduled run completes",
-                server_log,
-                served_log,
-            )
+    python = partial(running, sys.executable, env=settings, stderr=subprocess.STDOUT)
+    logs = tmp_path / "server.log", tmp_path / "served.log"
+    words = ("-m", "prefect", "--no-prompt", "server", "start", "--port", str(port))
+    with logs[0].open("wb") as log, python(*words, stdout=log):
+        wait_for(lambda: answers(f"{api}/health"), "the server is healthy", logs[0])
+        with logs[1].open("wb") as other, python(served, stdout=other):
+            wait_for(lambda: completed_by_schedule(api), "a scheduled run completes", *logs)
 
 
 def completed_by_schedule(api: str) -> bool:
@@ -62,31 +54,3 @@ def completed_by_schedule(api: str) -> bool:
     )
     with urlopen(request, timeout=10) as answer:  # noqa: S310 our own server
         return any(run["auto_scheduled"] for run in json.load(answer))
-
-
-def wait_for(happened: Callable[[], bool], what: str, *logs: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        if time.monotonic() > deadline:
-            ends = "\n".join(log.read_text(errors="replace")[-3000:] for log in logs)
-            raise AssertionError(f"waited {PATIENCE} s, but not yet true: {what}\n{ends}")
-        time.sleep(0.3)
-
-
-@contextmanager
-def running(arguments: list[str], settings: Mapping[str, str], log: Path) -> Iterator[Path]:
-    """Run Python beside the test, with all that it starts; yield where its output goes."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 our own words
-            [sys.executable, *arguments],
-            cwd=log.parent,
-            env=settings,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            yield log
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)

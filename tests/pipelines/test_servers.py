@@ -210,7 +210,9 @@ def test_another_machine_forecasts_with_what_was_published(servers, shop, ran, t
     assert batch.read(tmp_path / "out").equals(batch.read(shop / "out"))
 
 
-def test_mlflow_away_for_half_a_minute_and_a_restarted_database_cost_no_result(servers, shop, ran):
+def test_mlflow_away_for_half_a_minute_and_a_restarted_database_cost_no_result(
+    servers, shop, ran, wait_for
+):
     client = MlflowClient(servers.settings["MLFLOW_TRACKING_URI"])
     process = start(servers, shop, *run(servers, steps=1500, seed=2), "--json")
     wait_for(lambda: "RUNNING" in states(client), "the training is tracked")
@@ -245,10 +247,3 @@ def flows_completed(servers: Servers) -> set[str]:
     names = {each["id"]: each["name"] for each in ask("flows", {})}
     done = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
     return {names[each["flow_id"]] for each in ask("flow_runs", done)}
-
-
-def wait_for(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
-        time.sleep(0.3)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -33,14 +32,14 @@ gate: {min_skill: -9, confidence: 0.5}
 
 
 @pytest.mark.slow
-def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_path, serving):
+def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_path, serving, first):
     schedule(tmp_path)
     with serving() as process:
-        first, *_ = wait_for(tmp_path, 1)
-        when = (first.logical + EVERY).strftime("%Y-%m-%dT%H:%M:%S")  # due, or being carried out
+        (begun,) = first(1)
+        when = (begun.logical + EVERY).strftime("%Y-%m-%dT%H:%M:%S")  # due, or being carried out
         asked = ("backfill", "often.yaml", "--from", when, "--to", when, "--json")
         other = json.loads(foreseq(tmp_path, *asked))
-        found = wait_for(tmp_path, 3)
+        found = first(3)
         assert process.poll() is None
     assert Interval.model_validate(other) in found
     gaps = [later.logical - sooner.logical for sooner, later in pairwise(found)]
@@ -53,18 +52,20 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
 
 
 @pytest.mark.slow
-def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(tmp_path, serving, prefect):
+def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(
+    tmp_path, serving, prefect, first, wait_for
+):
     schedule(tmp_path, SHOP.replace("steps: 20, looks: 2", "steps: 6000, looks: 20"))
     with serving(PREFECT_API_URL=prefect) as one, serving(PREFECT_API_URL=prefect) as other:
         begun = tmp_path / "data" / "unfinished"
-        await_(lambda: [*begun.rglob("member-0.npz")])  # a training has begun
+        wait_for(lambda: [*begun.rglob("member-0.npz")], "a training has begun", patience=PATIENCE)
         (interval,) = begun.glob("often-*/")
         victim = next(each for each in (one, other) if is_at(each, interval.with_suffix(".lock")))
         os.killpg(victim.pid, signal.SIGKILL)
-        first = wait_for(tmp_path, 1)[0]
-        assert f"{first.logical:{STAMP}}" == interval.name.removeprefix("often-")
-        second = wait_for(tmp_path, 2)[1]
-    assert {first.model_version, second.model_version} == {"shop/1"}
+        (taken,) = first(1)
+        assert f"{taken.logical:{STAMP}}" == interval.name.removeprefix("often-")
+        found = first(2)
+    assert {each.model_version for each in found} == {"shop/1"}
     assert not interval.exists()
     log = (tmp_path / ".state" / "foreseq.log").read_text()
     assert f"interval often {interval.name.removeprefix('often-')}: was broken off" in log
@@ -106,23 +107,24 @@ def is_at(worker: subprocess.Popen[bytes], lock: Path) -> bool:
     return any(lock == Path(file.path) for each in started for file in each.open_files())
 
 
-def await_(happened: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def carried_out(place: Path) -> list[Interval]:
+    """Return the intervals so far, the oldest first."""
+    records = sorted((place / "data" / "schedules" / "often").glob("2*.json"))
+    return [Interval.model_validate_json(file.read_bytes()) for file in records]
 
 
-def wait_for(place: Path, count: int) -> list[Interval]:
-    """Return the first intervals that were carried out."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        records = sorted((place / "data" / "schedules" / "often").glob("2*.json"))
-        if len(records) >= count:
-            return [Interval.model_validate_json(file.read_bytes()) for file in records[:count]]
-        said = (place / ".state" / "foreseq.log").read_text() if deadline < time.monotonic() else ""
-        assert not said, said[-3000:]
-        time.sleep(0.3)
+@pytest.fixture
+def first(tmp_path, wait_for) -> Callable[[int], list[Interval]]:
+    """Return what waits for the first intervals that are carried out."""
+
+    def wait(count: int) -> list[Interval]:
+        log = tmp_path / ".state" / "foreseq.log"
+        wait_for(
+            lambda: len(carried_out(tmp_path)) >= count, f"{count} done", log, patience=PATIENCE
+        )
+        return carried_out(tmp_path)[:count]
+
+    return wait
 
 
 def foreseq(place: Path, *words: str) -> str:
