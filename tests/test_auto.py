@@ -50,8 +50,8 @@ def open_fields(experiment):
 def test_air_passengers_settles_on_log_seasonal_twelve(air):
     experiment, choices = settle_unaided(air)
     network, split = experiment.network, experiment.split
-    assert (network.log, network.baseline, network.patch) == (True, (12,), 12)
-    assert (network.context, network.recent, network.calendar) == (48, 24, True)
+    assert (network.log, network.baseline, network.patch) == (True, (1, *range(12, 97, 12)), 12)
+    assert (network.context, network.recent, network.calendar) == (96, 24, True)  # its room
     assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
     assert {choice.field for choice in choices} == set(auto.RULES) - {"training.synthetic"}
     assert all(choice.reason for choice in choices)
@@ -62,8 +62,7 @@ def test_made_up_series_teach_air_passengers(air):
     network, training = experiment.network, experiment.training
     assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 3000, 6e-3)
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
-    assert (network.context, network.recent) == (96, 12)  # what the history leaves room for
-    assert network.baseline == (1, 12, 24, 36, 48)
+    assert (network.context, network.recent) == (96, 12)
     assert {choice.field for choice in choices} == set(auto.RULES)
 
 
@@ -96,7 +95,7 @@ def test_what_the_user_said_stays(air):
         "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
         "training.learning_rate": 0.01, "network.decoder": "recursive",
-        "network.cells.units": [7],
+        "network.cells.units": [7], "network.relevel": False,
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -171,9 +170,9 @@ def test_context_holds_two_of_the_longest_cycle():
     assert settle_unaided(hours, horizon=48)[0].network.context == 336  # two weeks
 
 
-def test_context_holds_ten_seasons_where_made_up_series_tell_how_to_read_them():
+def test_context_holds_ten_seasons_and_of_long_ones_three():
     assert settle(make_panel(400))[0].network.context == 120
-    assert settle_unaided(make_panel(400))[0].network.context == 48
+    assert settle(make_panel(2000, freq="D", season=100))[0].network.context == 300
 
 
 def test_context_is_whole_patches_within_a_short_history():
@@ -183,18 +182,9 @@ def test_context_is_whole_patches_within_a_short_history():
     assert network.context <= 36
 
 
-@pytest.mark.parametrize(
-    ("values", "season", "baseline"),
-    [
-        pytest.param(np.tile([1.0, 5.0, 9.0, 2.0], 40), 4, (4,), id="a-season"),
-        pytest.param(np.arange(160.0), 4, (1, 4), id="a-trend"),
-        pytest.param(np.random.default_rng(1).normal(size=160).cumsum(), 40, (1, 40), id="wander"),
-        pytest.param(np.tile([1.0, 5.0], 80), 1, (1,), id="no-season"),
-    ],
-)
-def test_the_baseline_holds_the_last_value_where_it_beats_the_season(values, season, baseline):
-    panel = from_series({"a": values}, freq="1", season=season)
-    assert settle_unaided(panel, horizon=4)[0].network.baseline == baseline
+def test_the_baseline_weighs_the_newest_value_and_the_seasons_before():
+    assert settle_unaided(make_panel())[0].network.baseline == (1, *range(12, 121, 12))
+    assert settle_unaided(make_panel(season=1, freq="1"), horizon=4)[0].network.baseline == (1,)
 
 
 def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
@@ -218,6 +208,7 @@ def test_the_calendar_is_shown_where_three_years_can_teach_it(freq, length, cale
     [
         pytest.param("h", 24, 336, (24, 168, 336), id="hours-and-weeks"),
         pytest.param("MS", 12, 48, (12, 24, 36, 48), id="years"),
+        pytest.param("MS", 12, 240, tuple(range(12, 121, 12)), id="ten-years-at-most"),
         pytest.param("MS", 12, 8, (), id="no-room"),
         pytest.param("1", 1, 8, (), id="no-season"),
     ],

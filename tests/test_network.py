@@ -69,6 +69,21 @@ def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season()
     np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder):
+    season = np.array([5.0, 9.0, 1.0, 7.0])
+    rising = np.concatenate([season + 10 * year for year in range(4)])
+    panel = from_series({"a": rising}, freq="1", season=SEASON)
+    choices = {"baseline": (4, 8, 12), "decoder": decoder}
+    moved, left = (
+        network.answer(make_network(**choices, relevel=relevel), panel, windows.newest(panel))
+        for relevel in (True, False)
+    )
+    newest = evaluation.seasonal_naive(panel, windows.newest(panel), HORIZON)
+    np.testing.assert_allclose(moved[..., 0], newest, rtol=1e-4)
+    np.testing.assert_allclose(left[:, :SEASON, 0], newest[:, :SEASON] - 10, rtol=1e-4)
+
+
 def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
     panel = from_series({"a": [5.0, 7.0] * 6 + [np.nan] * 4}, freq="1", season=SEASON)
     answers = network.answer(make_network(), panel, windows.newest(panel))

@@ -1,16 +1,15 @@
 """What a user leaves open, chosen from the data by rules that can be read."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar, evaluation, metrics, space, training, windows
+from foreseq import calendar, space, training, windows
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
-from foreseq.windows import Span, Windows
+from foreseq.windows import Span
 
 PROBED = 2000
 """Series a rule looks at: more cost time and hardly change a median."""
@@ -21,7 +20,9 @@ LONGEST_CYCLE = 200
 """Steps of the longest cycle that the context is made to hold twice."""
 FAR = 60
 """Steps that are read where no season tells how many are worth it."""
-MOST_REPEATS = 4
+MANY_SEASONS, FARTHEST, FEW_SEASONS = 10, 240, 3
+"""Seasons that are read, up to so many steps; of longer ones, three."""
+MOST_REPEATS = 10
 """Times that the longest cycle is looked back."""
 GROWS = 0.5
 """Exponent of `swing ~ level ** p` from which the logarithm evens out more than it distorts."""
@@ -37,8 +38,6 @@ EPOCHS = 10
 """Times that these steps may meet an observation: oftener, it is learned by heart."""
 MOSTLY = 0.99
 """Most share of made-up series."""
-MANY_SEASONS, FARTHEST = 10, 240
-"""Seasons, and steps at most, that a network then reads: it knows how to average over them."""
 
 Told = dict[str, Any]
 """An experiment as its fields and values, some still None."""
@@ -151,22 +150,15 @@ def _patch(facts: Facts, told: Told) -> tuple[int, str]:
 
 
 def _context(facts: Facts, told: Told) -> tuple[int, str]:
-    return _far(facts, told, 3 * facts.panel.season, "three seasons")
-
-
-def _long_context(facts: Facts, told: Told) -> tuple[int, str]:
-    season = facts.panel.season
-    return _far(facts, told, max(3 * season, min(MANY_SEASONS * season, FARTHEST)), "ten seasons")
-
-
-def _far(facts: Facts, told: Told, steps: int, why: str) -> tuple[int, str]:
-    """Return at least so many steps of context, if a typical history has them."""
     patch, season = told["network"]["patch"], facts.panel.season
     if season == 1:  # what repeats, if anything does, is not known: look far
-        steps, why = min(FAR, facts.typical // 4), f"up to {FAR} where no season is known"
+        far, why = min(FAR, facts.typical // 4), f"up to {FAR} where no season is known"
+    else:
+        far = max(FEW_SEASONS * season, min(MANY_SEASONS * season, FARTHEST))
+        why = f"{MANY_SEASONS} seasons (over {FARTHEST} steps: {FEW_SEASONS})"
     longest = min(facts.typical // 4, LONGEST_CYCLE)
     cycle = max([season, *(n for n in calendar.seasons(facts.panel.freq) if n <= longest)])
-    wanted = max(2 * cycle, steps, 2 * facts.horizon, 4 * patch)
+    wanted = max(2 * cycle, far, 2 * facts.horizon, 4 * patch)
     room = max(facts.typical - facts.horizon, patch)
     if wanted > room:
         wanted, why = room, f"what a typical history of {facts.typical} steps leaves room for"
@@ -211,16 +203,10 @@ def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
 
 
 def _baseline(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
-    lags = cycles(facts, told["network"]["context"])
-    if not lags:
+    often = repeats(facts, told["network"]["context"])
+    if not often:
         return (1,), "no season fits into the context"
-    last, seasonal = (naive_error(facts, lag) for lag in (1, lags[0]))
-    errors = f"naive MASE {last:.2f}, seasonal naive {seasonal:.2f} before the cutoffs"
-    return ((1, *lags) if last < seasonal else lags), errors
-
-
-def _every_lag(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
-    return (1, *repeats(facts, told["network"]["context"])), "made-up series tell which counts"
+    return (1, *often), "the newest value and the seasons before, for the network to weigh"
 
 
 def cycles(facts: Facts, context: int) -> tuple[int, ...]:
@@ -236,18 +222,6 @@ def repeats(facts: Facts, context: int) -> tuple[int, ...]:
     longest = max(lags, default=0)
     again = [longest * n for n in range(2, MOST_REPEATS + 1) if 0 < longest * n <= context]
     return (*lags, *again)
-
-
-def naive_error(facts: Facts, lag: int) -> float:
-    """Return the MASE of repeating what was `lag` steps ago, on the newest training windows."""
-    chosen = _recent_windows(facts)
-    actual = windows.futures(facts.panel, chosen, facts.horizon)
-    forecast = evaluation.seasonal_naive(replace(facts.panel, season=lag), chosen, facts.horizon)
-    scale = metrics.seasonal_errors(
-        facts.panel.values[:, 0], facts.panel.observed, facts.panel.offsets, facts.ends,
-        facts.panel.season,
-    )  # fmt: skip
-    return metrics.score(actual, forecast, chosen.series, scale).mase
 
 
 def _recent(facts: Facts, told: Told) -> tuple[int, str]:
@@ -293,6 +267,7 @@ RULES: dict[str, Rule] = {
     "network.context": _context,
     "network.log": _log,
     "network.baseline": _baseline,
+    "network.relevel": _always(True, "seasons before tell as much, once they are at its level"),
     "network.recent": _recent,
     "network.calendar": _calendar,
     "training.loss": _always("mase", "what forecasts are judged by"),
@@ -304,8 +279,6 @@ AIDED = RULES | {
     "network.cells.units": _always((64, 64), "made-up series teach two small layers in less time"),
     "network.decoder": _always("segment", "made-up series go on as they were"),
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
-    "network.context": _long_context,
-    "network.baseline": _every_lag,
     "network.recent": _shorter_recent,
     "training.steps": _always(LESSONS, "what made-up series take"),
 }
@@ -316,11 +289,3 @@ def _probe(facts: Facts) -> NDArray[np.int64]:
     """Return the positions of some series that are long enough to train on."""
     usable = np.flatnonzero(facts.ends >= windows.LEAST_PAST + facts.horizon)
     return usable[:: -(-len(usable) // PROBED)]
-
-
-def _recent_windows(facts: Facts) -> Windows:
-    """Return up to three cutoffs of each probed series, a horizon apart, the newest in training."""
-    series = np.repeat(_probe(facts), 3)
-    cutoff = facts.ends[series] - facts.horizon * np.tile([1, 2, 3], len(series) // 3)
-    enough = cutoff >= windows.LEAST_PAST
-    return Windows(series[enough], cutoff[enough])

@@ -186,6 +186,9 @@ class NetworkConfig(Config):
     """Lags, in steps, of the values that the network learns the difference from: 1 is the last
     value, the season gives the seasonal naive. Several are weighed up, window by window and step by
     step. Empty: the level of the newest season. None: chosen from the data."""
+    relevel: bool | None = None
+    """Move what the baseline takes from the second season before, the third and so on by as much as
+    the level has changed since. None: chosen from the data."""
     recent: PositiveInt | None = None
     """Newest steps shown to the head directly, past the recurrence. None: two seasons at most."""
     calendar: bool | None = None

@@ -4,6 +4,7 @@ Why scaling is inside: it is taken from the past of each window alone, so there 
 to leak or to lose, and a series never seen in training can be forecast.
 """
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import keras
@@ -200,13 +201,21 @@ def _baseline(
     """Return what the network learns the difference from, shape (batch, horizon or 1, 1).
 
     Each lag repeats its newest values over the horizon. Several are averaged with weights that a
-    linear map of the head gives for each step; what was not observed weighs nothing.
+    linear map of the head gives for each step; what was not observed weighs nothing. Where lags
+    tell of one season after the other, all may first be moved to the level of the newest.
     """
     lags = settled(config.baseline)
     if not lags:
         return ops.zeros_like(z[:, :1])
-    steps = [[step % lag for step in range(horizon)] for lag in lags]
-    repeated = [ops.take(z[:, -lag:], step, axis=1) for lag, step in zip(lags, steps, strict=True)]
+    pasts, cycles = [z[:, -lag:] for lag in lags], list(lags)
+    if config.relevel:  # None in bundles that are older than this choice
+        cycles = _cycles(lags)
+        pasts = [
+            past + _change_of_level(z, observed, past.shape[1], cycle)
+            for past, cycle in zip(pasts, cycles, strict=True)
+        ]
+    steps = [[step % cycle for step in range(horizon)] for cycle in cycles]
+    repeated = [ops.take(past, step, axis=1) for past, step in zip(pasts, steps, strict=True)]
     if len(lags) == 1:
         return repeated[0]
     known = [ops.take(observed[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
@@ -215,6 +224,30 @@ def _baseline(
     scores += UNSEEN * (1.0 - ops.concatenate(known, axis=-1))
     weights = ops.softmax(scores, axis=-1)  # (batch, horizon, lags)
     return ops.sum(weights * ops.concatenate(repeated, axis=-1), axis=-1, keepdims=True)
+
+
+def _cycles(lags: tuple[int, ...]) -> list[int]:
+    """Return the cycle that each lag goes back by, once or several times.
+
+    Example:
+        >>> _cycles((1, 24, 168, 336, 504))
+        [1, 24, 168, 168, 168]
+    """
+    gaps = [later - sooner for sooner, later in pairwise((0, *lags))]
+    return [gap if gap > 1 and gap in lags else lag for gap, lag in zip(gaps, lags, strict=True)]
+
+
+def _change_of_level(z: KerasTensor, observed: KerasTensor, lag: int, cycle: int) -> KerasTensor:
+    """Return by how much the newest cycle's mean exceeds that of a lag before, (batch, 1, 1).
+
+    A cycle that is missing altogether is at zero, the level of the window.
+    """
+    now, then = z.shape[1] - cycle, z.shape[1] - lag
+    means = [
+        _masked_mean(z[:, first : first + cycle], observed[:, first : first + cycle])
+        for first in (now, then)
+    ]
+    return means[0] - means[1]
 
 
 def _direct(config: NetworkConfig, head: KerasTensor, horizon: int) -> KerasTensor:

@@ -22,9 +22,9 @@ EARNED = 0.01
 """Share of the best error so far by which a change must lower it."""
 LUCK = 0.1
 """The same of a single validation window; of many, over the root of their number."""
-DOUBT = 0.5
-"""As `LUCK`, where made-up series are to be done without: many things were tried in that case, and
-what few windows say in favour of the best of them is mostly luck."""
+DOUBT = 0.3
+"""The same, over the number of series, where made-up series are to be done without: windows of one
+series err alike, and what they say in favour of learning from that series alone is mostly luck."""
 PROBE = (60, 800)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -94,9 +94,9 @@ class _Ground(NamedTuple):
         self.report(candidate)
         return candidate
 
-    def earned(self, luck: float) -> float:
+    def earned(self) -> float:
         """Return the share by which a change must lower the error."""
-        return max(EARNED, luck / float(np.sqrt(self.parts.validation.count)))
+        return max(EARNED, LUCK / float(np.sqrt(self.parts.validation.count)))
 
 
 class Found(NamedTuple):
@@ -141,7 +141,7 @@ def search(
     if aided:
         rival, others = auto.unaided(experiment, choices, panel)
         other = _vary(ground, rival, others, ground.pace(rival), varied=others[0])
-        if other.error < (1 - ground.earned(DOUBT)) * found.error:
+        if other.error < (1 - max(EARNED, DOUBT / panel.n_series)) * found.error:
             found = other
     experiment, told = found.experiment, found.told
     if "training.members" in told:
@@ -179,7 +179,7 @@ def _vary(
                 break
             tried = change(experiment, {field: value})
             candidate = ground.probe(tried, short, Choice(field, value, ""))
-            if candidate.error < (1 - ground.earned(LUCK)) * best.error:
+            if candidate.error < (1 - ground.earned()) * best.error:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
@@ -196,7 +196,7 @@ def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int
         return
     context = settled(experiment.network.context)
     lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
-    for value in dict.fromkeys([often, lags, (1, *lags), lags[:1]]):
+    for value in dict.fromkeys([(1, *often), often, lags]):
         if value and value != experiment.network.baseline:
             yield value
 
