@@ -50,8 +50,8 @@ def open_fields(experiment):
 def test_air_passengers_settles_on_log_seasonal_twelve(air):
     experiment, choices = settle_unaided(air)
     network, split = experiment.network, experiment.split
-    assert (network.log, network.baseline, network.patch) == (True, (1, *range(12, 97, 12)), 12)
-    assert (network.context, network.recent, network.calendar) == (96, 24, True)  # its room
+    assert (network.log, network.baseline, network.patch) == (True, (1, 12, 24, 36, 48), 12)
+    assert (network.context, network.recent, network.calendar) == (48, 24, True)
     assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
     assert {choice.field for choice in choices} == set(auto.RULES) - {"training.synthetic"}
     assert all(choice.reason for choice in choices)
@@ -62,7 +62,7 @@ def test_made_up_series_teach_air_passengers(air):
     network, training = experiment.network, experiment.training
     assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 3000, 6e-3)
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
-    assert (network.context, network.recent) == (96, 12)
+    assert (network.context, network.recent) == (96, 12)  # what the history leaves room for
     assert {choice.field for choice in choices} == set(auto.RULES)
 
 
@@ -171,8 +171,13 @@ def test_context_holds_two_of_the_longest_cycle():
 
 
 def test_context_holds_ten_seasons_and_of_long_ones_three():
-    assert settle(make_panel(400))[0].network.context == 120
+    assert settle_unaided(make_panel(450))[0].network.context == 120
     assert settle(make_panel(2000, freq="D", season=100))[0].network.context == 300
+
+
+def test_where_the_series_alone_teach_context_is_a_third_of_a_typical_history():
+    assert settle_unaided(make_panel(272))[0].network.context == 72
+    assert settle(make_panel(272))[0].network.context == 120
 
 
 def test_context_is_whole_patches_within_a_short_history():
@@ -183,7 +188,7 @@ def test_context_is_whole_patches_within_a_short_history():
 
 
 def test_the_baseline_weighs_the_newest_value_and_the_seasons_before():
-    assert settle_unaided(make_panel())[0].network.baseline == (1, *range(12, 121, 12))
+    assert settle_unaided(make_panel(450))[0].network.baseline == (1, *range(12, 121, 12))
     assert settle_unaided(make_panel(season=1, freq="1"), horizon=4)[0].network.baseline == (1,)
 
 

@@ -21,7 +21,7 @@ LONGEST_CYCLE = 200
 FAR = 60
 """Steps that are read where no season tells how many are worth it."""
 MANY_SEASONS, FARTHEST, FEW_SEASONS = 10, 240, 3
-"""Seasons that are read, up to so many steps; of longer ones, three."""
+"""Seasons that are read, within so many steps; of longer ones, three."""
 MOST_REPEATS = 10
 """Times that the longest cycle is looked back."""
 GROWS = 0.5
@@ -150,12 +150,22 @@ def _patch(facts: Facts, told: Told) -> tuple[int, str]:
 
 
 def _context(facts: Facts, told: Told) -> tuple[int, str]:
+    # beyond, windows to learn from would be padded where those to forecast are not
+    return _far(facts, told, facts.typical // 3, "a third of a typical history")
+
+
+def _longer_context(facts: Facts, told: Told) -> tuple[int, str]:
+    return _far(facts, told, FARTHEST, f"{FARTHEST} steps")
+
+
+def _far(facts: Facts, told: Told, most: int, most_is: str) -> tuple[int, str]:
+    """Return ten seasons and what else a context should hold, if a typical history has that."""
     patch, season = told["network"]["patch"], facts.panel.season
     if season == 1:  # what repeats, if anything does, is not known: look far
         far, why = min(FAR, facts.typical // 4), f"up to {FAR} where no season is known"
     else:
-        far = max(FEW_SEASONS * season, min(MANY_SEASONS * season, FARTHEST))
-        why = f"{MANY_SEASONS} seasons (over {FARTHEST} steps: {FEW_SEASONS})"
+        far = max(FEW_SEASONS * season, min(MANY_SEASONS * season, FARTHEST, most))
+        why = f"{FEW_SEASONS} seasons, up to {MANY_SEASONS} within {most_is}"
     longest = min(facts.typical // 4, LONGEST_CYCLE)
     cycle = max([season, *(n for n in calendar.seasons(facts.panel.freq) if n <= longest)])
     wanted = max(2 * cycle, far, 2 * facts.horizon, 4 * patch)
@@ -279,6 +289,7 @@ AIDED = RULES | {
     "network.cells.units": _always((64, 64), "made-up series teach two small layers in less time"),
     "network.decoder": _always("segment", "made-up series go on as they were"),
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
+    "network.context": _longer_context,
     "network.recent": _shorter_recent,
     "training.steps": _always(LESSONS, "what made-up series take"),
 }

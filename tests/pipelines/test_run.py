@@ -14,7 +14,8 @@ from pipelines.run import Ran, run
 
 QUICK = (
     "auto.time_budget=0",
-    "training.steps=40",
+    "training.steps=100",
+    "split.test_windows=4",
     "network.cells.units=[8]",
     "training.looks=4",
     "classics.windows=1",
@@ -37,7 +38,7 @@ def home(api, tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setenv("PREFECT_API_URL", api)
-        examples.write(place / "shop.csv", series=4, freq="D", length=120, seed=1)
+        examples.write(place / "shop.csv", series=4, freq="D", length=240, seed=1)
         yield place
 
 
@@ -88,7 +89,7 @@ def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
     again = run(told, None)
     assert not list(home.glob("data/unfinished/*/*"))
     curve = store.open_store().get_metric_history(again.run_id, "training/loss")
-    assert [point.step for point in curve] == [10, 20, 30, 40]
+    assert [point.step for point in curve] == [25, 50, 75, 100]
 
 
 def test_what_the_gate_turns_down_does_not_replace_the_champion(ran):
