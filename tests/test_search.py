@@ -165,3 +165,5 @@ def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):
     found = search(experiment, choices, panel)
     assert found.experiment.training.synthetic == 0
     assert UNAIDED not in [(each.field, each.value) for each in found.candidates]
+    (reason,) = [each.reason for each in found.choices if each.field == "training.synthetic"]
+    assert reason.endswith("steps are too few to learn from made-up series")

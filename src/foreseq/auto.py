@@ -92,7 +92,10 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
 
 
 def unaided(
-    experiment: ExperimentConfig, choices: list[Choice], panel: Panel
+    experiment: ExperimentConfig,
+    choices: list[Choice],
+    panel: Panel,
+    reason: str = "the series themselves teach more",
 ) -> tuple[ExperimentConfig, list[Choice]]:
     """Settle the same experiment without made-up series; what the user said stays."""
     told = experiment.model_dump()
@@ -100,7 +103,12 @@ def unaided(
         space.put(told, choice.field, None)
     space.put(told, "training.synthetic", 0.0)
     settled, others = settle(ExperimentConfig.model_validate(told), panel)
-    return settled, [Choice("training.synthetic", 0.0, "the series themselves teach more"), *others]
+    return settled, [Choice("training.synthetic", 0.0, reason), *others]
+
+
+def too_few(steps: int) -> str:
+    """Return why so few steps do without made-up series."""
+    return f"{steps} steps are too few to learn from made-up series"
 
 
 def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
@@ -113,7 +121,7 @@ def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
 def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
     count, steps = int(facts.ends.sum()), told["training"]["steps"]
     if steps is not None and steps < TOO_FEW:
-        return 0.0, f"{steps} steps are too few to learn from made-up series"
+        return 0.0, too_few(steps)
     share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
     if share < training.MAINLY:
         return 0.0, f"{count} observations are enough to learn from"

@@ -133,9 +133,10 @@ def search(
     ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
     aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
     seconds = ground.pace(experiment)
-    if aided and _affordable(experiment, seconds) < auto.TOO_FEW:
-        aided = False
-        experiment, choices = auto.unaided(experiment, choices, panel)
+    affordable = _affordable(experiment, seconds)
+    if aided and affordable < auto.TOO_FEW:
+        aided, reason = False, auto.too_few(affordable)
+        experiment, choices = auto.unaided(experiment, choices, panel, reason)
         seconds = ground.pace(experiment)
     found = _vary(ground, experiment, choices, seconds)
     if aided:
