@@ -63,6 +63,7 @@ def test_made_up_series_teach_air_passengers(air):
     assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 3000, 6e-3)
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
     assert (network.context, network.recent) == (96, 12)  # what the history leaves room for
+    assert network.baseline == (1, *range(12, 97, 12))
     assert {choice.field for choice in choices} == set(auto.RULES)
 
 

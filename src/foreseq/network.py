@@ -211,8 +211,8 @@ def _baseline(
     if config.relevel:  # None in bundles that are older than this choice
         cycles = _cycles(lags)
         pasts = [
-            past + _change_of_level(z, observed, past.shape[1], cycle)
-            for past, cycle in zip(pasts, cycles, strict=True)
+            past + _change_of_level(z, observed, lag, cycle) if cycle < lag else past
+            for past, lag, cycle in zip(pasts, lags, cycles, strict=True)
         ]
     steps = [[step % cycle for step in range(horizon)] for cycle in cycles]
     repeated = [ops.take(past, step, axis=1) for past, step in zip(pasts, steps, strict=True)]

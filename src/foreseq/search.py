@@ -94,10 +94,6 @@ class _Ground(NamedTuple):
         self.report(candidate)
         return candidate
 
-    def earned(self) -> float:
-        """Return the share by which a change must lower the error."""
-        return max(EARNED, LUCK / float(np.sqrt(self.parts.validation.count)))
-
 
 class Found(NamedTuple):
     """What the search brought."""
@@ -142,7 +138,7 @@ def search(
     if aided:
         rival, others = auto.unaided(experiment, choices, panel)
         other = _vary(ground, rival, others, ground.pace(rival), varied=others[0])
-        if other.error < (1 - max(EARNED, DOUBT / panel.n_series)) * found.error:
+        if other.error < _to_beat(found.error, DOUBT / panel.n_series):
             found = other
     experiment, told = found.experiment, found.told
     if "training.members" in told:
@@ -173,6 +169,7 @@ def _vary(
         experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
     quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / seconds))
     short = ground.task(int(np.clip(quick, *PROBE)))
+    luck = LUCK / np.sqrt(ground.parts.validation.count)
     first = best = ground.probe(experiment, short, varied)
     for field in filter(told.__contains__, ALTERNATIVES):
         for value in ALTERNATIVES[field](ground.facts, experiment):
@@ -180,11 +177,16 @@ def _vary(
                 break
             tried = change(experiment, {field: value})
             candidate = ground.probe(tried, short, Choice(field, value, ""))
-            if candidate.error < (1 - ground.earned()) * best.error:
+            if candidate.error < _to_beat(best.error, luck):
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
     return _Varied(experiment, told, best.error, seconds * best.seconds / first.seconds)
+
+
+def _to_beat(error: float, luck: float) -> float:
+    """Return the error below which a change has earned its place."""
+    return (1 - max(EARNED, luck)) * error
 
 
 def _goes_on(journal: Journal, until: float) -> bool:

@@ -36,13 +36,14 @@ def test_a_schedule_fires_and_its_flow_completes(tmp_path, free_port, running, w
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }
+    wait = partial(wait_for, patience=120)
     python = partial(running, sys.executable, env=settings, stderr=subprocess.STDOUT)
     logs = tmp_path / "server.log", tmp_path / "served.log"
     words = ("-m", "prefect", "--no-prompt", "server", "start", "--port", str(port))
     with logs[0].open("wb") as log, python(*words, stdout=log):
-        wait_for(lambda: answers(f"{api}/health"), "the server is healthy", logs[0])
+        wait(lambda: answers(f"{api}/health"), "the server is healthy", logs[0])
         with logs[1].open("wb") as other, python(served, stdout=other):
-            wait_for(lambda: completed_by_schedule(api), "a scheduled run completes", *logs)
+            wait(lambda: completed_by_schedule(api), "a scheduled run completes", *logs)
 
 
 def completed_by_schedule(api: str) -> bool:
