@@ -246,3 +246,17 @@ def test_a_history_too_short_is_refused():
 def test_too_few_steps_are_spent_on_the_series_themselves(air):
     assert settle(air, "training.steps=999")[0].training.synthetic == 0
     assert settle(air, "training.steps=1000")[0].training.synthetic == 0.99
+
+
+def test_series_to_be_read_together_are_listed_and_go_without_made_up_ones():
+    experiment, choices = settle(make_panel(), "network.multivariate=all")
+    assert experiment.network.multivariate == ("s0", "s1", "s2")
+    assert choices[0] == ("training.synthetic", 0.0, "made-up series do not belong together")
+
+
+def test_several_cutoffs_of_an_lstm_have_the_direct_decoder(air):
+    options = ("network.cells.kind=lstm", "training.cutoffs=2")
+    decoders = [
+        settle(air, *told)[0].network.decoder for told in (options[:1], options[1:], options)
+    ]
+    assert decoders == ["segment", "segment", "direct"]

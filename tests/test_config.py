@@ -148,3 +148,23 @@ def test_the_levels_of_the_forecast_table_are_those_told_or_the_networks_or_the_
     assert build_experiment({"dataset": DATASET}, both).levels == ()
     told = {"dataset": DATASET, "intervals": {"levels": [0.9, 0.1]}}
     assert "levels must ascend and hold 0.5" in refusal(told)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (["network.decoder=recursive"], "recursive with gru cells does not have"),
+        (["network.decoder=segment", "network.cells.kind=lstm"], "segment with lstm cells"),
+    ],
+)
+def test_several_cutoffs_need_the_states_at_each_of_them(told, says):
+    dataset = {"dataset": {"source": "s.csv", "horizon": 3}}
+    build_experiment(dataset, told)
+    with pytest.raises(ConfigError, match=says):
+        build_experiment(dataset, [*told, "training.cutoffs=2"])
+
+
+def test_made_up_series_do_not_go_with_series_that_are_read_together():
+    told = {"dataset": {"source": "s.csv", "horizon": 3}, "network": {"multivariate": "all"}}
+    with pytest.raises(ConfigError, match="made-up series"):
+        build_experiment(told, ["training.synthetic=0.5"])

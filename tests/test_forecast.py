@@ -8,7 +8,7 @@ from foreseq import bundle, forecast, training, windows
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecast import Forecaster
-from foreseq.panel import from_series, to_frame
+from foreseq.panel import from_series, select, to_frame
 from foreseq.training import Member
 from foreseq.windows import Windows
 
@@ -167,3 +167,27 @@ def test_weights_of_another_network_are_refused(forecaster):
     state = bundle.State(other.members, bundle.Seen(np.array(["a"]), np.array([1])))
     with pytest.raises(BundleRefused):
         Forecaster(forecaster.experiment, state)
+
+
+def test_without_one_of_the_series_it_reads_together_a_forecaster_has_no_forecast():
+    panel = make_panel()
+    forecaster = make_forecaster("network.multivariate=[a,b,c,d]")
+    chosen = windows.newest(panel)
+    whole = forecaster(panel, chosen)
+    assert np.isfinite(whole).all()
+    less = select(panel, [0, 1, 3])
+    assert forecaster.unanswerable(less, windows.newest(less)) == dict.fromkeys(
+        range(3), "is forecast together with series c; bring its history, too"
+    )
+    assert np.isnan(forecaster(less, windows.newest(less))).all()
+
+
+def test_series_beside_those_that_are_read_together_change_nothing_and_have_no_forecast():
+    panel = make_panel()
+    forecaster = make_forecaster("network.multivariate=[b,d]")
+    chosen = windows.newest(panel)
+    answers = forecaster(panel, chosen)
+    assert np.isnan(answers).all(axis=(1, 2)).tolist() == [True, False, True, False]
+    assert "reads together" in forecaster.unanswerable(panel, chosen)[0]
+    alone = select(panel, [1, 3])
+    assert forecaster(alone, windows.newest(alone)).tobytes() == answers[[1, 3]].tobytes()

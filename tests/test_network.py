@@ -12,7 +12,7 @@ DECODERS = ("direct", "segment", "recursive")
 NAIVE = (evaluation.naive, evaluation.seasonal_naive)
 
 
-def make_network(*, dates=0, seed=1, **choices):
+def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
     """Return a network as it is born: its head is zero, so it answers its baseline."""
     told = {
         "cells": CellsConfig(units=(8,)),
@@ -25,7 +25,9 @@ def make_network(*, dates=0, seed=1, **choices):
         "calendar": dates > 0,
     }
     config = NetworkConfig(**(told | choices))
-    return network.forecaster(config, horizon=HORIZON, season=SEASON, dates=dates, seed=seed)
+    return network.forecaster(
+        config, horizon=HORIZON, season=SEASON, dates=dates, seed=seed, cutoffs=cutoffs
+    )
 
 
 def shaken(model, seed=1):
@@ -184,8 +186,8 @@ def test_dates_of_the_future_are_part_of_the_answer(decoder):
     told = batch._replace(calendar=calendar)._asdict()
     other = batch._replace(calendar=np.concatenate([calendar[:, :-1], calendar[:, :1]], 1))
     changed = model.predict_on_batch(told) != model.predict_on_batch(other._asdict())
-    assert changed[:, -1].all()
-    assert not changed[:, :-1].any()
+    assert changed[..., -1, :].all()
+    assert not changed[..., :-1, :].any()
 
 
 @pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
@@ -226,6 +228,91 @@ def test_a_recursion_reads_its_own_answer_and_segments_do_not():
         change = network.answer(model, panel, chosen) - before
         reached[decoder] = bool((np.abs(change[:, 3::2]) > 1e-3).any())
     assert reached == {"segment": False, "recursive": True}
+
+
+PASSES = [("direct", "gru"), ("direct", "lstm"), ("segment", "gru"), ("segment", "simple")]
+"""Decoders and cells that forecast from several cutoffs in one pass."""
+
+
+def one_pass(decoder, kind, panel, cutoff, *, cutoffs=3):
+    """Return what one pass says at each cutoff of the windows that end at `cutoff`."""
+    told = {"decoder": decoder, "cells": CellsConfig(kind=kind, units=(8, 8)), "baseline": (1, 4)}
+    many, one = shaken(make_network(cutoffs=cutoffs, **told)), shaken(make_network(**told))
+    chosen = Windows(np.arange(panel.n_series), np.full(panel.n_series, cutoff))
+    answers = many.predict_on_batch(network.inputs(many, panel, chosen)._asdict())
+    return one, answers[:, :, 0]  # (windows, cutoffs, horizon, outputs)
+
+
+@pytest.mark.parametrize(("decoder", "kind"), PASSES)
+def test_the_earliest_cutoff_of_a_pass_is_forecast_as_if_it_were_alone(decoder, kind):
+    panel = make_panel()
+    one, answers = one_pass(decoder, kind, panel, 40)
+    alone = network.answer(one, panel, Windows(np.arange(30), np.full(30, 32)))
+    np.testing.assert_allclose(answers[:, 0], alone, rtol=1e-5)
+    assert np.isfinite(answers).all()
+
+
+@pytest.mark.parametrize(("decoder", "kind"), PASSES)
+def test_no_cutoff_of_a_pass_sees_what_came_after_it(decoder, kind):
+    panel = make_panel()
+    _, before = one_pass(decoder, kind, panel, 40)
+    panel.values.reshape(30, 40)[:, 36:] *= 5  # after the second of the cutoffs 32, 36 and 40
+    _, after = one_pass(decoder, kind, panel, 40)
+    assert before[:, :2].tobytes() == after[:, :2].tobytes()
+    assert (before[:, 2] != after[:, 2]).any(axis=(1, 2)).all()
+
+
+def test_cutoffs_before_the_first_observation_disturb_none_that_come_later():
+    panel = make_panel(length=9)
+    one, answers = one_pass("direct", "gru", panel, 9, cutoffs=6)  # the earliest at -11
+    alone = network.answer(one, panel, Windows(np.arange(30), np.full(30, 1)))
+    np.testing.assert_allclose(answers[:, 3], alone, rtol=1e-5)
+
+
+def make_joint(panel, **choices):
+    return shaken(make_network(multivariate=tuple(panel.ids.tolist()), **choices))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_series_that_are_read_together_are_born_as_their_baselines(decoder):
+    panel = make_panel(4)
+    born = make_network(multivariate=tuple(panel.ids.tolist()), decoder=decoder)
+    chosen = Windows(np.array([0, 1, 2, 3, 2]), np.array([40, 31, 40, 25, 31]))
+    expected = evaluation.seasonal_naive(panel, chosen, HORIZON)
+    np.testing.assert_allclose(network.answer(born, panel, chosen)[..., 0], expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_series_that_are_read_together_see_the_past_of_all_and_the_future_of_none(decoder):
+    panel = make_panel(4)
+    joint = make_joint(panel, decoder=decoder)
+    chosen = Windows(np.arange(4), np.full(4, 30))
+    before = network.answer(joint, panel, chosen)
+    panel.values[panel.offsets[1] + 30 : panel.offsets[2]] *= 9
+    assert network.answer(joint, panel, chosen).tobytes() == before.tobytes()
+    panel.values[panel.offsets[1] + 29] *= 9
+    assert (network.answer(joint, panel, chosen) != before).any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_each_of_several_series_keeps_its_own_unit(decoder):
+    panel = make_panel(4)
+    joint, chosen = make_joint(panel, decoder=decoder), windows.newest(panel)
+    before = network.answer(joint, panel, chosen)
+    panel.values[panel.offsets[1] : panel.offsets[2]] *= 1000
+    unit = np.array([1, 1000, 1, 1])[:, None, None]
+    np.testing.assert_allclose(network.answer(joint, panel, chosen), unit * before, rtol=1e-4)
+
+
+def test_a_pass_over_several_series_forecasts_all_of_them_from_every_cutoff():
+    panel = make_panel(3)
+    names = tuple(panel.ids.tolist())
+    many, one = (shaken(make_network(multivariate=names, cutoffs=cutoffs)) for cutoffs in (2, 1))
+    chosen = Windows(np.arange(3), np.full(3, 40))
+    answers = many.predict_on_batch(network.inputs(many, panel, chosen)._asdict())
+    assert answers.shape == (3, 2, 3, HORIZON, 1)
+    alone = network.answer(one, panel, Windows(np.arange(3), np.full(3, 36)))
+    np.testing.assert_allclose(answers[0, 0], alone, rtol=1e-5)
 
 
 def test_an_open_choice_is_refused():

@@ -20,7 +20,7 @@ def drawn(share, *, step=0):
     panel = make_panel()
     experiment = settled(panel, f"training.synthetic={share}")
     found = sources.sources(panel, panel.lengths, 100, experiment)
-    return found, sources.Draw(found, 3, 1)(step, training.build(experiment))
+    return found, sources.Draw(found, experiment, 1)(step, training.build(experiment))
 
 
 def test_without_a_share_all_windows_are_real():
@@ -34,9 +34,9 @@ def test_a_share_of_each_batch_is_made_up():
     found, batch = drawn(0.7)
     assert [source.size for source in found] == [3, 7]
     assert batch.inputs["past"].shape == (10, 12, 1)
-    assert batch.target.shape == (10, 3, 2)
-    assert set(np.unique(batch.target[:3, :, 0])) <= set(range(10, 15))
-    assert (batch.target[3:, :, 0] < 9).all()  # those made up are not far from zero
+    assert batch.target.shape == (10, 1, 1, 3, 2)
+    assert set(np.unique(batch.target[:3, ..., 0])) <= set(range(10, 15))
+    assert (batch.target[3:, ..., 0] < 9).all()  # those made up are not far from zero
 
 
 def test_however_large_the_share_a_real_window_is_left():
@@ -55,7 +55,7 @@ def test_steps_after_the_ends_are_not_read():
     panel.values[30:60] = panel.values[90:] = 1e6
     experiment = settled(panel, "training.synthetic=0.5")
     found = sources.sources(panel, np.array([30, 30]), 20, experiment)
-    draw, model = sources.Draw(found, 3, 1), training.build(experiment)
+    draw, model = sources.Draw(found, experiment, 1), training.build(experiment)
     batches = [draw(step, model) for step in range(20)]
     assert max(batch.target[..., 0].max() for batch in batches) < 1e6
     assert max(batch.inputs["past"].max() for batch in batches) < 1e6
@@ -66,3 +66,31 @@ def test_no_more_series_are_made_up_than_are_drawn():
     experiment = settled(panel, "training.synthetic=0.5")
     _, made = sources.sources(panel, panel.lengths, 6, experiment)
     assert made.panel.n_series == 30
+
+
+def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
+    panel = from_series({"a": np.arange(100.0)}, freq="1", season=4)
+    experiment = settled(panel, "training.synthetic=0", "training.cutoffs=3", "network.patch=4")
+    found = sources.sources(panel, panel.lengths, 100, experiment)
+    model = training.build(experiment, cutoffs=3)
+    batch = sources.Draw(found, experiment, 1)(0, model)
+    assert batch.inputs["past"].shape == (10, 12 + 2 * 4, 1)
+    assert batch.target.shape == (10, 3, 1, 3, 2)
+    newest = batch.inputs["past"][:, -1, 0]
+    for place, back in enumerate((8, 4, 0)):
+        cutoff = newest + 1 - back
+        asked = cutoff >= 2
+        assert (batch.answerable[:, place, 0].all(axis=1) == asked).all()
+        expected = cutoff[asked, None] + np.arange(3)
+        assert np.array_equal(batch.target[asked, place, 0, :, 0], expected)
+
+
+def test_series_that_are_read_together_are_to_be_answered_together():
+    panel = make_panel()
+    experiment = settled(panel, "network.multivariate=all")
+    found = sources.sources(panel, panel.lengths, 100, experiment)
+    batch = sources.Draw(found, experiment, 1)(0, training.build(experiment))
+    assert batch.inputs["past"].shape == (10, 12, 2)
+    assert batch.target.shape == (10, 1, 2, 3, 2)
+    apart = batch.target[:, 0, 1, :, 0] - batch.target[:, 0, 0, :, 0]
+    assert (apart == 1).all()  # `b` is one above `a`

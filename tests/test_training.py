@@ -213,3 +213,51 @@ def test_too_short_a_training_span_is_refused():
     panel = from_series({"a": range(13)}, freq="1", season=4)
     with pytest.raises(SeriesTooShort, match="needs 6 steps, found 5"):
         training.fit(make_task(panel, validated=False), make_experiment())
+
+
+def make_followers():
+    """Return noise, and a series that repeats it four steps later."""
+    leader = np.random.default_rng(1).normal(size=400)
+    return from_series({"a": leader, "b": np.roll(leader, HORIZON)}, freq="1", season=1)
+
+
+@pytest.mark.parametrize(
+    ("together", "least", "most"),
+    [("[]", 0.9, 1.2), ("[a,b]", 0.0, 0.5)],
+    ids=["apart", "together"],
+)
+def test_what_one_series_foretells_of_another_is_learned_only_together(together, least, most):
+    panel = make_followers()
+    options = ("baseline=[]", "cells.dropout=0.0", f"multivariate={together}")
+    experiment = make_experiment(
+        *(f"network.{option}" for option in options),
+        "dataset.season=1",
+        "training.steps=300",
+        "training.batch=32",
+    )
+    ends = panel.lengths - 60
+    followed = Windows(np.ones(50, np.int64), np.arange(345, 395))
+    (member,) = training.fit(Task(panel, ends, None, 300), experiment)
+    model = training.build(experiment)
+    training.assign(model, member.weights)
+    told = training.network.answer(model, panel, followed)[..., 0]
+    missed = np.abs(told - windows.futures(panel, followed, HORIZON)).mean()
+    blind = np.abs(windows.futures(panel, followed, HORIZON)).mean()
+    assert least < missed / blind < most
+
+
+def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
+    panel = make_panel()
+    experiment, task = make_experiment("training.cutoffs=3"), make_task(panel)
+    (member,) = training.fit(task, experiment)
+    best = min(member.looks, key=lambda look: look.validation)
+    assert best.validation < member.looks[0].validation
+    model = training.build(experiment)
+    training.assign(model, member.weights)
+    told = training.network.answer(model, panel, task.validation)[..., 0]
+    actual = windows.futures(panel, task.validation, HORIZON)
+    naive = [
+        np.abs(np.diff(panel.series(i)[:52, 0].reshape(-1, 4), axis=0)).mean() for i in range(6)
+    ]
+    mase = np.abs(told - actual).mean(axis=1) / naive
+    assert mase.mean() == pytest.approx(best.validation, rel=1e-5)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar, space, training, windows
+from foreseq import calendar, space, together, training, windows
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 from foreseq.windows import Span
@@ -77,11 +77,15 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
 
     Raises:
         SeriesTooShort: If no series has a window to train, validate and test on.
+        ConfigError: If the series that are to be read together are not those of the data.
+        DataRefused: If they do not end together.
     """
     facts = facts_of(experiment, panel)
     told = experiment.model_dump()
     told["dataset"] |= {"freq": panel.freq, "season": panel.season}
     choices = []
+    if told["network"]["multivariate"]:
+        told["network"]["multivariate"] = together.listed(panel, told["network"]["multivariate"])
     for field in RULES:  # the first tells which rules the others follow
         if space.get(told, field) is None:
             rules = AIDED if told["training"]["synthetic"] else RULES
@@ -120,12 +124,20 @@ def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
 
 def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
     count, steps = int(facts.ends.sum()), told["training"]["steps"]
+    if told["network"]["multivariate"]:
+        return 0.0, "made-up series do not belong together"
     if steps is not None and steps < TOO_FEW:
         return 0.0, too_few(steps)
     share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
     if share < training.MAINLY:
         return 0.0, f"{count} observations are enough to learn from"
     return min(share, MOSTLY), f"{count} observations alone would be learned by heart"
+
+
+def _segment(_: Facts, told: Told) -> tuple[str, str]:
+    if told["training"]["cutoffs"] > 1 and told["network"]["cells"]["kind"] == "lstm":
+        return "direct", "several cutoffs share a pass"
+    return "segment", "made-up series go on as they were"
 
 
 def _stride(facts: Facts, _: Told) -> tuple[int, str]:
@@ -295,7 +307,7 @@ RULES: dict[str, Rule] = {
 """By field, in the order in which they build on each other."""
 AIDED = RULES | {
     "network.cells.units": _always((64, 64), "made-up series teach two small layers in less time"),
-    "network.decoder": _always("segment", "made-up series go on as they were"),
+    "network.decoder": _segment,
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
     "network.context": _longer_context,
     "network.recent": _shorter_recent,

@@ -126,7 +126,11 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
             shape = (*shape[:2], layer.units)
 
     def call(
-        self, sequence: Any, first: Sequence[Any] | None = None, training: bool | None = None
+        self,
+        sequence: Any,
+        first: Sequence[Any] | None = None,
+        training: bool | None = None,
+        every: bool = False,
     ) -> Any:
         """Return the states of the top layer; with `carry`, also the last states of all layers.
 
@@ -135,6 +139,8 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
             first: States to begin with, as wide as `state_widths` says, shape (batch, width)
                 each; zeros if left out.
             training: Whether to drop.
+            every: Whether to return the states of all layers after every step, (batch, time, width)
+                each, rather than the last ones. Not of LSTM, whose memory is known at the end only.
         """
         last: list[Any] = []
         each = 2 if self.cells.kind == "lstm" else 1
@@ -142,10 +148,10 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
             begin = None if first is None else list(first[each * depth : each * (depth + 1)])
             below = self.norms[depth - 1](sequence) if depth and self.norms else sequence
             above, *states = layer(below, initial_state=begin, training=training)
+            last.extend([above] if every else states)
             if depth and self.cells.residual:
                 above = above + (sequence if layer.return_sequences else sequence[:, -1])
             sequence = above
-            last.extend(states)
         return (sequence, last) if self.carry else sequence
 
 

@@ -195,6 +195,9 @@ class NetworkConfig(Config):
     """Show hour, weekday, day and month. None: where the data are long enough to teach them."""
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Levels to forecast beside the median; none: a point forecast."""
+    multivariate: Literal["all"] | tuple[str, ...] = ()
+    """Series that are read together, so that each forecast is drawn from the past of all: those of
+    the data (`all`), which stay listed here. Empty: each series by itself."""
 
     @model_validator(mode="after")
     def _context_holds_whole_patches(self) -> Self:
@@ -229,6 +232,9 @@ class TrainingConfig(Config):
     """Batches to learn from at most. None: chosen from the data."""
     batch: PositiveInt = 128
     """Windows in a batch."""
+    cutoffs: PositiveInt = 1
+    """Cutoffs of each window that are learned from in one pass: its own and those one patch, two
+    patches ... before."""
     synthetic: Rate | None = None
     """Share of each batch from series that are made up, so that few and short series need not teach
     what a slope or a season is. None: chosen from the data."""
@@ -349,6 +355,23 @@ class ExperimentConfig(Config):
     """When it is published."""
     monitor: MonitorConfig = MonitorConfig()
     """When it is recalibrated or retrained."""
+
+    @model_validator(mode="after")
+    def _cutoffs_share_a_pass(self) -> Self:
+        decoder, kind = self.network.decoder, self.network.cells.kind
+        apart = decoder == "recursive" or (decoder == "segment" and kind == "lstm")
+        if self.training.cutoffs > 1 and apart:
+            raise ValueError(
+                f"training.cutoffs={self.training.cutoffs} goes on from the states at each cutoff,"
+                f" which {decoder} with {kind} cells does not have; use direct, or segment with gru"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _made_up_series_stand_alone(self) -> Self:
+        if self.network.multivariate and self.training.synthetic:
+            raise ValueError("made-up series (training.synthetic) go with network.multivariate=[]")
+        return self
 
     @property
     def levels(self) -> Levels:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from foreseq import calendar, calibration, ingest, network, paths, training, windows
+from foreseq import calendar, calibration, ingest, network, paths, together, training, windows
 from foreseq.bundle import State
 from foreseq.calibration import Calibration
 from foreseq.config import ColumnsConfig, ExperimentConfig, settled
@@ -51,16 +51,27 @@ class Forecaster:
             Shape (windows, horizon, outputs), one output for a point forecast, else one a quantile,
             ascending, of `levels`. A window with nothing to go by is NaN, see `unanswerable`.
         """
-        answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[1:]))
+        answerable = np.ones(chosen.count, bool)
+        answerable[list(self.unanswerable(panel, chosen))] = False
+        forecast = np.full(
+            (chosen.count, self.experiment.dataset.horizon, len(self.levels) or 1), np.nan
+        )
+        if answerable.any():
+            forecast[answerable] = self._answer(panel, chosen.take(answerable))
+        return forecast
+
+    def _answer(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+        names = self.experiment.network.multivariate
+        read, asked = together.only(panel, chosen, names) if names else (panel, chosen)
+        answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
         for member, weights in enumerate(self.members):
             training.assign(self.model, weights)
-            answers[member] = network.answer(self.model, panel, chosen)
+            answers[member] = network.answer(self.model, read, asked)
         forecast = np.asarray(np.median(answers, axis=0))
         if self.calibration is not None:
             known, levels = self.experiment.network.quantiles, self.calibration.levels
             told = calibration.of_levels(forecast, known, levels)
             forecast = calibration.apply(self.calibration, told, self.units(panel, chosen))
-        forecast[list(self.unanswerable(panel, chosen))] = np.nan
         return forecast
 
     @property
@@ -110,8 +121,14 @@ class Forecaster:
 
     def unanswerable(self, panel: Panel, chosen: Windows) -> dict[int, str]:
         """Return, by position, the windows without an answer, and why."""
+        context, names = (
+            settled(self.experiment.network.context),
+            self.experiment.network.multivariate,
+        )
+        if absent := together.absent(panel, names):
+            reason = f"is forecast together with series {absent[0]}; bring its history, too"
+            return dict.fromkeys(range(chosen.count), reason)
         reasons: dict[int, str] = {}
-        context = settled(self.experiment.network.context)
         for first in range(0, chosen.count, network.ROWS):
             part = chosen.take(slice(first, first + network.ROWS))
             past = windows.before(panel, part, context)
@@ -125,6 +142,12 @@ class Forecaster:
                     reasons[first + int(row)] = (
                         "this forecaster works on logarithms and needs values above zero;"
                         " train one with network.log=false"
+                    )
+            if names:
+                for row in np.flatnonzero(~np.isin(panel.ids[part.series], names)):
+                    reasons[first + int(row)] = (
+                        "is not among the series that this forecaster reads together;"
+                        " train one with it"
                     )
         return reasons
 

@@ -32,13 +32,13 @@ EVEN = Naive(1.0, 1.0)
 
 
 def target(y: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float32]:
-    """Return what a loss reads, shape (batch, horizon, 2).
+    """Return what a loss reads, shape (..., horizon, 2).
 
     Args:
-        y: What came, shape (batch, horizon); where it is missing, anything finite.
-        weight: Of an error of each window's series, shape (batch,).
+        y: What came, shape (..., horizon); where it is missing, anything finite.
+        weight: Of an error of each forecast's series, shape (...).
     """
-    return np.stack(np.broadcast_arrays(y, weight[:, None]), axis=-1).astype(np.float32)
+    return np.stack(np.broadcast_arrays(y, weight[..., None]), axis=-1).astype(np.float32)
 
 
 def weights(seasonal_error: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
@@ -80,7 +80,7 @@ def naive(panel: Panel, chosen: Windows, horizon: int, weight: NDArray[np.float6
 def loss(
     name: str, quantiles: tuple[float, ...], rival: Naive = EVEN
 ) -> Callable[..., KerasTensor]:
-    """Return the loss of (batch, horizon, 2) against (batch, horizon, outputs): (batch, horizon).
+    """Return the loss of (..., horizon, 2) against (..., horizon, outputs), shape (..., horizon).
 
     Args:
         name: As `training.loss`.

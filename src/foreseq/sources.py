@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import losses, metrics, network, synthetic, windows
+from foreseq import losses, metrics, network, synthetic, together, windows
 from foreseq.config import ExperimentConfig, settled
 from foreseq.panel import Panel
 
@@ -34,9 +34,9 @@ class Batch(NamedTuple):
     inputs: dict[str, NDArray[np.float32]]
     """By name, as `network.forecaster` reads them."""
     target: NDArray[np.float32]
-    """As `losses.target`, shape (batch, horizon, 2)."""
+    """As `losses.target`, shape (batch, cutoffs, channels, horizon, 2)."""
     answerable: NDArray[np.float32]
-    """One where there is something to learn, shape (batch, horizon)."""
+    """One where there is something to learn, shape (batch, cutoffs, channels, horizon)."""
 
 
 def sources(
@@ -64,25 +64,25 @@ def sources(
 class Draw:
     """Batches at random, a pure function of seed and step, so that a run can resume."""
 
-    def __init__(self, chosen: tuple[Source, ...], horizon: int, seed: int) -> None:
+    def __init__(self, chosen: tuple[Source, ...], experiment: ExperimentConfig, seed: int) -> None:
         """Prepare to draw.
 
         Args:
             chosen: Where from.
-            horizon: Steps to answer for.
+            experiment: With every choice settled.
             seed: Of all that is drawn.
 
         Raises:
             SeriesTooShort: If no series of some source holds a window.
         """
-        self.horizon = horizon
+        horizon = experiment.dataset.horizon
+        self.patch = settled(experiment.network.patch)
         self.parts = [(source, windows.Draw(source.ends, horizon, seed)) for source in chosen]
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
         """Return the batch of one training step for a network."""
         parts = [
-            _read(source, draw(step, source.size), self.horizon, model)
-            for source, draw in self.parts
+            _read(source, draw(step, source.size), self.patch, model) for source, draw in self.parts
         ]
         return parts[0] if len(parts) == 1 else _together(parts)
 
@@ -95,11 +95,22 @@ def _source(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> Sour
     return Source(panel, ends, errors, losses.weights(errors, loss), size)
 
 
-def _read(source: Source, drawn: windows.Windows, horizon: int, model: keras.Model) -> Batch:
+def _read(source: Source, drawn: windows.Windows, patch: int, model: keras.Model) -> Batch:
+    """Read windows and what came after each cutoff that a network forecasts from."""
     inputs: dict[str, Any] = network.inputs(model, source.panel, drawn)._asdict()
-    y = windows.futures(source.panel, drawn, horizon)  # (batch, horizon)
-    answerable = np.isfinite(y) & inputs["observed"].any(axis=1)
-    target = losses.target(np.nan_to_num(y), source.weight[drawn.series])
+    _, cutoffs, channels, horizon, _ = model.output.shape
+    newest = together.of_all(source.panel, drawn) if channels > 1 else drawn
+    shape = (drawn.count, cutoffs, channels)
+    back = patch * np.arange(cutoffs)[::-1, None]
+    series = np.broadcast_to(newest.series.reshape(-1, 1, channels), shape)
+    cutoff = newest.cutoff.reshape(-1, 1, channels) - back
+    asked = windows.Windows(series.ravel(), cutoff.ravel())
+    y = windows.futures(source.panel, asked, horizon).reshape(*shape, horizon)
+    context = inputs["past"].shape[1] - int(back.max())
+    pasts = [inputs["observed"][:, first : first + context] for first in back.max() - back[:, 0]]
+    known = np.stack([past.any(axis=1) for past in pasts], axis=1) & (cutoff >= windows.LEAST_PAST)
+    answerable = np.isfinite(y) & known[..., None]
+    target = losses.target(np.nan_to_num(y), source.weight[series])
     return Batch(inputs, target, answerable.astype(np.float32))
 
 

@@ -117,8 +117,8 @@ def pace(task: Task, experiment: ExperimentConfig) -> float:
     return float(np.median(seconds))
 
 
-def build(experiment: ExperimentConfig, *, member: int = 0) -> keras.Model:
-    """Build the untrained network of a settled experiment."""
+def build(experiment: ExperimentConfig, *, member: int = 0, cutoffs: int = 1) -> keras.Model:
+    """Build the untrained network of a settled experiment, see `network.forecaster`."""
     dataset = experiment.dataset
     freq = str(settled(dataset.freq))
     names = calendar.feature_names(freq) if experiment.network.calendar else ()
@@ -128,6 +128,7 @@ def build(experiment: ExperimentConfig, *, member: int = 0) -> keras.Model:
         season=settled(dataset.season),
         dates=len(names),
         seed=1000 * experiment.training.seed + 100 * member,
+        cutoffs=cutoffs,
     )
 
 
@@ -156,7 +157,9 @@ class _Learner:
         self.horizon = experiment.dataset.horizon
         self.sources = sources.sources(task.panel, task.ends, task.steps, experiment)
         self.real = self.sources[0]
-        self.model = build(experiment)
+        cutoffs = experiment.training.cutoffs
+        self.model = build(experiment, cutoffs=cutoffs)
+        self.judged = build(experiment) if cutoffs > 1 else self.model
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
         self.optimizer = _optimizer(experiment, task.steps, rate)
         self.model.compile(
@@ -169,7 +172,7 @@ class _Learner:
 
     def begin(self, member: int) -> sources.Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        newborn = build(self.experiment, member=member)
+        newborn = build(self.experiment, member=member, cutoffs=self.experiment.training.cutoffs)
         for variable, value in zip(self.model.variables, newborn.variables, strict=True):
             variable.assign(value)
         if self.task.start:
@@ -177,7 +180,7 @@ class _Learner:
         for variable, first in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(first)
         seed = self.experiment.training.seed * 1000 + member
-        return sources.Draw(self.sources, self.horizon, seed)
+        return sources.Draw(self.sources, self.experiment, seed)
 
     def learn(self, draw: sources.Draw, steps: range) -> float:
         """Take some steps; return their mean loss."""
@@ -203,7 +206,8 @@ class _Learner:
         error = float("nan")
         if self.task.validation is not None:
             chosen = _thin(self.task.validation)
-            answers = network.answer(self.model, self.task.panel, chosen)
+            assign(self.judged, averaged)
+            answers = network.answer(self.judged, self.task.panel, chosen)
             middle = network.middle(answers, self.experiment.network.quantiles)
             actual = windows.futures(self.task.panel, chosen, self.horizon)
             scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)

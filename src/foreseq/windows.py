@@ -54,7 +54,7 @@ class Batch(NamedTuple):
     past: NDArray[np.float32]
     """Shape (batch, context, channels); zero where nothing was observed."""
     observed: NDArray[np.float32]
-    """Shape (batch, context, 1): one where a value was observed."""
+    """Shape (batch, context, channels): one where a value was observed."""
     calendar: NDArray[np.float32]
     """Shape (batch, context + horizon, features), known ahead; no features for integer steps."""
 
@@ -84,7 +84,7 @@ class Split(NamedTuple):
 
 
 def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Batch:
-    """Read the input of some windows; steps before the first observation count as unobserved.
+    """Read the series of some windows; steps before the first observation count as unobserved.
 
     Values after a cutoff are not read: not even to be thrown away.
 
@@ -106,22 +106,29 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
     return Batch(
         past=np.nan_to_num(past).astype(np.float32),
         observed=np.isfinite(past).astype(np.float32),
-        calendar=_dates(panel, windows, context, horizon)
-        if dates
-        else np.zeros((windows.count, context + horizon, 0), np.float32),
+        calendar=known_ahead(panel, windows, context, horizon, dates=dates),
     )
 
 
 def before(panel: Panel, windows: Windows, count: int) -> NDArray[np.float64]:
     """Return the last values before each cutoff, shape (windows, count); NaN where not observed."""
-    steps = windows.cutoff[:, None] + np.arange(-count, 0)
-    return _values(panel, windows, steps, steps >= 0)
+    return _values(panel, windows, windows.cutoff[:, None] + np.arange(-count, 0))
+
+
+def known_ahead(
+    panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool
+) -> NDArray[np.float32]:
+    """Return calendar features, (windows, context + horizon, features); none without dates."""
+    steps = windows.cutoff[:, None] + np.arange(-context, horizon)
+    if not dates:
+        return np.zeros((*steps.shape, 0), np.float32)
+    times = calendar.at(panel.starts[windows.series][:, None], steps, panel.freq)
+    return calendar.features(times, panel.freq)
 
 
 def futures(panel: Panel, windows: Windows, horizon: int) -> NDArray[np.float64]:
     """Return what came after each cutoff, shape (windows, horizon); NaN where not observed."""
-    steps = windows.cutoff[:, None] + np.arange(horizon)
-    return _values(panel, windows, steps, steps < panel.lengths[windows.series][:, None])
+    return _values(panel, windows, windows.cutoff[:, None] + np.arange(horizon))
 
 
 def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
@@ -221,10 +228,9 @@ class Draw:
         return Windows(series, cutoff)
 
 
-def _values(
-    panel: Panel, windows: Windows, steps: NDArray[np.int64], inside: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _values(panel: Panel, windows: Windows, steps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return values at steps of each window's series, NaN where there are none."""
+    inside = (steps >= 0) & (steps < panel.lengths[windows.series][:, None])
     rows = panel.offsets[windows.series][:, None] + np.where(inside, steps, 0)
     known = inside & panel.observed.take(rows)
     return np.where(known, panel.values.take(rows * panel.channels), np.nan)  # channel 0
@@ -250,9 +256,3 @@ def _too_short(panel: Panel, horizon: int, held_back: int) -> SeriesTooShort:
         series="" if longest is None else str(panel.ids[longest]),
         remedy="bring a longer history or ask for a shorter horizon",
     )
-
-
-def _dates(panel: Panel, windows: Windows, context: int, horizon: int) -> NDArray[np.float32]:
-    steps = windows.cutoff[:, None] + np.arange(-context, horizon)
-    times = calendar.at(panel.starts[windows.series][:, None], steps, panel.freq)
-    return calendar.features(times, panel.freq)

@@ -50,6 +50,14 @@ def test_logarithms_and_other_scales_keep_every_contract():
     assert check_forecaster(forecaster, horizon=HORIZON) == list(CONTRACTS)
 
 
+@pytest.mark.parametrize("decoder", ["direct", "segment", "recursive"])
+def test_who_reads_series_together_keeps_every_contract_but_to_forecast_others(decoder):
+    together = f"network.multivariate={made_up().ids.tolist()}"
+    *_, last = CONTRACTS
+    with pytest.raises(ContractBroken, match=f"^{last}: "):
+        check_forecaster(network("gru", decoder, together), horizon=HORIZON)
+
+
 @pytest.mark.parametrize("name", list(BASELINES))
 def test_every_baseline_keeps_every_contract(name):
     def answer(panel, chosen):
