@@ -96,7 +96,8 @@ def test_what_the_user_said_stays(air):
         "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
         "training.learning_rate": 0.01, "network.decoder": "recursive",
-        "network.cells.units": [7], "network.relevel": False,
+        "network.cells.units": [7], "network.relevel": False, "training.batch": 9,
+        "training.cutoffs": 1,
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -234,13 +235,23 @@ def test_more_observations_are_learned_from_longer():
     lengths = (100, 1000, 5000)
     steps = [settle_unaided(make_panel(length))[0].training.steps for length in lengths]
     assert steps == sorted(set(steps))
-    assert steps[0] == 300
+    assert steps[0] == 600
 
 
 def test_a_history_too_short_is_refused():
     with pytest.raises(SeriesTooShort):
         settle(make_panel(37))
     assert isinstance(settle(make_panel(38))[0], ExperimentConfig)
+
+
+def test_small_batches_with_several_cutoffs_teach_what_the_series_hold(air):
+    def told(*options):
+        training = settle(air, *options)[0].training
+        return training.batch, training.cutoffs
+
+    assert told("training.synthetic=0") == (auto.BATCH, auto.CUTOFFS)
+    assert told("training.synthetic=0", "network.decoder=segment") == (auto.BATCH, 1)
+    assert told() == (auto.AMONG, 1)
 
 
 def test_too_few_steps_are_spent_on_the_series_themselves(air):

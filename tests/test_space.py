@@ -29,7 +29,7 @@ def settled(*overrides):
     settling = (
         "network.cells.units=[128, 128]", "network.context=12", "network.patch=4",
         "network.baseline=[4]", "network.log=false", "training.loss=mase",
-        "training.learning_rate=0.001",
+        "training.learning_rate=0.001", "training.batch=32",
     )  # fmt: skip
     return build_experiment(DATASET, [*settling, *overrides])
 

@@ -35,6 +35,7 @@ def make_experiment(*overrides):
             "loss": "mase",
             "steps": STEPS,
             "batch": 8,
+            "cutoffs": 1,
             "looks": 4,
             "learning_rate": 0.01,
             "synthetic": 0.0,

@@ -32,6 +32,11 @@ YEARS = 3
 """Years of history from which the calendar can be learned."""
 LESSONS = 3000
 """Steps that it takes to learn from made-up series."""
+AMONG = 128
+"""Windows in a batch of these: so few are real that a small one would hardly hold any."""
+BATCH, CUTOFFS = 32, 8
+"""Windows in a batch where they are real, and cutoffs of each: many small steps go further than few
+large ones in the same time, and a pass over the past costs as much for one cutoff."""
 TOO_FEW = 1000
 """Steps that teach more of the series themselves."""
 EPOCHS = 10
@@ -128,14 +133,21 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, "made-up series do not belong together"
     if steps is not None and steps < TOO_FEW:
         return 0.0, too_few(steps)
-    share = round(1 - EPOCHS * count / (LESSONS * told["training"]["batch"]), 2)
+    windows_read = LESSONS * (told["training"]["batch"] or AMONG)
+    share = round(1 - EPOCHS * count / windows_read, 2)
     if share < training.MAINLY:
         return 0.0, f"{count} observations are enough to learn from"
     return min(share, MOSTLY), f"{count} observations alone would be learned by heart"
 
 
+def _cutoffs(_: Facts, told: Told) -> tuple[int, str]:
+    if told["network"]["decoder"] == "direct":
+        return CUTOFFS, "one pass over the past serves several"
+    return 1, "from each cutoff the cells would have to run on"
+
+
 def _segment(_: Facts, told: Told) -> tuple[str, str]:
-    if told["training"]["cutoffs"] > 1 and told["network"]["cells"]["kind"] == "lstm":
+    if (told["training"]["cutoffs"] or 1) > 1 and told["network"]["cells"]["kind"] == "lstm":
         return "direct", "several cutoffs share a pass"
     return "segment", "made-up series go on as they were"
 
@@ -278,7 +290,7 @@ def _calendar(facts: Facts, _: Told) -> tuple[bool, str]:
 
 def _steps(facts: Facts, _: Told) -> tuple[int, str]:
     points = max(int(facts.ends.sum()), 1000)
-    return int(min(300 * (points / 1000) ** 0.45, 6000)), f"{points} observations to learn from"
+    return int(min(600 * (points / 1000) ** 0.45, 12_000)), f"{points} observations to learn from"
 
 
 def _always(value: Any, reason: str) -> Rule:
@@ -289,6 +301,8 @@ RULES: dict[str, Rule] = {
     "training.synthetic": _synthetic,
     "network.cells.units": _always((128, 128), "what long series can fill"),
     "network.decoder": _always("direct", "all of the horizon at once"),
+    "training.batch": _always(BATCH, "many small steps go further than few large ones"),
+    "training.cutoffs": _cutoffs,
     "training.learning_rate": _always(1e-3, "what the series themselves can take"),
     "split.stride": _stride,
     "split.validation_stride": _validation_stride,
@@ -308,6 +322,8 @@ RULES: dict[str, Rule] = {
 AIDED = RULES | {
     "network.cells.units": _always((64, 64), "made-up series teach two small layers in less time"),
     "network.decoder": _segment,
+    "training.batch": _always(AMONG, "some of them real, the others made up"),
+    "training.cutoffs": _always(1, "made-up series are never short of windows"),
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
     "network.context": _longer_context,
     "network.recent": _shorter_recent,

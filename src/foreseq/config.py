@@ -230,11 +230,11 @@ class TrainingConfig(Config):
     each over the seasonal naive's. Quantiles use the pinball form. None: chosen from the data."""
     steps: PositiveInt | None = None
     """Batches to learn from at most. None: chosen from the data."""
-    batch: PositiveInt = 128
-    """Windows in a batch."""
-    cutoffs: PositiveInt = 1
+    batch: PositiveInt | None = None
+    """Windows in a batch. None: chosen from the data."""
+    cutoffs: PositiveInt | None = None
     """Cutoffs of each window that are learned from in one pass: its own and those one patch, two
-    patches ... before."""
+    patches ... before. None: chosen from the data."""
     synthetic: Rate | None = None
     """Share of each batch from series that are made up, so that few and short series need not teach
     what a slope or a season is. None: chosen from the data."""
@@ -360,7 +360,7 @@ class ExperimentConfig(Config):
     def _cutoffs_share_a_pass(self) -> Self:
         decoder, kind = self.network.decoder, self.network.cells.kind
         apart = decoder == "recursive" or (decoder == "segment" and kind == "lstm")
-        if self.training.cutoffs > 1 and apart:
+        if (self.training.cutoffs or 1) > 1 and apart:
             raise ValueError(
                 f"training.cutoffs={self.training.cutoffs} goes on from the states at each cutoff,"
                 f" which {decoder} with {kind} cells does not have; use direct, or segment with gru"

@@ -51,8 +51,9 @@ def sources(
         experiment: With every choice settled.
     """
     training = experiment.training
-    size = int(settled(training.synthetic) * training.batch)
-    real = _source(panel, ends, training.batch - size, settled(training.loss))
+    batch = settled(training.batch)
+    size = int(settled(training.synthetic) * batch)
+    real = _source(panel, ends, batch - size, settled(training.loss))
     if not size:
         return (real,)
     length = 2 * settled(experiment.network.context) + experiment.dataset.horizon

@@ -157,7 +157,7 @@ class _Learner:
         self.horizon = experiment.dataset.horizon
         self.sources = sources.sources(task.panel, task.ends, task.steps, experiment)
         self.real = self.sources[0]
-        cutoffs = experiment.training.cutoffs
+        cutoffs = settled(experiment.training.cutoffs)
         self.model = build(experiment, cutoffs=cutoffs)
         self.judged = build(experiment) if cutoffs > 1 else self.model
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
@@ -172,7 +172,8 @@ class _Learner:
 
     def begin(self, member: int) -> sources.Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        newborn = build(self.experiment, member=member, cutoffs=self.experiment.training.cutoffs)
+        cutoffs = settled(self.experiment.training.cutoffs)
+        newborn = build(self.experiment, member=member, cutoffs=cutoffs)
         for variable, value in zip(self.model.variables, newborn.variables, strict=True):
             variable.assign(value)
         if self.task.start:
