@@ -25,7 +25,7 @@ LUCK = 0.1
 DOUBT = 0.3
 """The same, over the number of series, where made-up series are to be done without: windows of one
 series err alike, and what they say in favour of learning from that series alone is mostly luck."""
-PROBE = (60, 800)
+PROBE = (60, 1600)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
 """Share of the time that short trainings may take."""

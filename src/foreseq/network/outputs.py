@@ -1,0 +1,22 @@
+"""How many series are read and how many numbers answer, and which of these is the forecast."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from foreseq.config import MEDIAN, NetworkConfig
+
+
+def channels(config: NetworkConfig) -> int:
+    """Return how many series are read at a time."""
+    return len(config.multivariate) or 1
+
+
+def outputs(config: NetworkConfig) -> int:
+    """Return how many numbers answer for one step."""
+    return len(config.quantiles) or 1
+
+
+def middle(answers: NDArray[Any], quantiles: tuple[float, ...]) -> NDArray[Any]:
+    """Return the median of (..., outputs), or the point forecast where there are no quantiles."""
+    return answers[..., quantiles.index(MEDIAN) if quantiles else 0]
