@@ -3,7 +3,7 @@ import pytest
 
 from foreseq import together, windows
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.panel import from_series, select
+from foreseq.panel import Panel, from_series, select
 from foreseq.windows import Windows
 
 
@@ -13,7 +13,7 @@ def staggered():
         {"a": range(1, 13), "b": range(101, 113)}, freq="MS", season=12, start="2024-01-01"
     )
     late = from_series({"b": range(104, 113)}, freq="MS", season=12, start="2024-04-01")
-    return type(whole)(
+    return Panel(
         values=np.concatenate([select(whole, [0]).values, late.values]),
         observed=np.ones(21, bool),
         offsets=np.array([0, 12, 21]),

@@ -102,14 +102,14 @@ def _read(source: Source, drawn: windows.Windows, patch: int, model: keras.Model
     _, cutoffs, channels, horizon, _ = model.output.shape
     newest = together.of_all(source.panel, drawn) if channels > 1 else drawn
     shape = (drawn.count, cutoffs, channels)
-    back = patch * np.arange(cutoffs)[::-1, None]
+    begins = patch * np.arange(cutoffs)  # of each cutoff's past, within what is read
     series = np.broadcast_to(newest.series.reshape(-1, 1, channels), shape)
-    cutoff = newest.cutoff.reshape(-1, 1, channels) - back
+    cutoff = newest.cutoff.reshape(-1, 1, channels) - begins[::-1, None]
     asked = windows.Windows(series.ravel(), cutoff.ravel())
     y = windows.futures(source.panel, asked, horizon).reshape(*shape, horizon)
-    context = inputs["past"].shape[1] - int(back.max())
-    pasts = [inputs["observed"][:, first : first + context] for first in back.max() - back[:, 0]]
-    known = np.stack([past.any(axis=1) for past in pasts], axis=1) & (cutoff >= windows.LEAST_PAST)
+    context = inputs["past"].shape[1] - begins[-1]
+    seen = [inputs["observed"][:, begin : begin + context].any(axis=1) for begin in begins]
+    known = np.stack(seen, axis=1) & (cutoff >= windows.LEAST_PAST)
     answerable = np.isfinite(y) & known[..., None]
     target = losses.target(np.nan_to_num(y), source.weight[series])
     return Batch(inputs, target, answerable.astype(np.float32))

@@ -172,8 +172,7 @@ class _Learner:
 
     def begin(self, member: int) -> sources.Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        cutoffs = settled(self.experiment.training.cutoffs)
-        newborn = build(self.experiment, member=member, cutoffs=cutoffs)
+        newborn = build(self.experiment, member=member)
         for variable, value in zip(self.model.variables, newborn.variables, strict=True):
             variable.assign(value)
         if self.task.start:

@@ -230,8 +230,9 @@ class Draw:
 
 def _values(panel: Panel, windows: Windows, steps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return values at steps of each window's series, NaN where there are none."""
-    inside = (steps >= 0) & (steps < panel.lengths[windows.series][:, None])
-    rows = panel.offsets[windows.series][:, None] + np.where(inside, steps, 0)
+    begins, ends = panel.offsets[windows.series], panel.offsets[windows.series + 1]
+    inside = (steps >= 0) & (steps < (ends - begins)[:, None])
+    rows = begins[:, None] + np.where(inside, steps, 0)
     known = inside & panel.observed.take(rows)
     return np.where(known, panel.values.take(rows * panel.channels), np.nan)  # channel 0
 
