@@ -60,7 +60,7 @@ def test_air_passengers_settles_on_log_seasonal_twelve(air):
 def test_made_up_series_teach_air_passengers(air):
     experiment, choices = settle(air)
     network, training = experiment.network, experiment.training
-    assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 3000, 6e-3)
+    assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 18_000, 6e-3)
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
     assert (network.context, network.recent) == (96, 12)  # what the history leaves room for
     assert network.baseline == (1, *range(12, 97, 12))
@@ -69,11 +69,17 @@ def test_made_up_series_teach_air_passengers(air):
 
 @pytest.mark.parametrize(
     ("length", "share"),
-    [(100, 0.99), (1500, 0.9), (3000, 0.8), (12_000, 0.0), (50_000, 0.0)],
+    [(100, 0.99), (1500, 0.98), (3000, 0.96), (6000, 0.0), (50_000, 0.0)],
 )
 def test_the_more_observations_the_fewer_series_are_made_up(length, share):
     told = settle(make_panel(length, freq="h", season=24))[0]
-    assert told.training.synthetic == pytest.approx(share, abs=0.05)
+    assert told.training.synthetic == pytest.approx(share, abs=0.01)
+
+
+def test_many_short_series_teach_less_than_few_long_ones():
+    short = settle(make_panel(270, series=100), horizon=6)[0]
+    assert short.training.synthetic == pytest.approx(0.89, abs=0.02)
+    assert settle(make_panel(9000, freq="h", season=24))[0].training.synthetic == 0
 
 
 def test_where_series_are_made_up_is_the_users_choice(air):

@@ -30,8 +30,12 @@ FEW_BLOCKS, LITTLE_CHANGE = 4, 0.2
 """Fewer blocks, or less change of their log level, cannot tell that exponent."""
 YEARS = 3
 """Years of history from which the calendar can be learned."""
-LESSONS = 3000
-"""Steps that it takes to learn from made-up series."""
+LONG, ENOUGH = 500, 10_000
+"""Steps of a typical series, and observations in all, from which they teach more than made-up ones:
+of long series each has its own ways, of short ones even many have not shown theirs."""
+LESSONS = 18_000
+"""Steps that it takes to learn from made-up series: one network of many is better than several of
+few, which all have yet to learn the same."""
 AMONG = 128
 """Windows in a batch of these: so few are real that a small one would hardly hold any."""
 BATCH, CUTOFFS = 32, 8
@@ -135,7 +139,7 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, too_few(steps)
     windows_read = LESSONS * (told["training"]["batch"] or AMONG)
     share = round(1 - EPOCHS * count / windows_read, 2)
-    if share < training.MAINLY:
+    if share < training.MAINLY or (count > ENOUGH and facts.typical > LONG):
         return 0.0, f"{count} observations are enough to learn from"
     return min(share, MOSTLY), f"{count} observations alone would be learned by heart"
 

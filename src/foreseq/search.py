@@ -25,6 +25,9 @@ LUCK = 0.1
 DOUBT = 0.3
 """The same, over the number of series, where made-up series are to be done without: windows of one
 series err alike, and what they say in favour of learning from that series alone is mostly luck."""
+LATE = 5.0
+"""The same, over the root of a short training's steps: what made-up series teach comes later, and
+counts for more when training is whole."""
 PROBE = (60, 1600)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -60,6 +63,8 @@ class _Varied(NamedTuple):
     """Of the best short training."""
     pace: float
     """Seconds that a training step then takes."""
+    short: int
+    """Steps of the short trainings."""
 
 
 class _Ground(NamedTuple):
@@ -138,7 +143,8 @@ def search(
     if aided:
         rival, others = auto.unaided(experiment, choices, panel)
         other = _vary(ground, rival, others, ground.pace(rival), varied=others[0])
-        if other.error < _to_beat(found.error, DOUBT / panel.n_series):
+        doubt = DOUBT / panel.n_series + LATE / np.sqrt(found.short)
+        if other.error < _to_beat(found.error, doubt):
             found = other
     experiment, told = found.experiment, found.told
     if "training.members" in told:
@@ -181,7 +187,8 @@ def _vary(
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
-    return _Varied(experiment, told, best.error, seconds * best.seconds / first.seconds)
+    pace = seconds * best.seconds / first.seconds
+    return _Varied(experiment, told, best.error, pace, short.steps)
 
 
 def _to_beat(error: float, luck: float) -> float:

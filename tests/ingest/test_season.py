@@ -48,6 +48,15 @@ def test_a_season_shows_through_trend_noise_and_holes(freq, rng):
     assert season_of([series], freq) == 7
 
 
+def test_a_season_too_faint_for_one_series_shows_in_many(rng):
+    def counts():
+        return rng.poisson(2 + (np.arange(350) % 7 < 2)).astype(float)
+
+    one = counts()
+    assert season_of([one], "D") == 1
+    assert season_of([one, *(counts() for _ in range(31))], "D") == 7
+
+
 @pytest.mark.parametrize("freq", ["D", "1"])
 def test_a_constant_has_no_season(freq):
     assert season_of([np.full(100, 3.3)], freq) == 1

@@ -46,7 +46,7 @@ def infer_season(
     for season in calendar.seasons(freq):
         sample = _sample(values, observed, offsets, FEWEST_CYCLES * season)
         score, cycles = _evidence(sample, season)
-        if season > 1 and score > 0.1 + 1.1 / np.sqrt(cycles):
+        if season > 1 and score > 0.05 + 1.1 / np.sqrt(cycles):
             return season
     return 1
 
