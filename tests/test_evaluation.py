@@ -160,7 +160,7 @@ def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
     assert (decision.challenger, decision.seasonal_naive, decision.champion) == (1.0, 3.0, None)
     assert (decision.series, decision.windows, decision.steps) == (1, 1, 2)
     assert decision.reason == (
-        "error 1.0000 beats the seasonal naive's 3.0000, 100.0% sure on 1 series, 1 windows,"
+        "error 1.0000 beats the seasonal naive's 3.0000, 100.0% sure on 1 series, 1 window,"
         " 2 observations"
     )
 

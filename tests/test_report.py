@@ -24,12 +24,12 @@ EXPERIMENT = build_experiment(
 DECISION = Decision(True, "beats <all> of them", 0.5, 0.75, None, 0.8, 0.9, 0.991, 3, 3, 18)
 
 
-def make_findings(*, error=0.2, skipped=()):
+def make_findings(*, error=0.2, names="abc", skipped=()):
     rng = np.random.default_rng(1)
     steps = np.arange(60)
-    series = {name: 9 + np.sin(steps * np.pi / 3) + rng.normal(0, 0.3, 60) for name in "abc"}
+    series = {name: 9 + np.sin(steps * np.pi / 3) + rng.normal(0, 0.3, 60) for name in names}
     panel = from_series(series | {name: [1.0] for name in skipped}, freq="1", season=6)
-    chosen = Windows(np.arange(3), np.full(3, 54))
+    chosen = Windows(np.arange(len(names)), np.full(len(names), 54))
     actual = windows.futures(panel, chosen, HORIZON)
     ours = actual + error
     spread = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
@@ -85,6 +85,13 @@ def test_the_first_sentence_tells_the_skill_and_the_best_classical_method(page, 
     skill = f"{100 * found.tested.skill():.0f}%"
     assert f"err {skill} less than the seasonal naive" in text(page)
     assert "than the best classical method" in text(page)
+
+
+def test_one_series_is_not_compared_with_itself():
+    single = make_findings(names="a")
+    page = report.page(single, drawn(single))
+    assert page.count("data:image/png;base64,") == 4
+    assert "On the same 1 test window of 1 series." in text(page)
 
 
 def test_where_there_is_no_skill_it_says_so():

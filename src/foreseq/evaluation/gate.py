@@ -89,7 +89,7 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
     ours = challenger.losses(FORESEQ)
     error = ours.mean
     series, many, steps = (int((~np.isnan(part)).sum()) for part in reversed(ours))
-    on = f"on {series} series, {many} windows, {steps} observations"
+    on = f"on {series} series, {many} window{'s' * (many != 1)}, {steps} observations"
     return Decision(
         published=not lost,
         reason=f"{_blame(lost[0], error, gate) if lost else _praise(duels, error)} {on}",
