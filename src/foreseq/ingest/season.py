@@ -18,6 +18,8 @@ MOST_CYCLES = 50
 """Newest cycles of a series that are looked at."""
 LONGEST_SEARCH = 400
 """Longest season looked for where the frequency suggests none."""
+FAINTEST = 0.05
+"""Resemblance beyond chance that makes a season of the frequency worth knowing."""
 
 Array = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ def infer_season(
     for season in calendar.seasons(freq):
         sample = _sample(values, observed, offsets, FEWEST_CYCLES * season)
         score, cycles = _evidence(sample, season)
-        if season > 1 and score > 0.05 + 1.1 / np.sqrt(cycles):
+        if season > 1 and score > FAINTEST + 1.1 / np.sqrt(cycles):
             return season
     return 1
 
