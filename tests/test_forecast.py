@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import bundle, forecast, training, windows
+from foreseq import bundle, forecast, learned, training, windows
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecast import Forecaster
@@ -89,7 +89,7 @@ def test_an_ensemble_of_two_is_the_mean_of_its_members(forecaster):
     chosen = windows.newest(panel)
     each = []
     for weights in forecaster.members:
-        training.assign(forecaster.model, weights)
+        learned.assign(forecaster.model, weights)
         each.append(training.network.answer(forecaster.model, panel, chosen))
     assert not np.array_equal(*each)
     np.testing.assert_array_equal(forecaster(panel, chosen), np.mean(each, axis=0, dtype="f8"))

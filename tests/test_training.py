@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foreseq import training, windows
+from foreseq import learned, training, windows
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, SeriesTooShort
 from foreseq.panel import from_series
@@ -199,7 +199,7 @@ def test_quantiles_learn_to_spread_around_the_median():
     panel = make_panel()
     (member,) = training.fit(make_task(panel), experiment)
     model = training.build(experiment)
-    training.assign(model, member.weights)
+    learned.assign(model, member.weights)
     answers = training.network.answer(model, panel, windows.newest(panel))
     assert (np.diff(answers).mean(axis=(0, 1)) > 0).all()
 
@@ -207,7 +207,7 @@ def test_quantiles_learn_to_spread_around_the_median():
 def test_weights_of_another_network_are_refused(fitted):
     model = training.build(make_experiment("network.cells.units=[9]"))
     with pytest.raises(BundleRefused, match="do not fit the network"):
-        training.assign(model, fitted[2][0].weights)
+        learned.assign(model, fitted[2][0].weights)
 
 
 def test_too_short_a_training_span_is_refused():
@@ -240,7 +240,7 @@ def test_what_one_series_foretells_of_another_is_learned_only_together(together,
     followed = Windows(np.ones(50, np.int64), np.arange(345, 395))
     (member,) = training.fit(Task(panel, ends, None, 300), experiment)
     model = training.build(experiment)
-    training.assign(model, member.weights)
+    learned.assign(model, member.weights)
     told = training.network.answer(model, panel, followed)[..., 0]
     missed = np.abs(told - windows.futures(panel, followed, HORIZON)).mean()
     blind = np.abs(windows.futures(panel, followed, HORIZON)).mean()
@@ -254,7 +254,7 @@ def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
     best = min(member.looks, key=lambda look: look.validation)
     assert best.validation < member.looks[0].validation
     model = training.build(experiment)
-    training.assign(model, member.weights)
+    learned.assign(model, member.weights)
     told = training.network.answer(model, panel, task.validation)[..., 0]
     actual = windows.futures(panel, task.validation, HORIZON)
     naive = [

@@ -17,8 +17,9 @@ from foreseq import calendar, files, manifest
 from foreseq.calibration import Calibration
 from foreseq.config import Config, ExperimentConfig
 from foreseq.errors import BundleRefused
+from foreseq.learned import Weights
 from foreseq.panel import Panel
-from foreseq.training import Member, Weights
+from foreseq.training import Member
 
 FORMAT = 2
 """Raised when bundles written before can no longer be read."""

@@ -8,7 +8,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from foreseq import calendar, calibration, ingest, network, paths, together, training, windows
+from foreseq import (
+    calendar,
+    calibration,
+    ingest,
+    learned,
+    network,
+    paths,
+    together,
+    training,
+    windows,
+)
 from foreseq.bundle import State
 from foreseq.calibration import Calibration
 from foreseq.config import ColumnsConfig, ExperimentConfig, settled
@@ -38,7 +48,7 @@ class Forecaster:
         self.members = fitted.members
         self.calibration = fitted.calibration
         self.model = training.build(experiment)
-        training.assign(self.model, fitted.members[0])
+        learned.assign(self.model, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the median of the members' answers, calibrated if it is known how they miss.
@@ -65,7 +75,7 @@ class Forecaster:
         read, asked = together.only(panel, chosen, names) if names else (panel, chosen)
         answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
         for member, weights in enumerate(self.members):
-            training.assign(self.model, weights)
+            learned.assign(self.model, weights)
             answers[member] = network.answer(self.model, read, asked)
         forecast = np.asarray(np.median(answers, axis=0))
         if self.calibration is not None:

@@ -12,16 +12,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 from keras import KerasTensor
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from foreseq import calendar, files, losses, metrics, network, sources, windows
+from foreseq import calendar, learned, losses, metrics, network, sources, windows
 from foreseq.config import ExperimentConfig, settled
-from foreseq.errors import BundleRefused
+from foreseq.learned import Weights
 from foreseq.panel import Panel
 from foreseq.windows import Windows
-
-Weights = list[NDArray[np.float32]]
-"""Trainable weights in the order of the network."""
 
 TYPICAL = 2048
 """Training windows that tell how the seasonal naive errs."""
@@ -132,23 +129,6 @@ def build(experiment: ExperimentConfig, *, member: int = 0, cutoffs: int = 1) ->
     )
 
 
-def assign(model: keras.Model, weights: Weights) -> None:
-    """Give a network the weights of a member.
-
-    Raises:
-        BundleRefused: If they do not fit it.
-    """
-    needed = [tuple(v.shape) for v in model.trainable_variables]
-    found = [weight.shape for weight in weights]
-    if needed != found:
-        raise BundleRefused(
-            f"weights do not fit the network of the config: needed shapes {needed}, found {found};"
-            " train the forecaster again"
-        )
-    for variable, value in zip(model.trainable_variables, weights, strict=True):
-        variable.assign(value)
-
-
 class _Learner:
     """A compiled network and its batches, used by one member after the other."""
 
@@ -176,7 +156,7 @@ class _Learner:
         for variable, value in zip(self.model.variables, newborn.variables, strict=True):
             variable.assign(value)
         if self.task.start:
-            assign(self.model, list(self.task.start[member]))
+            learned.assign(self.model, list(self.task.start[member]))
         for variable, first in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(first)
         seed = self.experiment.training.seed * 1000 + member
@@ -200,20 +180,20 @@ class _Learner:
 
     def validate(self) -> tuple[float, Weights]:
         """Return the validation error of the averaged weights, and these weights."""
-        latest = [np.array(v) for v in self.model.trainable_variables]
+        latest = learned.of(self.model)
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
-        averaged = [np.array(v) for v in self.model.trainable_variables]
+        averaged = learned.of(self.model)
         error = float("nan")
         if self.task.validation is not None:
             chosen = _thin(self.task.validation)
-            assign(self.judged, averaged)
+            learned.assign(self.judged, averaged)
             answers = network.answer(self.judged, self.task.panel, chosen)
             middle = network.middle(answers, self.experiment.network.quantiles)
             actual = windows.futures(self.task.panel, chosen, self.horizon)
             scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)
             # of constant series alone there is no MASE: any error counts alike
             error = scored.mase if np.isfinite(scored.mase) else scored.mae
-        assign(self.model, latest)
+        learned.assign(self.model, latest)
         return error, averaged
 
 
@@ -273,28 +253,11 @@ def _optimizer(experiment: ExperimentConfig, steps: int, rate: float) -> keras.o
 
 
 def _keep(learner: _Learner, checkpoint: Path, best: Member, looks: list[Look]) -> None:
-    """Write everything the next step depends on, whole or not at all."""
-    state = {
-        **{f"model-{i:03}": np.array(v) for i, v in enumerate(learner.model.variables)},
-        **{f"optimizer-{i:03}": np.array(v) for i, v in enumerate(learner.optimizer.variables)},
-        **{f"best-{i:03}": weight for i, weight in enumerate(best.weights)},
-        "best_step": np.array(best.best_step),
-        "looks": np.array(looks, dtype=np.float64),
-    }
-    with files.new_file(checkpoint) as beside, beside.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **state)
+    told: dict[str, ArrayLike] = {"best_step": best.best_step, "looks": np.array(looks)}
+    learned.keep(checkpoint, learner.model, learner.optimizer, best.weights, told)
 
 
 def _restore(learner: _Learner, checkpoint: Path) -> tuple[Member, list[Look]]:
-    """Bring back what `_keep` wrote."""
-    with np.load(checkpoint, allow_pickle=False) as state:
-        stored = {name: state[name] for name in state.files}
-    for kind, variables in (
-        ("model", learner.model.variables),
-        ("optimizer", learner.optimizer.variables),
-    ):
-        for i, variable in enumerate(variables):
-            variable.assign(stored[f"{kind}-{i:03}"])
-    weights = [stored[name] for name in sorted(stored) if name.startswith("best-")]
-    looks = [Look(int(step), loss, error) for step, loss, error in stored["looks"].tolist()]
-    return Member(weights, int(stored["best_step"]), ()), looks
+    weights, told = learned.restore(checkpoint, learner.model, learner.optimizer)
+    looks = [Look(int(step), loss, error) for step, loss, error in told["looks"].tolist()]
+    return Member(weights, int(told["best_step"]), ()), looks

@@ -4,7 +4,6 @@ from keras import ops
 from tensorflow import GradientTape  # the one backend that tests run on
 
 from foreseq.config import CellsConfig
-from foreseq.errors import BundleRefused
 from foreseq.language import network
 from foreseq.language.network import Carried, language_model
 from foreseq.text.config import LanguageConfig
@@ -88,8 +87,3 @@ def test_reading_elsewhere_leaves_what_is_carried_alone(rng):
     network.read(model, text, network.blank(model, 2))
     for state, kept in zip(carried.carried, before, strict=True):
         np.testing.assert_array_equal(np.array(state), kept)
-
-
-def test_weights_of_another_network_are_refused():
-    with pytest.raises(BundleRefused, match="do not fit"):
-        network.assign(small("gru"), network.weights(small("lstm")))

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from foreseq import learned
 from foreseq.errors import DataRefused
 from foreseq.language import network, score, training
 from foreseq.language.training import Listener
@@ -53,7 +54,7 @@ def test_the_weights_are_those_of_the_best_epoch(fitted, parts):
 
 
 def test_the_same_seed_gives_the_same_weights(parts):
-    one, other = (network.weights(fit(parts, "training.epochs=2").model) for _ in range(2))
+    one, other = (learned.of(fit(parts, "training.epochs=2").model) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -70,9 +71,7 @@ def test_training_that_was_stopped_ends_with_the_very_same_weights(parts, tmp_pa
         fit(parts, *told, listener=Listener(looked=stop), checkpoint=tmp_path / "state.npz")
     resumed = fit(parts, *told, checkpoint=tmp_path / "state.npz")
     assert resumed.looks == whole.looks
-    for first, second in zip(
-        network.weights(resumed.model), network.weights(whole.model), strict=True
-    ):
+    for first, second in zip(learned.of(resumed.model), learned.of(whole.model), strict=True):
         np.testing.assert_array_equal(first, second)
 
 

@@ -11,11 +11,11 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from foreseq import files, manifest
+from foreseq import files, learned, manifest
 from foreseq.config import Config
 from foreseq.errors import BundleRefused
-from foreseq.language import network, training
-from foreseq.language.network import Weights
+from foreseq.language import training
+from foreseq.learned import Weights
 from foreseq.text.config import TextExperimentConfig
 from foreseq.text.vocabulary import Vocabulary
 
@@ -55,7 +55,7 @@ class LanguageBundle:
             BundleRefused: If the weights do not fit it.
         """
         built = training.build(self.experiment, self.vocabulary.size)
-        network.assign(built, self.weights)
+        learned.assign(built, self.weights)
         return built
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from foreseq import learned
 from foreseq.errors import DataRefused
-from foreseq.language import network, score, training
+from foreseq.language import score, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
 from foreseq.language.training import SILENCE, Fitted, Listener
 from foreseq.text import ngram
@@ -59,7 +60,7 @@ def conduct(
     )
     known = corpus.vocabulary
     alphabet = Alphabet(symbols=known.symbols, unknown=known.unknown, corpus=corpus.fingerprint())
-    return Outcome(LanguageBundle(experiment, alphabet, network.weights(fitted.model)), fitted)
+    return Outcome(LanguageBundle(experiment, alphabet, learned.of(fitted.model)), fitted)
 
 
 def parts(corpus: Corpus, config: CorpusConfig) -> Parts:

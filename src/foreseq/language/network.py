@@ -13,13 +13,10 @@ from keras import ops
 from numpy.typing import NDArray
 
 from foreseq.cells import recurrent_stack, state_widths
-from foreseq.errors import BundleRefused
 from foreseq.text.config import LanguageConfig
 
 State = list[NDArray[np.float32]]
 """What the network remembers of some texts, shape (batch, width) each."""
-Weights = list[NDArray[np.float32]]
-"""Trainable weights in the order of the network."""
 
 
 def language_model(config: LanguageConfig, *, symbols: int, seed: int) -> keras.Model:
@@ -71,28 +68,6 @@ def step(
     """Read one symbol of each text, shape (batch,); return logits (batch, symbols) and state."""
     logits, last = read(model, symbols[:, None], state)
     return logits[:, 0], last
-
-
-def weights(model: keras.Model) -> Weights:
-    """Return what was learned."""
-    return [np.array(variable) for variable in model.trainable_variables]
-
-
-def assign(model: keras.Model, learned: Weights) -> None:
-    """Give a network what was learned.
-
-    Raises:
-        BundleRefused: If it does not fit.
-    """
-    needed = [tuple(variable.shape) for variable in model.trainable_variables]
-    found = [weight.shape for weight in learned]
-    if needed != found:
-        raise BundleRefused(
-            f"weights do not fit the network of the config: needed shapes {needed}, found {found};"
-            " train the language model again"
-        )
-    for variable, value in zip(model.trainable_variables, learned, strict=True):
-        variable.assign(value)
 
 
 class Carried(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types

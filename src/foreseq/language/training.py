@@ -11,9 +11,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from foreseq import files
+from foreseq import learned
 from foreseq.language import network, score
-from foreseq.language.network import Weights
+from foreseq.learned import Weights
 from foreseq.text.config import TextExperimentConfig, TextTrainingConfig
 from foreseq.text.corpus import Parts
 from foreseq.text.streams import Chunk, Streams
@@ -106,11 +106,11 @@ def fit(
         looks.append(Look(len(looks) + 1, loss, validation.nats_per_character))
         listener.looked(looks[-1], learner.model)
         if _best(looks) == len(looks):
-            best = network.weights(learner.model)
-        network.assign(learner.model, latest)
+            best = learned.of(learner.model)
+        learned.assign(learner.model, latest)
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
-    network.assign(learner.model, best)
+    learned.assign(learner.model, best)
     return Fitted(learner.model, _best(looks), tuple(looks))
 
 
@@ -182,7 +182,7 @@ class Learner:
 
     def average(self) -> Weights:
         """Give the network its averaged weights; return those it trains on with."""
-        latest = network.weights(self.model)
+        latest = learned.of(self.model)
         self.optimizer.finalize_variable_values(self.carried.trainable_variables)
         return latest
 
@@ -197,27 +197,9 @@ def _is_stale(looks: list[Look], patience: int) -> bool:
 
 
 def _keep(learner: Learner, checkpoint: Path, best: Weights, looks: list[Look]) -> None:
-    """Write everything the next epoch depends on, whole or not at all."""
-    state = {
-        **{f"model-{i:03}": np.array(v) for i, v in enumerate(learner.carried.variables)},
-        **{f"optimizer-{i:03}": np.array(v) for i, v in enumerate(learner.optimizer.variables)},
-        **{f"best-{i:03}": weight for i, weight in enumerate(best)},
-        "looks": np.array(looks, dtype=np.float64),
-    }
-    with files.new_file(checkpoint) as beside, beside.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **state)
+    learned.keep(checkpoint, learner.carried, learner.optimizer, best, {"looks": np.array(looks)})
 
 
 def _restore(learner: Learner, checkpoint: Path) -> tuple[Weights, list[Look]]:
-    """Bring back what `_keep` wrote."""
-    with np.load(checkpoint, allow_pickle=False) as state:
-        stored = {name: state[name] for name in state.files}
-    for kind, variables in (
-        ("model", learner.carried.variables),
-        ("optimizer", learner.optimizer.variables),
-    ):
-        for i, variable in enumerate(variables):
-            variable.assign(stored[f"{kind}-{i:03}"])
-    best = [stored[name] for name in sorted(stored) if name.startswith("best-")]
-    looks = [Look(int(epoch), *rest) for epoch, *rest in stored["looks"].tolist()]
-    return best, looks
+    best, told = learned.restore(checkpoint, learner.carried, learner.optimizer)
+    return best, [Look(int(epoch), *rest) for epoch, *rest in told["looks"].tolist()]
