@@ -31,6 +31,9 @@ os.environ |= {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    # the workers share the cores; networks this small only get into each other's way
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
 }
 # A test never writes to the stores or the server of whoever runs it.
 SERVER = os.environ.pop("PREFECT_API_URL", None) if "PYTEST_XDIST_WORKER" in os.environ else None
