@@ -99,7 +99,8 @@ def markdown(rows):
 def shown(value):
     """Return a cell of a table."""
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
+        digits = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 0
+        return "" if math.isnan(value) else f"{value:.{digits}f}"
     return str(value)
 
 
