@@ -57,6 +57,29 @@ def test_a_season_too_faint_for_one_series_shows_in_many(rng):
     assert season_of([one, *(counts() for _ in range(31))], "D") == 7
 
 
+def test_a_season_that_a_wandering_level_hides_shows_in_the_steps(rng):
+    def series():
+        week = np.tile([0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0], 100)
+        return week + 2 * rng.normal(size=700).cumsum()
+
+    assert season_of([series() for _ in range(8)], "1") == 7
+
+
+def test_weeks_of_years_are_found_without_a_date(shared):
+    table = pd.read_parquet(shared / "m4_weekly-train.parquet")
+    assert season_of([y.to_numpy() for _, y in table.groupby("unique_id")["y"]], "1") == 52
+
+
+def test_a_cycle_that_dies_down_is_no_season(rng):
+    def series():
+        cycle = np.zeros(600)
+        for step in range(2, 600):  # a wave of four steps, of which 0.8 ** 4 is left after one
+            cycle[step] = -0.64 * cycle[step - 2] + rng.normal()
+        return (cycle + 1.2 * rng.normal(size=600)).cumsum()
+
+    assert season_of([series() for _ in range(8)], "1") == 1
+
+
 @pytest.mark.parametrize("freq", ["D", "1"])
 def test_a_constant_has_no_season(freq):
     assert season_of([np.full(100, 3.3)], freq) == 1

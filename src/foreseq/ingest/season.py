@@ -3,6 +3,9 @@
 A season is measured by how much a series, less its running mean over one season, resembles itself
 one season later. A random walk scores about 0 whatever the season; seeing less than
 1.1 / sqrt(cycles) above that is chance in 99 of 100 simulated walks.
+
+Where a level that wanders far hides it, the steps from one value to the next may still show it:
+they resemble those a season before, and not those a little sooner or later.
 """
 
 import numpy as np
@@ -10,8 +13,8 @@ from numpy.typing import NDArray
 
 from foreseq import calendar
 
-SAMPLE = 32
-"""Series that are asked."""
+SAMPLE, MORE = 32, 256
+"""Series that are asked, and of whose steps."""
 FEWEST_CYCLES = 3
 """Cycles a series must hold to be asked: one is lost to the running mean, one to the lag."""
 MOST_CYCLES = 50
@@ -20,6 +23,19 @@ LONGEST_SEARCH = 400
 """Longest season looked for where the frequency suggests none."""
 FAINTEST = 0.05
 """Resemblance beyond chance that makes a season of the frequency worth knowing."""
+LONGEST_RHYTHM = 200
+"""Longest season looked for in the steps: 7 years are 365.25 weeks, sharper than one of 52.18."""
+NEAR = 2
+"""Steps sooner or later at which a rhythm no longer resembles itself."""
+RARE = 4.0
+"""Standard errors that the rhythm of no season ever exceeds, among all lags looked at. Of a single
+series, as those of a panel may have wandered together."""
+NEARLY = 0.85
+"""Share of the best from which a shorter season is preferred to one that holds it several times."""
+LASTING = 0.75
+"""Share of the resemblance that is left after another season: a cycle that dies down is none."""
+FARTHEST_STEP = 5.0
+"""Mean steps beyond which one is cut: a single leap must not drown the rest."""
 
 Array = NDArray[np.float64]
 
@@ -30,7 +46,7 @@ def infer_season(
     """Return the shortest season of the frequency that the data show, or 1.
 
     Integer steps suggest no season, so all up to `LONGEST_SEARCH` are tried, and the evidence must
-    be stronger.
+    be stronger; where none has it, the rhythm of the steps is asked.
 
     Args:
         values: All series end to end, shape (steps_total,).
@@ -43,10 +59,16 @@ def infer_season(
         >>> infer_season(week, np.full(70, True), np.array([0, 70]), "D")
         7
     """
+    begins, ends = offsets[:-1], offsets[1:]
     if calendar.is_integer(freq):
-        return _search(_sample(values, observed, offsets, 2 * FEWEST_CYCLES))
+        least = 2 * FEWEST_CYCLES
+        found = _search(_sample(values, observed, (begins, ends), least))
+        if found > 1:
+            return found
+        newest = np.maximum(begins, ends - MOST_CYCLES * LONGEST_RHYTHM)
+        return _rhythm(_sample(values, observed, (newest, ends), least, MORE))
     for season in calendar.seasons(freq):
-        sample = _sample(values, observed, offsets, FEWEST_CYCLES * season)
+        sample = _sample(values, observed, (begins, ends), FEWEST_CYCLES * season)
         score, cycles = _evidence(sample, season)
         if season > 1 and score > FAINTEST + 1.1 / np.sqrt(cycles):
             return season
@@ -69,18 +91,62 @@ def _search(sample: list[Array]) -> int:
     return int(seasons[chosen.argmax()]) if chosen.any() else 1
 
 
+def _rhythm(sample: list[Array]) -> int:
+    """Return the season that the steps show sharply and still after the next one, or 1."""
+    lengths = np.array([len(series) for series in sample])
+    seasons = np.arange(NEAR + 1, min(lengths.max(initial=0) // FEWEST_CYCLES, LONGEST_RHYTHM) + 1)
+    if not len(seasons):
+        return 1
+    each = np.array([_steps_resemble(series, 2 * int(seasons[-1])) for series in sample])
+    known = np.isfinite(each)
+    count = np.maximum(known.sum(axis=0), 1)
+    resemblance = np.nansum(each, axis=0) / count
+    typical = np.maximum((lengths @ known) / count, 1)  # length of the series that tell of a lag
+    near = [resemblance[seasons + away] for away in range(-NEAR, NEAR + 1) if away]
+    here = resemblance[seasons]
+    sharp = here - np.max(near, axis=0) > FAINTEST + RARE / np.sqrt(typical[seasons])
+    sooner, then, later = (resemblance[2 * seasons + away] for away in (-1, 0, 1))
+    left = then + np.maximum(np.maximum(sooner, later), 0.0)  # of a season of 52.18 steps, two tell
+    stands_out = sharp & (left > LASTING * here)
+    chosen = stands_out & (here > NEARLY * here[stands_out].max(initial=0.0))
+    return int(seasons[chosen.argmax()]) if chosen.any() else 1
+
+
+def _steps_resemble(series: Array, most: int) -> Array:
+    """Return the autocorrelation of the steps of a series by lag, shape (most + NEAR + 1,).
+
+    NaN where a lag leaves too few to ask, or nothing moves.
+    """
+    steps = np.diff(series)
+    steps -= steps.mean()
+    limit = FARTHEST_STEP * np.abs(steps).mean()
+    steps = np.clip(steps, -limit, limit)
+    power = np.abs(np.fft.rfft(steps, 2 * len(steps))) ** 2
+    products = np.fft.irfft(power)[: len(steps)]
+    known = min(2 * (len(series) // FEWEST_CYCLES) + NEAR, len(products) - 1, most + NEAR)
+    resemblance = np.full(most + NEAR + 1, np.nan)
+    if limit > 0:
+        resemblance[: known + 1] = products[: known + 1] / products[0]
+    return resemblance
+
+
 def _sample(
-    values: Array, observed: NDArray[np.bool_], offsets: NDArray[np.int64], shortest: int
+    values: Array,
+    observed: NDArray[np.bool_],
+    spans: tuple[NDArray[np.int64], NDArray[np.int64]],
+    shortest: int,
+    most: int = SAMPLE,
 ) -> list[Array]:
     """Return some series of at least that length, their unobserved steps on a line."""
-    long = np.flatnonzero(np.diff(offsets) >= shortest)
-    chosen = long[np.linspace(0, len(long) - 1, min(SAMPLE, len(long))).astype(int)]
+    begins, ends = spans
+    long = np.flatnonzero(ends - begins >= shortest)
+    chosen = long[np.linspace(0, len(long) - 1, min(most, len(long))).astype(int)]
     sample = []
     for i in chosen:
-        part = slice(offsets[i], offsets[i + 1])
+        part = slice(begins[i], ends[i])
         seen = np.flatnonzero(observed[part])
         if len(seen):
-            steps = np.arange(offsets[i + 1] - offsets[i])
+            steps = np.arange(ends[i] - begins[i])
             sample.append(np.interp(steps, seen, values[part][seen]))
     return sample
 
