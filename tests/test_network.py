@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq import evaluation, network, windows
+from foreseq import evaluation, learned, network, windows
 from foreseq.config import CellsConfig, NetworkConfig
 from foreseq.errors import ConfigError
 from foreseq.panel import from_series
@@ -193,10 +193,7 @@ def test_dates_of_the_future_are_part_of_the_answer(decoder):
 @pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
 def test_same_seed_same_weights_and_other_seed_other_weights(kind):
     cells = CellsConfig(kind=kind, units=(8, 8))
-    first, again, other = (
-        [np.array(v) for v in make_network(cells=cells, seed=seed).trainable_variables]
-        for seed in (1, 1, 2)
-    )
+    first, again, other = (learned.of(make_network(cells=cells, seed=seed)) for seed in (1, 1, 2))
     assert all(one.tobytes() == two.tobytes() for one, two in zip(first, again, strict=True))
     assert any(one.tobytes() != two.tobytes() for one, two in zip(first, other, strict=True))
 

@@ -253,7 +253,7 @@ def _optimizer(experiment: ExperimentConfig, steps: int, rate: float) -> keras.o
 
 
 def _keep(learner: _Learner, checkpoint: Path, best: Member, looks: list[Look]) -> None:
-    told: dict[str, ArrayLike] = {"best_step": best.best_step, "looks": np.array(looks)}
+    told: dict[str, ArrayLike] = {"best_step": best.best_step, "looks": looks}
     learned.keep(checkpoint, learner.model, learner.optimizer, best.weights, told)
 
 

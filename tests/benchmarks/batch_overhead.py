@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from measuring import say, stamp
 
-from foreseq import auto, batch, bundle, network, training, windows
+from foreseq import auto, batch, bundle, learned, network, training, windows
 from foreseq.batch import Source
 from foreseq.config import build_experiment
 from foreseq.forecast import Forecaster, calibrate
@@ -38,7 +38,7 @@ def main() -> None:
     )
     experiment, _ = auto.settle(experiment, panel)
     model = training.build(experiment)
-    weights = [each.numpy() for each in model.trainable_variables]
+    weights = learned.of(model)
     member = training.Member(weights, 1, ())
     state = bundle.state(panel, panel.lengths, [member])
     held_back = windows.split(panel, experiment.dataset.horizon, experiment.split).validation

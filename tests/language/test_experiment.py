@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 
+from foreseq import learned
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.language import experiment, training, writing
 from foreseq.text.config import SamplingConfig, load_text_experiment
@@ -30,7 +31,7 @@ def trained(corpus):
 @pytest.fixture(scope="module")
 def untrained(corpus, trained):
     model = training.build(trained.experiment, corpus.vocabulary.size)
-    weights = [np.array(variable) for variable in model.trainable_variables]
+    weights = learned.of(model)
     return experiment.LanguageBundle(trained.experiment, trained.alphabet, weights)
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from foreseq import manifest, registry, store
+from foreseq import learned, manifest, registry, store
 from foreseq.errors import ConfigError
 from foreseq.language import bundle, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
@@ -32,7 +32,7 @@ def folder(experiment, corpus, tmp_path_factory):
     """Save an untrained model: what it is worth does not matter."""
     model = training.build(experiment, corpus.vocabulary.size)
     alphabet = Alphabet(symbols=corpus.vocabulary.symbols, unknown="", corpus=corpus.fingerprint())
-    weights = [np.array(variable) for variable in model.trainable_variables]
+    weights = learned.of(model)
     made = LanguageBundle(experiment, alphabet, weights)
     return bundle.save(made, tmp_path_factory.mktemp("text") / "bundle")
 

@@ -197,7 +197,7 @@ def _is_stale(looks: list[Look], patience: int) -> bool:
 
 
 def _keep(learner: Learner, checkpoint: Path, best: Weights, looks: list[Look]) -> None:
-    learned.keep(checkpoint, learner.carried, learner.optimizer, best, {"looks": np.array(looks)})
+    learned.keep(checkpoint, learner.carried, learner.optimizer, best, {"looks": looks})
 
 
 def _restore(learner: Learner, checkpoint: Path) -> tuple[Weights, list[Look]]:
