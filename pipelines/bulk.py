@@ -12,16 +12,13 @@ from prefect.futures import as_completed
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
-from foreseq import bundle, ingest, partitions, registry, work
+from foreseq import bundle, ingest, partitions, processes, registry, work
 from foreseq.batch import Manifest
 from foreseq.config import DatasetConfig
 from foreseq.partitions import Job, Part
 from pipelines import cluster, console, environment
 from pipelines.pace import series_progress
 from pipelines.parts import write_part
-
-ALONE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""For processes side by side: each has one core."""
 
 
 @flow
@@ -93,8 +90,8 @@ def _hear_the_cluster() -> None:
 @contextmanager
 def _one_core_each() -> Iterator[None]:
     """Give the processes that are started meanwhile one core each."""
-    before = {name: os.environ.get(name) for name in ALONE}
-    os.environ.update(ALONE)
+    before = {name: os.environ.get(name) for name in processes.ONE_CORE}
+    os.environ.update(processes.ONE_CORE)
     try:
         yield
     finally:

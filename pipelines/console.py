@@ -7,6 +7,7 @@ processes. Moving the descriptor itself is the one way that catches them all.
 import os
 import sys
 import traceback
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,14 +97,16 @@ def _bars() -> Iterator[Report]:
     )
     with Progress(*columns, console=_Terminal.console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
+        reached: dict[str, dict[int, int]] = defaultdict(dict)
 
         def report(stage: str, progress: "Training") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(
                     stage, total=progress.steps * progress.members, told=""
                 )
-            done = progress.steps * progress.member + progress.look.step
-            bars.update(tasks[stage], completed=done, told=_told(progress))
+            done = progress.steps if progress.ended else progress.look.step
+            reached[stage][progress.member] = done
+            bars.update(tasks[stage], completed=sum(reached[stage].values()), told=_told(progress))
 
         with _lines() as lines:
 
@@ -116,20 +119,12 @@ def _bars() -> Iterator[Report]:
 
 @contextmanager
 def _lines() -> Iterator[Report]:
-    newest: list[tuple[str, Training]] = []
-
-    def tell() -> None:
-        for stage, progress in newest:
+    def report(stage: str, progress: "Training") -> None:
+        if progress.ended:
             member = f"member {progress.member + 1} of {progress.members}: "
             say(f"{stage:<8} {member if progress.members > 1 else ''}{_told(progress)}")
 
-    def report(stage: str, progress: "Training") -> None:
-        if newest and (newest[0][0], newest[0][1].member) != (stage, progress.member):
-            tell()
-        newest[:] = [(stage, progress)]
-
     yield report
-    tell()
 
 
 def _told(progress: "Training") -> str:

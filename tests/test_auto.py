@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import auto, windows
+from foreseq import auto, windows, workers
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.errors import SeriesTooShort
 from foreseq.panel import from_series
@@ -103,7 +103,7 @@ def test_what_the_user_said_stays(air):
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
         "training.learning_rate": 0.01, "network.decoder": "recursive",
         "network.cells.units": [7], "network.relevel": False, "training.batch": 9,
-        "training.cutoffs": 1,
+        "training.cutoffs": 1, "training.workers": 2,
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -277,3 +277,25 @@ def test_several_cutoffs_of_an_lstm_have_the_direct_decoder(air):
         settle(air, *told)[0].network.decoder for told in (options[:1], options[1:], options)
     ]
     assert decoders == ["segment", "segment", "direct"]
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        ((), 2),
+        (("training.members=1",), 1),
+        (("training.members=2",), 2),
+        (("training.steps=999",), 1),
+        (("auto.time_budget=100",), 1),
+        (("training.workers=3",), 3),
+    ],
+)
+def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, monkeypatch):
+    monkeypatch.setattr(workers, "most", lambda: 2)
+    assert settle(air, *told)[0].training.workers == count
+
+
+def test_data_of_which_copies_would_be_large_are_learned_in_one_process(air, monkeypatch):
+    monkeypatch.setattr(workers, "most", lambda: 2)
+    monkeypatch.setattr(auto, "MOST_COPIED", 143)
+    assert settle(air)[0].training.workers == 1

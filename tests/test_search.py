@@ -63,7 +63,7 @@ def test_a_change_that_lowers_the_validation_error_is_made(panel):
 
 
 def test_the_time_left_makes_members(found):
-    assert 1 < found.experiment.training.members <= 5
+    assert 1 < found.experiment.training.members <= 6
 
 
 def test_little_time_shortens_the_training():

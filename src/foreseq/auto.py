@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar, space, together, training, windows
+from foreseq import calendar, space, together, training, windows, workers
 from foreseq.config import ExperimentConfig
 from foreseq.panel import Panel
 from foreseq.windows import Span
@@ -47,6 +47,12 @@ EPOCHS = 10
 """Times that these steps may meet an observation: oftener, it is learned by heart."""
 MOSTLY = 0.99
 """Most share of made-up series."""
+MOST_MEMBERS = 6
+"""Members beyond which the median hardly moves."""
+STARTED = 180.0
+"""Seconds of time from which it is worth to start processes, which takes some."""
+MOST_COPIED = 5_000_000
+"""Most steps of all series together of which every process has a copy."""
 
 Told = dict[str, Any]
 """An experiment as its fields and values, some still None."""
@@ -297,6 +303,19 @@ def _steps(facts: Facts, _: Told) -> tuple[int, str]:
     return int(min(600 * (points / 1000) ** 0.45, 12_000)), f"{points} observations to learn from"
 
 
+def _workers(facts: Facts, told: Told) -> tuple[int, str]:
+    members, steps, most = told["training"]["members"], told["training"]["steps"], workers.most()
+    if members == 1:
+        return 1, "a single member"
+    if most == 1:
+        return 1, "a single core, or one GPU for all"
+    if (steps or TOO_FEW) < TOO_FEW or told["auto"]["time_budget"] < STARTED:
+        return 1, "done sooner than processes are started"
+    if len(facts.panel.values) > MOST_COPIED:
+        return 1, "data too large for every process to have a copy"
+    return min(most, members or MOST_MEMBERS), "one for each core"
+
+
 def _always(value: Any, reason: str) -> Rule:
     return lambda _facts, _told: (value, reason)
 
@@ -320,6 +339,7 @@ RULES: dict[str, Rule] = {
     "network.calendar": _calendar,
     "training.loss": _always("mase", "what forecasts are judged by"),
     "training.steps": _steps,
+    "training.workers": _workers,
     "training.members": _always(1, "no time was given for more"),
 }
 """By field, in the order in which they build on each other."""

@@ -253,6 +253,9 @@ class TrainingConfig(Config):
     """Looks at the validation windows spread over `steps`."""
     members: PositiveInt | None = None
     """Networks that differ by seed; their median is the forecast. None: as many as time allows."""
+    workers: PositiveInt | None = None
+    """Processes that fit the members side by side, with one core each; 1: this process, with all
+    cores, fits one after the other. None: chosen from the time and the cores there are."""
     refit: bool = True
     """After the test, learn on from all observations, a third as many steps as were best."""
     seed: NonNegativeInt = 1

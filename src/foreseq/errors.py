@@ -9,7 +9,8 @@ ForeseqError                1
 └── DoneInPart              5   some series were answered, others were not
 """
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 
 class ForeseqError(Exception):
@@ -65,6 +66,11 @@ class DataRefused(ForeseqError):
         where = ", ".join(part for part in place if part)
         what = f"{rule}, found {found}" if found else rule
         super().__init__(f"{where}: {what}; {remedy}" if where else f"{what}; {remedy}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes it anew in another process."""
+        told = {name: value for name, value in vars(self).items() if name != "rule"}
+        return partial(type(self), self.rule, **told), ()
 
 
 class SeriesTooShort(DataRefused):

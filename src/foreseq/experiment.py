@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq import auto, bundle, evaluation, training, windows
+from foreseq import auto, bundle, evaluation, training, windows, workers
 from foreseq.auto import Choice
 from foreseq.bundle import Bundle, Origin
 from foreseq.config import ExperimentConfig, settled
@@ -49,7 +49,7 @@ def conduct(
     plan, choices = auto.settle(experiment, panel)
     steps = settled(plan.training.steps)
     parts = windows.split(panel, plan.dataset.horizon, plan.split)
-    members = training.fit(
+    members = workers.fit(
         Task(panel, parts.train_ends, parts.validation, steps),
         plan,
         checkpoint=checkpoint and checkpoint / "fit",
@@ -61,7 +61,7 @@ def conduct(
     tested = evaluation.backtest(Forecaster(plan, evaluated), panel, parts.test)
     final = evaluated
     if plan.training.refit:
-        again = training.fit(
+        again = workers.fit(
             Task(
                 panel,
                 panel.lengths,
@@ -74,6 +74,7 @@ def conduct(
             report=lambda progress: report("refit", progress),
         )
         final = bundle.state(panel, panel.lengths, again)._replace(calibration=held_back)
+    workers.dismiss()
     best = tuple(member.best_step for member in members)
     return Outcome(
         Bundle(plan, Origin(data=panel.fingerprint(), steps=best), evaluated, final),

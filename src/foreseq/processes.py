@@ -7,6 +7,9 @@ import os
 import socket
 from pathlib import Path
 
+ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Environment of a process that is to keep to one core."""
+
 
 def is_alive(pid: int) -> bool:
     """Tell whether a process of this machine runs; where nobody can tell, assume that it does.

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foreseq import auto, training, windows
+from foreseq import auto, windows, workers
 from foreseq.auto import Choice, Facts
 from foreseq.config import ExperimentConfig, settled
 from foreseq.journal import Journal
 from foreseq.panel import Panel
 from foreseq.space import change
-from foreseq.training import Task
+from foreseq.training import ON, Task
 
 EARNED = 0.01
 """Share of the best error so far by which a change must lower it."""
@@ -36,8 +36,6 @@ PROBES = 8
 """Short trainings that this share should be enough for."""
 LEAST_STEPS = 100
 """Steps that a training has, however short the time."""
-MOST_MEMBERS = 5
-"""Members beyond which the median hardly moves."""
 
 
 class Candidate(NamedTuple):
@@ -88,7 +86,7 @@ class _Ground(NamedTuple):
     def pace(self, experiment: ExperimentConfig) -> float:
         """Return the seconds of a training step."""
         task = self.task(settled(experiment.training.steps))
-        return float(self.kept.once(lambda: {"pace": training.pace(task, experiment)})["pace"])
+        return float(self.kept.once(lambda: {"pace": workers.pace(task, experiment)})["pace"])
 
     def probe(self, experiment: ExperimentConfig, task: Task, varied: Choice) -> Candidate:
         """Try one out, or bring back what came of it."""
@@ -243,16 +241,17 @@ ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
 
 def _trainings(experiment: ExperimentConfig) -> float:
     """Return how many times its steps each member learns, the refit included."""
-    return 1 + training.ON if experiment.training.refit else 1.0
+    return 1 + ON if experiment.training.refit else 1.0
 
 
 def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
-    """Train a single member for a few steps; the better of two looks is what it is worth."""
-    quick = experiment.training.model_copy(update={"members": 1, "looks": 2, "steps": task.steps})
+    """Train a member a worker for a few steps; the better of two looks is what each is worth."""
+    members = settled(experiment.training.workers)
+    short = {"training.members": members, "training.looks": 2, "training.steps": task.steps}
     begun = time.monotonic()
-    (member,) = training.fit(task, experiment.model_copy(update={"training": quick}))
-    error = min(look.validation for look in member.looks)
-    return {"error": error, "seconds": time.monotonic() - begun}
+    fitted = workers.fit(task, change(experiment, short))
+    error = np.mean([min(look.validation for look in member.looks) for member in fitted])
+    return {"error": float(error), "seconds": time.monotonic() - begun}
 
 
 def _affordable(experiment: ExperimentConfig, seconds: float) -> int:
@@ -278,6 +277,7 @@ def _members(
 ) -> tuple[ExperimentConfig, Choice]:
     """Return the experiment with as many members as the time that is left allows."""
     whole = seconds * settled(experiment.training.steps) * _trainings(experiment)
-    members = int(np.clip(left / whole, 1, MOST_MEMBERS))
+    at_once = settled(experiment.training.workers)
+    members = at_once * int(np.clip(left / whole, 1, auto.MOST_MEMBERS // at_once))
     choice = Choice("training.members", members, f"about {whole:.0f} s each, {left:.0f} s left")
     return change(experiment, {choice.field: members}), choice

@@ -5,7 +5,7 @@ at and choose among running means of the weights, and a network is compiled once
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,20 +73,24 @@ class Progress(NamedTuple):
     members: int
     steps: int
     look: Look
+    ended: bool
+    """Whether this was the member's last look."""
 
 
 def fit(
     task: Task,
     experiment: ExperimentConfig,
     *,
+    members: Sequence[int] | None = None,
     checkpoint: Path | None = None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> list[Member]:
-    """Fit every member of the ensemble.
+    """Fit the members of the ensemble, one after the other.
 
     Args:
         task: What to learn from.
         experiment: With every choice settled.
+        members: Which of them; None: all.
         checkpoint: Folder for the state after each look. What is found there is taken up again,
             and training ends with the very weights of an undisturbed one.
         report: Told after each look, those found in the checkpoint first.
@@ -97,7 +101,7 @@ def fit(
     learner = _Learner(task, experiment)
     return [
         _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
-        for member in range(settled(experiment.training.members))
+        for member in (range(settled(experiment.training.members)) if members is None else members)
     ]
 
 
@@ -211,29 +215,31 @@ def _fit_member(
     if checkpoint is not None and checkpoint.exists():
         best, looks = _restore(learner, checkpoint)
     members = settled(training.members)
+    ended = _has_ended(best, looks, task.steps, training.patience)
     for look in looks:  # so that the curves are whole
-        report(Progress(member, members, task.steps, look))
-    done = looks[-1].step if looks else 0
-    while done < task.steps and not _is_stale(best, looks, training.patience):
+        report(Progress(member, members, task.steps, look, ended and look is looks[-1]))
+    while not ended:
+        done = looks[-1].step if looks else 0
         ahead = range(done, min(done + every, task.steps))
         loss = learner.learn(draw, ahead)
-        done = ahead.stop
         error, weights = learner.validate()
-        looks.append(Look(done, loss, error))
+        looks.append(Look(ahead.stop, loss, error))
         if (
             to_the_end
             or not best.weights
             or not error >= min(look.validation for look in looks[:-1])
         ):
-            best = Member(weights, done, ())
+            best = Member(weights, ahead.stop, ())
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
-        report(Progress(member, members, task.steps, looks[-1]))
+        ended = _has_ended(best, looks, task.steps, training.patience)
+        report(Progress(member, members, task.steps, looks[-1], ended))
     return best._replace(looks=tuple(looks))
 
 
-def _is_stale(best: Member, looks: list[Look], patience: int) -> bool:
-    return sum(look.step > best.best_step for look in looks) >= patience
+def _has_ended(best: Member, looks: list[Look], steps: int, patience: int) -> bool:
+    stale = sum(look.step > best.best_step for look in looks) >= patience
+    return stale or (bool(looks) and looks[-1].step >= steps)
 
 
 def _thin(chosen: Windows) -> Windows:

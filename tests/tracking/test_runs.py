@@ -30,10 +30,10 @@ def read(run_id, file):
 def done(work):
     """Return a run that was told everything."""
     with tracking.run(work.experiment, work.panel) as run:
-        run.report("fit", Progress(0, 2, 40, Look(20, 0.5, 0.9)))
-        run.report("fit", Progress(0, 2, 40, Look(40, 0.4, 0.8)))
-        run.report("fit", Progress(1, 2, 40, Look(20, 0.6, float("nan"))))
-        run.report("refit", Progress(0, 2, 40, Look(20, 0.3, float("nan"))))
+        run.report("fit", Progress(0, 2, 40, Look(20, 0.5, 0.9), ended=False))
+        run.report("fit", Progress(0, 2, 40, Look(40, 0.4, 0.8), ended=True))
+        run.report("fit", Progress(1, 2, 40, Look(20, 0.6, float("nan")), ended=False))
+        run.report("refit", Progress(0, 2, 40, Look(20, 0.3, float("nan")), ended=False))
         run.save_choices(work.choices, Repairs(rows=192, series=2, steps=192, first="", last=""))
         run.save_bundle(work.folder)
         run.save_backtest(work.backtest, work.panel)
