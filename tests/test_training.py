@@ -262,3 +262,25 @@ def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
     ]
     mase = np.abs(told - actual).mean(axis=1) / naive
     assert mase.mean() == pytest.approx(best.validation, rel=1e-5)
+
+
+def test_bfloat16_learns_about_the_same_and_leaves_float32(fitted):
+    told = [
+        training.fit(fitted[1], make_experiment(f"training.precision={name}"))[0]
+        for name in ("float32", "bfloat16")
+    ]
+    exact, rough = ([look.loss for look in member.looks] for member in told)
+    assert exact != rough
+    np.testing.assert_allclose(rough, exact, rtol=0.05)
+    assert {weight.dtype.name for weight in told[1].weights} == {"float32"}
+
+
+@pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
+@pytest.mark.parametrize("decoder", ["direct", "segment", "recursive"])
+def test_only_cells_that_learn_compute_in_bfloat16(kind, decoder):
+    experiment = make_experiment(f"network.cells.kind={kind}", f"network.decoder={decoder}")
+    model = training.build(experiment, policy=training.POLICIES["bfloat16"])
+    computed = {layer.name.rpartition("_")[2]: layer.compute_dtype for layer in model.layers}
+    assert (computed["stack"], computed["horizon"]) == ("bfloat16", "float32")
+    assert model.output.dtype == "float32"
+    assert training.build(experiment).layers[-1].compute_dtype == "float32"

@@ -262,6 +262,9 @@ class TrainingConfig(Config):
     """Same config, data and seed give the same weights on one machine."""
     jit: bool = False
     """Compile the training step with XLA."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the cells compute in while they learn: `bfloat16` is faster on GPUs that have units for
+    it. Weights, validation and forecasts are float32 either way."""
 
 
 class SplitConfig(Config):

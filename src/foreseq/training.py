@@ -28,6 +28,9 @@ TIMED = 7
 """Training steps that tell the pace."""
 MAINLY = 0.5
 """Share of made-up series from which on training goes to its end."""
+FLOAT32 = "float32"
+POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
+"""Keras's policy for each precision."""
 VALIDATED = 4096
 """Most validation windows looked at: more cost time and decide nothing."""
 
@@ -118,19 +121,33 @@ def pace(task: Task, experiment: ExperimentConfig) -> float:
     return float(np.median(seconds))
 
 
-def build(experiment: ExperimentConfig, *, member: int = 0, cutoffs: int = 1) -> keras.Model:
-    """Build the untrained network of a settled experiment, see `network.forecaster`."""
+def build(
+    experiment: ExperimentConfig, *, member: int = 0, cutoffs: int = 1, policy: str = FLOAT32
+) -> keras.Model:
+    """Build the untrained network of a settled experiment, see `network.forecaster`.
+
+    Args:
+        experiment: With every choice settled.
+        member: Of the ensemble, whose first weights it gets.
+        cutoffs: From how many to forecast in one pass.
+        policy: Keras's, of the types that its layers compute in.
+    """
     dataset = experiment.dataset
     freq = str(settled(dataset.freq))
     names = calendar.feature_names(freq) if experiment.network.calendar else ()
-    return network.forecaster(
-        experiment.network,
-        horizon=dataset.horizon,
-        season=settled(dataset.season),
-        dates=len(names),
-        seed=1000 * experiment.training.seed + 100 * member,
-        cutoffs=cutoffs,
-    )
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return network.forecaster(
+            experiment.network,
+            horizon=dataset.horizon,
+            season=settled(dataset.season),
+            dates=len(names),
+            seed=1000 * experiment.training.seed + 100 * member,
+            cutoffs=cutoffs,
+        )
+    finally:
+        keras.config.set_dtype_policy(usual)
 
 
 class _Learner:
@@ -142,8 +159,10 @@ class _Learner:
         self.sources = sources.sources(task.panel, task.ends, task.steps, experiment)
         self.real = self.sources[0]
         cutoffs = settled(experiment.training.cutoffs)
-        self.model = build(experiment, cutoffs=cutoffs)
-        self.judged = build(experiment) if cutoffs > 1 else self.model
+        policy = POLICIES[experiment.training.precision]
+        self.model = build(experiment, cutoffs=cutoffs, policy=policy)
+        same = cutoffs == 1 and policy == FLOAT32
+        self.judged = self.model if same else build(experiment)
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
         self.optimizer = _optimizer(experiment, task.steps, rate)
         self.model.compile(

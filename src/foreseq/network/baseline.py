@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-import keras
 from keras import KerasTensor, ops
 
 from foreseq.config import NetworkConfig, settled
 from foreseq.network.frame import masked_mean
+from foreseq.network.outputs import reading
 
 UNSEEN = -1e4
 """Added to the score of a lag whose value is missing."""
@@ -36,7 +36,7 @@ def baseline(
     if len(lags) == 1:
         return repeated[0]
     known = [ops.take(observed[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
-    scores = keras.layers.Dense(horizon * len(lags), kernel_initializer="zeros", name="lags")(head)
+    scores = reading(horizon * len(lags), "lags")(head)
     scores = ops.reshape(scores, (-1, horizon, len(lags)))
     scores += UNSEEN * (1.0 - ops.concatenate(known, axis=-1))
     weights = ops.softmax(scores, axis=-1)  # (rows, horizon, lags)

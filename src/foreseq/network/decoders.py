@@ -9,7 +9,7 @@ from keras import KerasTensor, ops
 from foreseq.cells import RecurrentStack
 from foreseq.config import NetworkConfig, settled
 from foreseq.network.frame import FAR
-from foreseq.network.outputs import channels, middle, outputs
+from foreseq.network.outputs import channels, middle, outputs, reading
 
 
 class Ahead(NamedTuple):
@@ -35,7 +35,7 @@ class Ahead(NamedTuple):
     def change(self) -> keras.layers.Dense:
         """Build what turns a state into the difference from the baseline, zero at first."""
         width = settled(self.config.patch) * outputs(self.config)
-        return keras.layers.Dense(width, kernel_initializer="zeros", name="horizon")
+        return reading(width, "horizon")
 
 
 def part_of_each(config: NetworkConfig, seed: int) -> Callable[[KerasTensor], KerasTensor]:
@@ -60,7 +60,7 @@ def part_of_each(config: NetworkConfig, seed: int) -> Callable[[KerasTensor], Ke
 def direct(config: NetworkConfig, head: KerasTensor, horizon: int) -> KerasTensor:
     """Answer the horizon at once, starting from zero, shape (rows, horizon, outputs)."""
     n = outputs(config)
-    change = keras.layers.Dense(horizon * n, kernel_initializer="zeros", name="horizon")(head)
+    change = reading(horizon * n, "horizon")(head)
     return ops.reshape(change, (-1, horizon, n))
 
 
@@ -115,4 +115,4 @@ def by_date(
     window = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed))(head)  # (rows, 32)
     dates = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed + 1))(future)
     hidden = ops.relu(window[:, None] + dates)  # (rows, horizon, 32)
-    return keras.layers.Dense(outputs(config), kernel_initializer="zeros", name="dates")(hidden)
+    return reading(outputs(config), "dates")(hidden)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from numpy.typing import NDArray
 
 from foreseq.config import MEDIAN, NetworkConfig
@@ -15,6 +16,11 @@ def channels(config: NetworkConfig) -> int:
 def outputs(config: NetworkConfig) -> int:
     """Return how many numbers answer for one step."""
     return len(config.quantiles) or 1
+
+
+def reading(width: int, name: str) -> keras.layers.Dense:
+    """Build what reads numbers off a state, zeros at first, in float32 whatever the cells do."""
+    return keras.layers.Dense(width, kernel_initializer="zeros", dtype="float32", name=name)
 
 
 def middle(answers: NDArray[Any], quantiles: tuple[float, ...]) -> NDArray[Any]:
