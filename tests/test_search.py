@@ -164,3 +164,15 @@ def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):
     assert UNAIDED not in [(each.field, each.value) for each in found.candidates]
     (reason,) = [each.reason for each in found.choices if each.field == "training.synthetic"]
     assert reason.endswith("steps are too few to learn from made-up series")
+
+
+def test_up_and_down_are_alike_unless_windows_tell_otherwise():
+    rng = np.random.default_rng(1)
+    wander = [100 + rng.normal(size=120).cumsum() for _ in range(6)]
+    rise = [each + 2 * np.arange(120) for each in wander]
+    for series, mirrored in ((wander, True), (rise, False)):
+        panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=1)
+        told = ("training.steps=200", "training.batch=32", "network.log=false")
+        found = search(*settled(panel, "network.context=8", *told), panel)
+        assert ("training.mirror", False) in [(each.field, each.value) for each in found.candidates]
+        assert found.experiment.training.mirror is mirrored

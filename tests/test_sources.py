@@ -94,3 +94,34 @@ def test_series_that_are_read_together_are_to_be_answered_together():
     assert batch.target.shape == (10, 1, 2, 3, 2)
     apart = batch.target[:, 0, 1, :, 0] - batch.target[:, 0, 0, :, 0]
     assert (apart == 1).all()  # `b` is one above `a`
+
+
+def test_upside_down_twice_is_as_before():
+    rng = np.random.default_rng(1)
+    past, y = rng.lognormal(size=(5, 12, 2)), rng.lognormal(size=(5, 3, 2, 4))
+    past[1] -= 1  # some negative
+    past[2, :7] = y[3, 0] = np.nan
+    turned = sources.upside_down(past, y)
+    assert (turned[0][0].argmin(axis=0) == past[0].argmax(axis=0)).all()
+    for again, before in zip(sources.upside_down(*turned), (past, y), strict=True):
+        np.testing.assert_allclose(again, before)
+
+
+def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
+    rng = np.random.default_rng(1)
+    panel = from_series({"a": 100 + rng.normal(size=300).cumsum()}, freq="1", season=1)
+    told = ("training.synthetic=0", "training.batch=400", "network.context=8")
+    straight, mirrored = (
+        sources.Draw(sources.sources(panel, panel.lengths, 1, each), each, 1)(
+            0, training.build(each)
+        )
+        for each in (settled(panel, *told, f"training.mirror={turn}") for turn in (False, True))
+    )
+    same = (straight.inputs["past"] == mirrored.inputs["past"]).all(axis=(1, 2))
+    assert 150 < same.sum() < 250
+    before, after = (
+        np.log(np.where(batch.inputs["observed"] > 0, batch.inputs["past"], 1)).mean(axis=1)
+        for batch in (straight, mirrored)
+    )
+    np.testing.assert_allclose(after, before, rtol=1e-4)
+    assert (mirrored.target[..., 0][mirrored.answerable > 0] > 0).all()

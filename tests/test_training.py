@@ -39,6 +39,7 @@ def make_experiment(*overrides):
             "looks": 4,
             "learning_rate": 0.01,
             "synthetic": 0.0,
+            "mirror": False,
             "members": 1,
         },
     }

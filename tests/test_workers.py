@@ -42,6 +42,7 @@ def make_experiment(*overrides):
             "looks": LOOKS,
             "learning_rate": 0.01,
             "synthetic": 0.0,
+            "mirror": False,
             "members": MEMBERS,
             "workers": 2,
         },

@@ -150,6 +150,14 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
     return min(share, MOSTLY), f"{count} observations alone would be learned by heart"
 
 
+def _mirror(facts: Facts, told: Told) -> tuple[bool, str]:
+    if told["training"]["synthetic"]:
+        return False, "made-up series prefer no direction"
+    if facts.panel.season > 1:
+        return False, "a season has its own up and down"
+    return True, "without a season, up and down are alike unless windows tell otherwise"
+
+
 def _cutoffs(_: Facts, told: Told) -> tuple[int, str]:
     if told["network"]["decoder"] == "direct":
         return CUTOFFS, "one pass over the past serves several"
@@ -326,6 +334,7 @@ RULES: dict[str, Rule] = {
     "network.decoder": _always("direct", "all of the horizon at once"),
     "training.batch": _always(BATCH, "many small steps go further than few large ones"),
     "training.cutoffs": _cutoffs,
+    "training.mirror": _mirror,
     "training.learning_rate": _always(1e-3, "what the series themselves can take"),
     "split.stride": _stride,
     "split.validation_stride": _validation_stride,

@@ -230,7 +230,13 @@ def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
             yield steps
 
 
+def _directions(_: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
+    if experiment.training.mirror:
+        yield False
+
+
 ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
+    "training.mirror": _directions,
     "network.baseline": _baselines,
     "network.log": _logs,
     "training.loss": _losses,

@@ -10,8 +10,14 @@ from foreseq import losses, metrics, network, synthetic, together, windows
 from foreseq.config import ExperimentConfig, settled
 from foreseq.panel import Panel
 
+Values = NDArray[np.float64]
+
 MOST_SERIES = 20_000
 """Most that are made up: more teach nothing new in as many steps as time allows."""
+
+
+HALF = 0.5
+"""Share of windows that are turned upside down, if any are."""
 
 
 class Source(NamedTuple):
@@ -78,14 +84,56 @@ class Draw:
         """
         horizon = experiment.dataset.horizon
         self.patch = settled(experiment.network.patch)
+        self.mirror, self.seed = settled(experiment.training.mirror), seed
         self.parts = [(source, windows.Draw(source.ends, horizon, seed)) for source in chosen]
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
         """Return the batch of one training step for a network."""
         parts = [
-            _read(source, draw(step, source.size), self.patch, model) for source, draw in self.parts
+            _read(source, draw(step, source.size), self.patch, model, self._turned(step, source))
+            for source, draw in self.parts
         ]
         return parts[0] if len(parts) == 1 else _together(parts)
+
+    def _turned(self, step: int, source: Source) -> NDArray[np.bool_]:
+        """Return which windows of a batch are turned upside down."""
+        if not self.mirror:
+            return np.zeros(source.size, bool)
+        return np.asarray(np.random.default_rng([step, self.seed]).random(source.size) < HALF)
+
+
+def upside_down(past: Values, y: Values) -> tuple[Values, Values]:
+    """Return windows mirrored at the mean of their past; missing values stay missing.
+
+    Positive ones stay positive: what is mirrored of them is their ratio to the geometric mean.
+
+    Args:
+        past: Shape (batch, time, channels).
+        y: What came, shape (batch, cutoffs, channels, horizon).
+
+    Example:
+        >>> past, y = upside_down(np.array([[[1.0], [4.0]]]), np.array([[[[8.0, np.nan]]]]))
+        >>> past[..., 0].round(9).tolist(), y.round(9).ravel().tolist()
+        ([[4.0, 1.0]], [0.5, nan])
+        >>> upside_down(np.array([[[0.0], [4.0]]]), np.array([[[[8.0]]]]))[1].ravel().tolist()
+        [-4.0]
+    """
+    never = (past <= 0).any(axis=1) | (y <= 0).any(axis=(1, 3))  # (batch, channels)
+    positive = np.logical_not(never)
+
+    def scale(values: Values, ratio: NDArray[np.bool_]) -> Values:
+        return np.where(ratio, np.log(np.where(ratio, values, 1.0)), values)
+
+    def value(scaled: Values, ratio: NDArray[np.bool_]) -> Values:
+        return np.where(ratio, np.exp(np.where(ratio, scaled, 0.0)), scaled)
+
+    of_past, of_y = positive[:, None], positive[:, None, :, None]
+    scaled = scale(past, of_past)
+    level = metrics.mean_known(scaled, axis=1)  # (batch, channels)
+    return (
+        value(2 * level[:, None] - scaled, of_past),
+        value(2 * level[:, None, :, None] - scale(y, of_y), of_y),
+    )
 
 
 def _source(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> Source:
@@ -96,7 +144,13 @@ def _source(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> Sour
     return Source(panel, ends, errors, losses.weights(errors, loss), size)
 
 
-def _read(source: Source, drawn: windows.Windows, patch: int, model: keras.Model) -> Batch:
+def _read(
+    source: Source,
+    drawn: windows.Windows,
+    patch: int,
+    model: keras.Model,
+    turned: NDArray[np.bool_],
+) -> Batch:
     """Read windows and what came after each cutoff that a network forecasts from."""
     inputs: dict[str, Any] = network.inputs(model, source.panel, drawn)._asdict()
     _, cutoffs, channels, horizon, _ = model.output.shape
@@ -107,6 +161,11 @@ def _read(source: Source, drawn: windows.Windows, patch: int, model: keras.Model
     cutoff = newest.cutoff.reshape(-1, 1, channels) - begins[::-1, None]
     asked = windows.Windows(series.ravel(), cutoff.ravel())
     y = windows.futures(source.panel, asked, horizon).reshape(*shape, horizon)
+    if turned.any():
+        unseen = inputs["observed"][turned] == 0
+        past = np.where(unseen, np.nan, inputs["past"][turned])
+        past, y[turned] = upside_down(past, y[turned])
+        inputs["past"][turned] = np.where(unseen, 0.0, past)
     context = inputs["past"].shape[1] - begins[-1]
     seen = [inputs["observed"][:, begin : begin + context].any(axis=1) for begin in begins]
     known = np.stack(seen, axis=1) & (cutoff >= windows.LEAST_PAST)

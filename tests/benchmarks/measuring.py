@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -121,6 +122,14 @@ def peak_memory():
     Why not `getrusage`: it starts with what the parent held.
     """
     return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+
+def workers_memory():
+    """Return the most memory that one of the processes that have ended has held, in MB.
+
+    No less than what this process held when it started them.
+    """
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 def newest_horizon(experiment):

@@ -32,6 +32,7 @@ from measuring import (
     peak_memory,
     say,
     stamp,
+    workers_memory,
 )
 
 from foreseq import auto, ingest
@@ -120,7 +121,9 @@ def own(experiment, given, panel, chosen, target):
     answer = Forecaster(fitted.experiment, fitted.final).point(panel, chosen)
     seconds = time.perf_counter() - begun
     np.save(target, answer)
-    say(json.dumps({"seconds": seconds, "peak": peak_memory(), "imports": imports}))
+    workers = found.experiment.training.workers
+    peak = peak_memory() + (workers * workers_memory() if workers > 1 else 0)
+    say(json.dumps({"seconds": seconds, "peak": peak, "imports": imports}))
 
 
 def row(name, panel, chosen, answer, said):
