@@ -62,8 +62,8 @@ def test_made_up_series_teach_air_passengers(air):
     network, training = experiment.network, experiment.training
     assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 18_000, 6e-3)
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
-    assert (network.context, network.recent) == (96, 12)  # what the history leaves room for
-    assert network.baseline == (1, *range(12, 97, 12))
+    assert (network.context, network.recent) == (120, 12)
+    assert network.baseline == (1, *range(12, 121, 12))
     assert {choice.field for choice in choices} == set(auto.RULES)
 
 
@@ -189,10 +189,12 @@ def test_where_the_series_alone_teach_context_is_a_third_of_a_typical_history():
 
 
 def test_context_is_whole_patches_within_a_short_history():
-    experiment, _ = settle(make_panel(60))
-    network = experiment.network
-    assert network.context % network.patch == 0
-    assert network.context <= 36
+    assert settle_unaided(make_panel(60))[0].network.context == 24
+
+
+def test_beside_made_up_series_all_of_a_short_history_is_read():
+    assert settle(make_panel(60))[0].network.context == 60
+    assert settle(make_panel(22, season=1, freq="1"), horizon=6)[0].network.context == 24
 
 
 def test_the_baseline_weighs_the_newest_value_and_the_seasons_before():
@@ -201,7 +203,7 @@ def test_the_baseline_weighs_the_newest_value_and_the_seasons_before():
 
 
 def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
-    weeks = make_panel(50, freq="W", season=52)
+    weeks = make_panel(39, freq="W", season=52)
     experiment, _ = settle(weeks, horizon=8)
     assert experiment.network.context < 52
     assert experiment.network.baseline == (1,)
@@ -277,6 +279,17 @@ def test_several_cutoffs_of_an_lstm_have_the_direct_decoder(air):
         settle(air, *told)[0].network.decoder for told in (options[:1], options[1:], options)
     ]
     assert decoders == ["segment", "segment", "direct"]
+
+
+def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
+    growing = np.exp(np.arange(300) / 50) * np.tile([1.0, 3.0, 2.0, 1.5], 75)
+    series = {"a": growing, "b": 2 * growing}
+    short = {"c": [0.0, 1.0, 3.0, 2.0] * 6}
+    kept, forbidden = (
+        settle(from_series(told, freq="1", season=4), horizon=8)[0].network.log
+        for told in (series, series | short)
+    )
+    assert (kept, forbidden) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from foreseq import processes, training, workers
+from foreseq import auto, processes, training, workers
 from foreseq.config import build_experiment
 from foreseq.errors import ForeseqError, SeriesTooShort
 from foreseq.panel import from_series
@@ -21,40 +21,22 @@ class StoppedError(Exception):
     """What ends a training from outside."""
 
 
+def make_panel(length=60):
+    rng = np.random.default_rng(1)
+    wave = np.resize([23.0, 29.0, 26.0, 24.0], length)
+    return from_series({name: wave + rng.normal(size=length) for name in "abc"}, freq="1", season=4)
+
+
 def make_experiment(*overrides):
-    told = {
-        "dataset": {"source": "memory", "horizon": HORIZON, "freq": "1", "season": 4},
-        "network": {
-            "cells": {"units": [8], "dropout": 0.1},
-            "context": 16,
-            "patch": 4,
-            "log": False,
-            "baseline": [4],
-            "recent": 8,
-            "decoder": "direct",
-            "calendar": False,
-        },
-        "training": {
-            "loss": "mase",
-            "steps": STEPS,
-            "batch": 8,
-            "cutoffs": 1,
-            "looks": LOOKS,
-            "learning_rate": 0.01,
-            "synthetic": 0.0,
-            "mirror": False,
-            "members": MEMBERS,
-            "workers": 2,
-        },
-    }
-    return build_experiment(told, overrides)
+    told = {"dataset": {"source": "memory", "horizon": HORIZON}}
+    training = {"steps": STEPS, "looks": LOOKS, "members": MEMBERS, "workers": 2, "batch": 8}
+    small = [f"training.{name}={value}" for name, value in training.items()]
+    more = ("training.synthetic=0", "network.cells.units=[8]", "network.cells.dropout=0.1")
+    return auto.settle(build_experiment(told, [*small, *more, *overrides]), make_panel())[0]
 
 
 def make_task(length=60):
-    rng = np.random.default_rng(1)
-    series = {name: 20 + np.resize([3.0, 9.0, 6.0, 4.0], length) + rng.normal(size=length)
-              for name in "abc"}  # fmt: skip
-    panel = from_series(series, freq="1", season=4)
+    panel = make_panel(length)
     ends = panel.lengths - HORIZON
     return Task(panel, ends, Windows(np.arange(3), ends), STEPS)
 

@@ -69,11 +69,13 @@ class Choice(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the rules go by, from the training span alone."""
+    """What the rules go by; nothing of the test span."""
 
     panel: Panel
     ends: NDArray[np.int64]
-    """Steps of each series that may be read, shape (n_series,)."""
+    """Steps of each series that are trained on, shape (n_series,)."""
+    before_test: NDArray[np.int64]
+    """Steps of each series that train or validate, shape (n_series,)."""
     horizon: int
     test: Span
     validation: Span
@@ -81,7 +83,12 @@ class Facts(NamedTuple):
     @property
     def typical(self) -> int:
         """Steps in the median series that is long enough to train on."""
-        return int(np.median(self.ends[self.ends >= windows.LEAST_PAST + self.horizon]))
+        return int(np.median(self.ends[self.is_taught]))
+
+    @property
+    def is_taught(self) -> NDArray[np.bool_]:
+        """Which series are long enough to train on, shape (n_series,)."""
+        return self.ends >= windows.LEAST_PAST + self.horizon
 
 
 def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig, list[Choice]]:
@@ -133,8 +140,8 @@ def too_few(steps: int) -> str:
 def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
     """Return what the rules go by."""
     horizon, plan = experiment.dataset.horizon, experiment.split
-    ends = windows.split(panel, horizon, plan).train_ends
-    return Facts(panel, ends, horizon, *windows.spans(panel, horizon, plan))
+    parts, spans = windows.split(panel, horizon, plan), windows.spans(panel, horizon, plan)
+    return Facts(panel, parts.train_ends, parts.validation_ends, horizon, *spans)
 
 
 def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
@@ -200,28 +207,38 @@ def _patch(facts: Facts, told: Told) -> tuple[int, str]:
 
 
 def _context(facts: Facts, told: Told) -> tuple[int, str]:
+    typical = facts.typical
+    if facts.panel.season == 1:
+        far, why = min(FAR, typical // 4), f"up to {FAR} where no season is known"
+    else:
+        far, why = _seasons(facts, typical // 3, "a third of a typical history")
     # beyond, windows to learn from would be padded where those to forecast are not
-    return _far(facts, told, facts.typical // 3, "a third of a typical history")
+    return _reach(facts, told, far, why, typical - facts.horizon)
 
 
 def _longer_context(facts: Facts, told: Told) -> tuple[int, str]:
-    return _far(facts, told, FARTHEST, f"{FARTHEST} steps")
-
-
-def _far(facts: Facts, told: Told, most: int, most_is: str) -> tuple[int, str]:
-    """Return ten seasons and what else a context should hold, if a typical history has that."""
-    patch, season = told["network"]["patch"], facts.panel.season
-    if season == 1:  # what repeats, if anything does, is not known: look far
-        far, why = min(FAR, facts.typical // 4), f"up to {FAR} where no season is known"
+    if facts.panel.season == 1:
+        far, why = FAR, f"{FAR} where no season is known"
     else:
-        far = max(FEW_SEASONS * season, min(MANY_SEASONS * season, FARTHEST, most))
-        why = f"{FEW_SEASONS} seasons, up to {MANY_SEASONS} within {most_is}"
+        far, why = _seasons(facts, FARTHEST, f"{FARTHEST} steps")
+    # made-up series are as long as need be, and as padded as those that are forecast
+    return _reach(facts, told, far, why, int(np.median(facts.panel.lengths)))
+
+
+def _seasons(facts: Facts, most: int, most_is: str) -> tuple[int, str]:
+    season = facts.panel.season
+    far = max(FEW_SEASONS * season, min(MANY_SEASONS * season, FARTHEST, most))
+    return far, f"{FEW_SEASONS} seasons, up to {MANY_SEASONS} within {most_is}"
+
+
+def _reach(facts: Facts, told: Told, far: int, why: str, room: int) -> tuple[int, str]:
+    """Return a context that goes far and holds what else it should, if there is room."""
+    patch, season = told["network"]["patch"], facts.panel.season
     longest = min(facts.typical // 4, LONGEST_CYCLE)
     cycle = max([season, *(n for n in calendar.seasons(facts.panel.freq) if n <= longest)])
     wanted = max(2 * cycle, far, 2 * facts.horizon, 4 * patch)
-    room = max(facts.typical - facts.horizon, patch)
     if wanted > room:
-        wanted, why = room, f"what a typical history of {facts.typical} steps leaves room for"
+        wanted, why = max(room, patch), f"a typical history leaves room for {room} steps"
     else:
         why = f"two of the longest cycle, {why}, twice the horizon"
     return -(-wanted // patch) * patch, why
@@ -243,11 +260,15 @@ def _log(facts: Facts, _: Told) -> tuple[bool, str]:
 
 
 def are_positive(facts: Facts) -> bool:
-    """Tell whether the logarithm of every observation exists: one series without it is one lost."""
+    """Tell whether the logarithm of every observation exists: one series without it is one lost.
+
+    Series too short to be trained on are forecast as well: of these all before the test counts.
+    """
     panel = facts.panel
+    ends = np.where(facts.is_taught, facts.ends, np.maximum(facts.before_test, 0))
     return all(
         (panel.series(position)[:end, 0][panel.seen(position)[:end]] > 0).all()
-        for position, end in enumerate(facts.ends.tolist())
+        for position, end in enumerate(ends.tolist())
     )
 
 
@@ -367,5 +388,5 @@ AIDED = RULES | {
 
 def _probe(facts: Facts) -> NDArray[np.int64]:
     """Return the positions of some series that are long enough to train on."""
-    usable = np.flatnonzero(facts.ends >= windows.LEAST_PAST + facts.horizon)
+    usable = np.flatnonzero(facts.is_taught)
     return usable[:: -(-len(usable) // PROBED)]
