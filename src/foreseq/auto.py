@@ -28,6 +28,8 @@ GROWS = 0.5
 """Exponent of `swing ~ level ** p` from which the logarithm evens out more than it distorts."""
 FEW_BLOCKS, LITTLE_CHANGE = 4, 0.2
 """Fewer blocks, or less change of their log level, cannot tell that exponent."""
+NEARLY_ALL = 0.9
+"""Share of the series that are read whole beside made-up ones."""
 YEARS = 3
 """Years of history from which the calendar can be learned."""
 LONG, ENOUGH = 500, 10_000
@@ -222,7 +224,7 @@ def _longer_context(facts: Facts, told: Told) -> tuple[int, str]:
     else:
         far, why = _seasons(facts, FARTHEST, f"{FARTHEST} steps")
     # made-up series are as long as need be, and as padded as those that are forecast
-    return _reach(facts, told, far, why, int(np.median(facts.panel.lengths)))
+    return _reach(facts, told, far, why, int(np.quantile(facts.panel.lengths, NEARLY_ALL)))
 
 
 def _seasons(facts: Facts, most: int, most_is: str) -> tuple[int, str]:
@@ -238,7 +240,7 @@ def _reach(facts: Facts, told: Told, far: int, why: str, room: int) -> tuple[int
     cycle = max([season, *(n for n in calendar.seasons(facts.panel.freq) if n <= longest)])
     wanted = max(2 * cycle, far, 2 * facts.horizon, 4 * patch)
     if wanted > room:
-        wanted, why = max(room, patch), f"a typical history leaves room for {room} steps"
+        wanted, why = max(room, patch), f"histories leave room for {room} steps"
     else:
         why = f"two of the longest cycle, {why}, twice the horizon"
     return -(-wanted // patch) * patch, why
