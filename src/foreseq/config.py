@@ -239,7 +239,7 @@ class TrainingConfig(Config):
     """Share of each batch from series that are made up, so that few and short series need not teach
     what a slope or a season is. None: chosen from the data."""
     mirror: bool | None = None
-    """Turn every other window upside down, so that nothing is learned of up that would not hold of
+    """Turn half of the windows upside down, so that nothing is learned of up that would not hold of
     down: what series happened to do in one direction is no evidence if they wander. None: chosen
     from the data."""
     learning_rate: PositiveFloat | None = None

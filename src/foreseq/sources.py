@@ -16,7 +16,7 @@ MOST_SERIES = 20_000
 """Most that are made up: more teach nothing new in as many steps as time allows."""
 
 
-HALF = 0.5
+MIRRORED = 0.5
 """Share of windows that are turned upside down, if any are."""
 
 
@@ -99,7 +99,7 @@ class Draw:
         """Return which windows of a batch are turned upside down."""
         if not self.mirror:
             return np.zeros(source.size, bool)
-        return np.asarray(np.random.default_rng([step, self.seed]).random(source.size) < HALF)
+        return np.asarray(np.random.default_rng([step, self.seed]).random(source.size) < MIRRORED)
 
 
 def upside_down(past: Values, y: Values) -> tuple[Values, Values]:

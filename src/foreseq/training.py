@@ -24,7 +24,7 @@ TYPICAL = 2048
 """Training windows that tell how the seasonal naive errs."""
 ON = 1 / 3
 """Share of rate and steps with which a fitted network goes on learning."""
-TIMED = 7
+TIMED = 15
 """Training steps that tell the pace."""
 MAINLY = 0.5
 """Share of made-up series from which on training goes to its end."""

@@ -47,6 +47,8 @@ class _Done(NamedTuple):
 
 _crew: list[_Worker] = []
 """Those that wait for the next job: to start one takes as long as a short training."""
+_busy = threading.RLock()
+"""Held while they are at work: two threads that train take turns."""
 
 
 def fit(
@@ -95,11 +97,12 @@ def most() -> int:
 
 def dismiss() -> None:
     """End the workers that wait for the next job, and give back their memory."""
-    while _crew:
-        worker = _crew.pop()
-        worker.line.close()
-        worker.process.kill()  # nothing is lost: checkpoints appear whole or not at all
-        worker.process.communicate()
+    with _busy:
+        while _crew:
+            worker = _crew.pop()
+            worker.line.close()
+            worker.process.kill()  # nothing is lost: checkpoints appear whole or not at all
+            worker.process.communicate()
 
 
 def serve(handle: int) -> None:
@@ -121,6 +124,11 @@ def serve(handle: int) -> None:
 
 def _have_done(jobs: Sequence[Job], report: Report = lambda _: None) -> list[Any]:
     """Return what comes of some jobs, each done by a worker of its own."""
+    with _busy:
+        return _with_crew(jobs, report)
+
+
+def _with_crew(jobs: Sequence[Job], report: Report) -> list[Any]:
     while len(_crew) < len(jobs):
         _crew.append(_hire())
     working = {worker.line: n for n, worker in enumerate(_crew[: len(jobs)])}
