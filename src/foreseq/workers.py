@@ -72,12 +72,7 @@ def fit(
     done = _have_done(
         [partial(_fit, task, experiment, each, checkpoint) for each in shares], report
     )
-    fitted = {
-        n: member
-        for share, made in zip(shares, done, strict=True)
-        for n, member in zip(share, made, strict=True)
-    }
-    return [fitted[n] for n in range(members)]
+    return [done[n % count][n // count] for n in range(members)]
 
 
 def pace(task: Task, experiment: ExperimentConfig) -> float:
