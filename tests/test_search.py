@@ -5,7 +5,7 @@ from foreseq import auto
 from foreseq.config import build_experiment
 from foreseq.journal import Journal
 from foreseq.panel import from_series
-from foreseq.search import Candidate, search
+from foreseq.search import Candidate, _members, search
 
 SEASON = 4
 UNAIDED = ("training.synthetic", 0.0)
@@ -176,3 +176,9 @@ def test_up_and_down_are_alike_unless_windows_tell_otherwise():
         found = search(*settled(panel, "network.context=8", *told), panel)
         assert ("training.mirror", False) in [(each.field, each.value) for each in found.candidates]
         assert found.experiment.training.mirror is mirrored
+
+
+def test_more_workers_than_members_are_worth_still_fit_one_each(panel):
+    experiment, _ = settled(panel, "training.workers=8")
+    changed, _ = _members(experiment, seconds=1.0, left=1e6)
+    assert changed.training.members == 8

@@ -284,6 +284,7 @@ def _members(
     """Return the experiment with as many members as the time that is left allows."""
     whole = seconds * settled(experiment.training.steps) * _trainings(experiment)
     at_once = settled(experiment.training.workers)
-    members = at_once * int(np.clip(left / whole, 1, auto.MOST_MEMBERS // at_once))
+    rounds = max(1, min(int(left / whole), auto.MOST_MEMBERS // at_once))
+    members = at_once * rounds
     choice = Choice("training.members", members, f"about {whole:.0f} s each, {left:.0f} s left")
     return change(experiment, {choice.field: members}), choice

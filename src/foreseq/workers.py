@@ -4,6 +4,7 @@ Why processes: the loops of networks this small keep one core busy, and threads 
 wait for each other. Why not `multiprocessing`: what it starts runs the user's main module again.
 """
 
+import atexit
 import os
 import subprocess
 import sys
@@ -98,6 +99,9 @@ def dismiss() -> None:
             worker.line.close()
             worker.process.kill()  # nothing is lost: checkpoints appear whole or not at all
             worker.process.communicate()
+
+
+atexit.register(dismiss)
 
 
 def serve(handle: int) -> None:
