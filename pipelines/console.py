@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -83,7 +83,7 @@ def say_crash(error: Exception) -> None:
 @contextmanager
 def training_progress() -> Iterator[Report]:
     """Yield what shows the progress of training: bars on a terminal, a line a member elsewhere."""
-    with _bars() if _Terminal.console.is_terminal else _lines() as report:
+    with _bars() if _Terminal.console.is_terminal else nullcontext(_say_the_end) as report:
         yield report
 
 
@@ -107,24 +107,15 @@ def _bars() -> Iterator[Report]:
             done = progress.steps if progress.ended else progress.look.step
             reached[stage][progress.member] = done
             bars.update(tasks[stage], completed=sum(reached[stage].values()), told=_told(progress))
+            _say_the_end(stage, progress)
 
-        with _lines() as lines:
-
-            def both(stage: str, progress: "Training") -> None:
-                report(stage, progress)
-                lines(stage, progress)
-
-            yield both
+        yield report
 
 
-@contextmanager
-def _lines() -> Iterator[Report]:
-    def report(stage: str, progress: "Training") -> None:
-        if progress.ended:
-            member = f"member {progress.member + 1} of {progress.members}: "
-            say(f"{stage:<8} {member if progress.members > 1 else ''}{_told(progress)}")
-
-    yield report
+def _say_the_end(stage: str, progress: "Training") -> None:
+    if progress.ended:
+        member = f"member {progress.member + 1} of {progress.members}: "
+        say(f"{stage:<8} {member if progress.members > 1 else ''}{_told(progress)}")
 
 
 def _told(progress: "Training") -> str:

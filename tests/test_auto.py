@@ -189,7 +189,9 @@ def test_where_the_series_alone_teach_context_is_a_third_of_a_typical_history():
 
 
 def test_context_is_whole_patches_within_a_short_history():
-    assert settle_unaided(make_panel(60))[0].network.context == 24
+    network = settle_unaided(make_panel(60))[0].network
+    assert network.context % network.patch == 0
+    assert network.context == 24
 
 
 def test_beside_made_up_series_all_of_a_short_history_is_read():

@@ -159,9 +159,7 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
     return min(share, MOSTLY), f"{count} observations alone would be learned by heart"
 
 
-def _mirror(facts: Facts, told: Told) -> tuple[bool, str]:
-    if told["training"]["synthetic"]:
-        return False, "made-up series prefer no direction"
+def _mirror(facts: Facts, _: Told) -> tuple[bool, str]:
     if facts.panel.season > 1:
         return False, "a season has its own up and down"
     return True, "without a season, up and down are alike unless windows tell otherwise"
@@ -380,6 +378,7 @@ AIDED = RULES | {
     "network.decoder": _segment,
     "training.batch": _always(AMONG, "some of them real, the others made up"),
     "training.cutoffs": _always(1, "made-up series are never short of windows"),
+    "training.mirror": _always(False, "made-up series prefer no direction"),
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
     "network.context": _longer_context,
     "network.recent": _shorter_recent,

@@ -14,8 +14,6 @@ Values = NDArray[np.float64]
 
 MOST_SERIES = 20_000
 """Most that are made up: more teach nothing new in as many steps as time allows."""
-
-
 MIRRORED = 0.5
 """Share of windows that are turned upside down, if any are."""
 

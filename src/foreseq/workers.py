@@ -25,8 +25,8 @@ from foreseq.errors import ForeseqError
 from foreseq.training import Member, Progress, Task
 
 Report = Callable[[Progress], None]
-Job = Callable[[Report], Any]
-"""What a worker does, given whom to tell where it is."""
+Job = Callable[..., Any]
+"""What a worker does, given as `report` whom to tell where it is."""
 
 
 class _Worker(NamedTuple):
@@ -70,9 +70,8 @@ def fit(
     if count == 1:
         return training.fit(task, experiment, checkpoint=checkpoint, report=report)
     shares = [range(first, members, count) for first in range(count)]
-    done = _have_done(
-        [partial(_fit, task, experiment, each, checkpoint) for each in shares], report
-    )
+    do = partial(training.fit, task, experiment, checkpoint=checkpoint)
+    done = _have_done([partial(do, members=share) for share in shares], report)
     return [done[n % count][n // count] for n in range(members)]
 
 
@@ -115,7 +114,7 @@ def serve(handle: int) -> None:
         while True:
             job: Job = line.recv()
             try:
-                result = job(line.send)
+                result = job(report=line.send)
             except Exception as error:  # whoever gave the job decides
                 result = error
             line.send(_Done(result))
@@ -130,13 +129,14 @@ def _have_done(jobs: Sequence[Job], report: Report = lambda _: None) -> list[Any
 def _with_crew(jobs: Sequence[Job], report: Report) -> list[Any]:
     while len(_crew) < len(jobs):
         _crew.append(_hire())
-    working = {worker.line: n for n, worker in enumerate(_crew[: len(jobs)])}
+    working: dict[Any, int] = {worker.line: n for n, worker in enumerate(_crew[: len(jobs)])}
     results: list[Any] = [None] * len(jobs)
     try:
         for line, n in working.items():
             line.send(jobs[n])
         while working:
-            for line in [each for each in wait(working) if isinstance(each, Connection)]:
+            ready: Any = wait(list(working))
+            for line in ready:
                 told = line.recv()
                 if isinstance(told, _Done):
                     results[working.pop(line)] = told.outcome()
@@ -172,15 +172,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _fit(
-    task: Task,
-    experiment: ExperimentConfig,
-    members: Sequence[int],
-    checkpoint: Path | None,
-    report: Report,
-) -> list[Member]:
-    return training.fit(task, experiment, members=members, checkpoint=checkpoint, report=report)
-
-
-def _pace(task: Task, experiment: ExperimentConfig, _report: Report) -> float:
+def _pace(task: Task, experiment: ExperimentConfig, *, report: Report) -> float:  # noqa: ARG001 - too short to tell of
     return training.pace(task, experiment)
