@@ -13,13 +13,28 @@ def rows(panel):
     return panel.values[:, 0].reshape(panel.n_series, -1)
 
 
+def make_up(like, *, length=120, log=False, seed=1):
+    return synthetic.series(like, like.lengths, 2000, length, horizon=12, log=log, seed=seed)
+
+
+def rise(panel):
+    """Return how much the last year lies above the first, in standard deviations of a series."""
+    parts = rows(panel)
+    return (parts[:, -12:].mean(axis=1) - parts[:, :12].mean(axis=1)) / parts.std(axis=1)
+
+
 @pytest.fixture(scope="module")
-def made():
-    return synthetic.series(real(), 2000, 120, log=False, seed=1)
+def noise():
+    return np.random.default_rng(1).standard_normal(60)
 
 
-def test_the_same_seed_makes_up_the_same_series(made):
-    again, other = (synthetic.series(real(), 2000, 120, log=False, seed=seed) for seed in (1, 2))
+@pytest.fixture(scope="module")
+def made(noise):
+    return make_up(real(noise))
+
+
+def test_the_same_seed_makes_up_the_same_series(made, noise):
+    again, other = (make_up(real(noise), seed=seed) for seed in (1, 2))
     assert again.fingerprint() == made.fingerprint() != other.fingerprint()
 
 
@@ -31,20 +46,18 @@ def test_made_up_series_are_on_the_grid_of_the_real_ones(made):
 
 
 def test_memory_is_bounded_however_long_the_series():
-    long = synthetic.series(real(), 2000, 100_000, log=False, seed=1)
+    long = make_up(real(), length=100_000)
     assert long.values.size <= synthetic.MOST_VALUES
     assert long.n_series == 40
 
 
 def test_for_the_logarithm_all_values_are_positive():
-    assert (synthetic.series(real(), 2000, 60, log=True, seed=1).values > 0).all()
+    assert (make_up(real(), log=True).values > 0).all()
 
 
 def test_as_many_steps_are_missing_as_in_the_real_ones():
     holed = real([1.0, np.nan, 3.0, 4.0] * 15)
-    assert synthetic.series(holed, 2000, 60, log=False, seed=1).observed.mean() == pytest.approx(
-        0.75, abs=0.01
-    )
+    assert make_up(holed).observed.mean() == pytest.approx(0.75, abs=0.01)
 
 
 def repeat(values, lag):
@@ -61,20 +74,47 @@ def test_many_but_not_all_series_have_the_season(made):
 
 
 def test_without_a_season_nothing_repeats():
-    made = synthetic.series(real(season=1), 2000, 120, log=False, seed=1)
+    made = make_up(real(season=1))
     assert abs(np.median(repeat(rows(made)[:500], 12))) < 0.1
 
 
-def test_some_series_rise_some_fall_and_some_stay(made):
-    parts = rows(made)
-    rise = parts[:, -12:].mean(axis=1) - parts[:, :12].mean(axis=1)
-    assert (rise > 1).mean() == pytest.approx((rise < -1).mean(), abs=0.03)
-    assert (rise > 1).mean() > 0.2
-    assert (np.abs(rise) < 1).mean() > 0.2
+def test_beside_noise_some_series_rise_and_some_fall(made):
+    assert (rise(made) > 1).mean() > 0.1
+    assert (rise(made) < -1).mean() > 0.1
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_made_up_series_go_where_the_real_ones_go(noise, direction):
+    made = make_up(real(direction * (noise + np.arange(60))))
+    assert (direction * rise(made) > 1).mean() > 0.8
+
+
+def test_the_season_is_as_strong_as_in_the_real_ones(noise):
+    wave = 5 * np.sin(2 * np.pi * np.arange(60) / 12)
+    weak, strong = (
+        np.median(repeat(rows(make_up(real(noise + n * wave)))[:500], 12)) for n in (0, 1)
+    )
+    assert weak < 0.3
+    assert strong > 0.7
+
+
+def test_nothing_after_the_ends_is_looked_at(noise):
+    later = np.concatenate([noise, 100.0 * np.arange(40)])
+    for_both = {"horizon": 12, "log": False, "seed": 1}
+    ends = np.array([60])
+    one = synthetic.series(real(noise), ends, 500, 120, **for_both)
+    other = synthetic.series(real(later), ends, 500, 120, **for_both)
+    assert one.fingerprint() == other.fingerprint()
+
+
+def test_beside_histories_too_short_to_have_traits_anything_may_come():
+    made = make_up(real(range(5)))
+    assert made.n_series == 2000
+    assert (rise(made) > 1).mean() == pytest.approx((rise(made) < -1).mean(), abs=0.05)
 
 
 def test_half_are_counts_where_the_real_ones_are_counts_with_zeros():
-    made = rows(synthetic.series(real([0, 0, 3, 1] * 15), 2000, 60, log=False, seed=1))
+    made = rows(make_up(real([0, 0, 3, 1] * 15)))
     counts = (made >= 0).all(axis=1) & (made == np.rint(made)).all(axis=1)
     assert counts.mean() == pytest.approx(0.5, abs=0.01)
     assert (made[counts] == 0).mean() > 0.1

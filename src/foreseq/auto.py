@@ -378,7 +378,7 @@ AIDED = RULES | {
     "network.decoder": _segment,
     "training.batch": _always(AMONG, "some of them real, the others made up"),
     "training.cutoffs": _always(1, "made-up series are never short of windows"),
-    "training.mirror": _always(False, "made-up series prefer no direction"),
+    "training.mirror": _always(False, "made-up series go where the real ones go"),
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
     "network.context": _longer_context,
     "network.recent": _shorter_recent,

@@ -60,9 +60,17 @@ def sources(
     real = _source(panel, ends, batch - size, settled(training.loss))
     if not size:
         return (real,)
-    length = 2 * settled(experiment.network.context) + experiment.dataset.horizon
-    count, log = min(MOST_SERIES, steps * size), settled(experiment.network.log)
-    made = synthetic.series(panel, count, length, log=log, seed=training.seed)
+    context, horizon = settled(experiment.network.context), experiment.dataset.horizon
+    usual = int(np.median(ends[ends >= windows.LEAST_PAST + horizon]))
+    made = synthetic.series(
+        panel,
+        ends,
+        count=min(MOST_SERIES, steps * size),
+        length=context + min(context, usual) + horizon,
+        horizon=horizon,
+        log=settled(experiment.network.log),
+        seed=training.seed,
+    )
     return real, _source(made, made.lengths, size, settled(training.loss))
 
 

@@ -4,19 +4,30 @@ A network that has seen thousands of levels, slopes, seasons and kinds of noise 
 as state-space models do that are fitted to it, but averages over what it cannot tell (after
 Dooley et al. 2023, ForecastPFN, arXiv 2311.01933). Each series is a sum: a level that wanders and
 jumps, a slope that is kept, dies down or changes, a season that slowly turns into another, noise
-that is heavy-tailed or lasts. How large each part is differs from series to series by orders of
-magnitude, and any may be missing. Units do not matter, as the network scales every window.
+that is heavy-tailed or lasts. Half of them then grow as populations and prices do. How large each
+part is differs from series to series by orders of magnitude, and any may be missing. Units do not
+matter, as the network scales every window. Of many, those are taken that resemble the real ones,
+see `traits`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foreseq import traits
 from foreseq.panel import Panel
 
 Values = NDArray[np.float64]
 
 MOST_VALUES = 4_000_000
 """Values of all of them together, which bounds memory."""
+CHOICE = 4
+"""Series made up for each that is taken."""
+AS_THEY_COME = 0.1
+"""Share of those taken that need not resemble any: more may come than the real ones have shown."""
+GROWN = 0.5
+"""Share of the series that grow in proportion, where values need not be positive."""
+COMPARED = 500
+"""Most real series whose traits are looked for."""
 HARMONICS = 6
 """Waves that a smooth season is made of."""
 JUMPS = 0.3
@@ -25,35 +36,53 @@ FEWEST, MOST_COUNTED = 0.2, 20.0
 """Levels of made-up counts, in the middle of a series."""
 
 
-def series(like: Panel, count: int, length: int, *, log: bool, seed: int) -> Panel:
-    """Make up series of the frequency, season and share of missing steps of real ones.
+def series(  # noqa: PLR0913 - what is known of the real ones, and how many of what length
+    like: Panel,
+    ends: NDArray[np.int64],
+    count: int,
+    length: int,
+    *,
+    horizon: int,
+    log: bool,
+    seed: int,
+) -> Panel:
+    """Make up series of the frequency, season, share of missing steps and traits of real ones.
 
     Args:
         like: The real ones. Where they are counts with zeros, so are half of those made up.
+        ends: Steps of each that may be touched, shape (n_series,).
         count: How many; fewer where all of them together would have too many steps.
         length: Steps of each.
+        horizon: The newest of them, which come after what resembles a real history.
         log: Whether all values must be positive.
         seed: Of all that is drawn.
 
     Example:
         >>> from foreseq.panel import from_series
         >>> few = from_series({"a": range(30)}, freq="MS", season=12)
-        >>> made = series(few, 1000, 60, log=True, seed=1)
+        >>> made = series(few, few.lengths, 1000, 60, horizon=12, log=True, seed=1)
         >>> made.n_series, set(made.lengths.tolist()), bool((made.values > 0).all())
         (1000, {60}, True)
     """
     count = max(1, min(count, MOST_VALUES // length))
     rng = np.random.default_rng(seed)
-    span = max(like.season, 4)
-    values = _level(rng, (count, length), span) + _slope(rng, (count, length), span)
-    if like.season > 1:
-        values += _seasons(rng, values, like.season)
-    values += _size(rng, count, 0.95, -2, 0) * _noise(rng, (count, length))
-    values = _standard(values)
-    if log:
-        values = np.exp(values * np.exp(rng.uniform(np.log(0.02), np.log(0.8), (count, 1))))
-    elif _are_counts_with_zeros(like):
-        values[::2] = _counts(rng, values[::2])
+    real = _histories(like, ends, log=log)
+    past = min(length - horizon, int(np.median([len(y) for y in real])) if real else length)
+    counts = not log and _are_counts_with_zeros(like, ends)
+    parts = []
+    for turn, share in enumerate(np.array_split(np.arange(count), CHOICE)):  # for memory
+        made = _make_up(rng, (count, length), like.season)
+        if counts and turn % 2 == 0:
+            made = _counts(rng, made)
+        else:
+            made = _grown(rng, made, 1.0 if log else GROWN)
+        seen = made[:, length - horizon - past : length - horizon]
+        free = int(AS_THEY_COME * len(share))
+        alike = traits.resembling(
+            np.log(seen) if log else seen, real, like.season, len(share) - free, rng
+        )
+        parts.append(made[np.concatenate([np.arange(free), alike])])
+    values = np.concatenate(parts)
     return Panel(
         values=values.reshape(-1, 1),
         observed=rng.random(values.size) < like.observed.mean(),
@@ -63,6 +92,32 @@ def series(like: Panel, count: int, length: int, *, log: bool, seed: int) -> Pan
         freq=like.freq,
         season=like.season,
     )
+
+
+def _histories(like: Panel, ends: NDArray[np.int64], *, log: bool) -> list[Values]:
+    """Return what may be touched of some real series, gaps filled with a straight line."""
+    found = []
+    for position in range(0, like.n_series, -(-like.n_series // COMPARED)):
+        known = np.flatnonzero(like.seen(position)[: ends[position]])
+        y = like.series(position)[known, 0]
+        if len(known) >= traits.LEAST and not (log and (y <= 0).any()):
+            steps = np.arange(known[0], known[-1] + 1)
+            found.append(np.interp(steps, known, np.log(y) if log else y))
+    return found
+
+
+def _make_up(rng: np.random.Generator, shape: tuple[int, int], season: int) -> Values:
+    """Return series with mean 0 and variance 1."""
+    values = _level(rng, shape, season) + _slope(rng, shape, season)
+    if season > 1:
+        values += _seasons(rng, values, season)
+    return _standard(values + _size(rng, shape[0], 0.95, -2, 0) * _noise(rng, shape))
+
+
+def _grown(rng: np.random.Generator, values: Values, often: float) -> Values:
+    """Return some of them as what grows in proportion, which is positive."""
+    swing = np.exp(rng.uniform(np.log(0.05), np.log(1.5), (len(values), 1)))
+    return np.where(_some(rng, len(values), often), np.exp(values * swing), values)
 
 
 def _some(rng: np.random.Generator, count: int, often: float) -> NDArray[np.bool_]:
@@ -84,7 +139,7 @@ def _standard(values: Values) -> Values:
 def _level(rng: np.random.Generator, shape: tuple[int, int], span: int) -> Values:
     """Return levels that wander and jump."""
     jumps = (rng.random(shape) < JUMPS / span) * rng.standard_normal(shape)
-    moves = _size(rng, shape[0], 0.8, -1.5, 0.3) * rng.standard_normal(shape) / np.sqrt(span)
+    moves = _size(rng, shape[0], 0.8, -1.5, 0.3) * _shocks(rng, shape) / np.sqrt(span)
     moves += _size(rng, shape[0], 0.4, -0.5, 0.5) * jumps
     return np.cumsum(moves, axis=1)
 
@@ -97,7 +152,7 @@ def _slope(rng: np.random.Generator, shape: tuple[int, int], span: int) -> Value
     new = np.where(lasts, 0.02 * rng.random(count), np.sqrt(1 - kept**2))
     changing = _autoregression(rng.standard_normal(shape), kept, new)
     slope = _size(rng, count, 0.85, -1.5, 0.3) * changing
-    slope += _size(rng, count, 0.5, -1.5, 0.3) * rng.standard_normal((count, 1))
+    slope += _size(rng, count, 0.6, -1.2, 0.6) * rng.standard_normal((count, 1))
     return np.cumsum(slope, axis=1) / span
 
 
@@ -122,10 +177,14 @@ def _seasons(rng: np.random.Generator, trend: Values, season: int) -> Values:
 def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
     """Return noise of variance about 1, in some series heavy-tailed, in some lasting."""
     count = shape[0]
-    heavy = _some(rng, count, 0.25)
-    shocks = np.where(heavy, rng.standard_t(3, shape) / np.sqrt(3), rng.standard_normal(shape))
     kept = np.where(_some(rng, count, 0.5)[:, 0], 0.0, rng.uniform(0, 0.9, count))
-    return _autoregression(shocks, kept, np.sqrt(1 - kept**2))
+    return _autoregression(_shocks(rng, shape), kept, np.sqrt(1 - kept**2))
+
+
+def _shocks(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
+    """Return independent steps of variance 1, in some series heavy-tailed."""
+    heavy = _some(rng, shape[0], 0.3)
+    return np.where(heavy, rng.standard_t(3, shape) / np.sqrt(3), rng.standard_normal(shape))
 
 
 def _autoregression(shocks: Values, kept: Values, new: Values) -> Values:
@@ -137,8 +196,9 @@ def _autoregression(shocks: Values, kept: Values, new: Values) -> Values:
     return values
 
 
-def _are_counts_with_zeros(panel: Panel) -> bool:
-    values = panel.values[panel.observed, 0]
+def _are_counts_with_zeros(panel: Panel, ends: NDArray[np.int64]) -> bool:
+    parts = [panel.series(n)[:end][panel.seen(n)[:end], 0] for n, end in enumerate(ends.tolist())]
+    values = np.concatenate(parts)
     return bool((values == 0).any() and (values >= 0).all() and (values == np.rint(values)).all())
 
 
