@@ -79,7 +79,28 @@ def test_the_more_observations_the_fewer_series_are_made_up(length, share):
 def test_many_short_series_teach_less_than_few_long_ones():
     short = settle(make_panel(270, series=100), horizon=6)[0]
     assert short.training.synthetic == pytest.approx(0.89, abs=0.02)
+    assert settle(make_panel(270, series=2000), horizon=6)[0].training.synthetic == 0.8
     assert settle(make_panel(9000, freq="h", season=24))[0].training.synthetic == 0
+
+
+@pytest.mark.parametrize(
+    ("panel", "told", "share"),
+    [
+        pytest.param(make_panel(), (), 0.0, id="made up: alone"),
+        pytest.param(make_panel(6000, freq="D", season=7), (), 0.8, id="alone: made up"),
+        pytest.param(make_panel(6000, freq="h", season=24), (), None, id="days and weeks"),
+        pytest.param(
+            make_panel(6000, freq="D", season=7), ("training.steps=500",), None, id="few steps"
+        ),
+        pytest.param(
+            make_panel(6000, freq="D", season=7), ("network.multivariate=all",), None, id="together"
+        ),
+    ],
+)
+def test_who_else_may_teach(panel, told, share):
+    experiment, _ = settle(panel, *told)
+    other = auto.other_teachers(experiment, auto.facts_of(experiment, panel))
+    assert (other and other.value) == share
 
 
 def test_where_series_are_made_up_is_the_users_choice(air):
