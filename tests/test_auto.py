@@ -83,26 +83,6 @@ def test_many_short_series_teach_less_than_few_long_ones():
     assert settle(make_panel(9000, freq="h", season=24))[0].training.synthetic == 0
 
 
-@pytest.mark.parametrize(
-    ("panel", "told", "share"),
-    [
-        pytest.param(make_panel(), (), 0.0, id="made up: alone"),
-        pytest.param(make_panel(6000, freq="D", season=7), (), 0.8, id="alone: made up"),
-        pytest.param(make_panel(6000, freq="h", season=24), (), None, id="days and weeks"),
-        pytest.param(
-            make_panel(6000, freq="D", season=7), ("training.steps=500",), None, id="few steps"
-        ),
-        pytest.param(
-            make_panel(6000, freq="D", season=7), ("network.multivariate=all",), None, id="together"
-        ),
-    ],
-)
-def test_who_else_may_teach(panel, told, share):
-    experiment, _ = settle(panel, *told)
-    other = auto.other_teachers(experiment, auto.facts_of(experiment, panel))
-    assert (other and other.value) == share
-
-
 def test_where_series_are_made_up_is_the_users_choice(air):
     told = settle(air, "training.synthetic=0.3")[0]
     assert (told.training.synthetic, told.network.decoder) == (0.3, "segment")

@@ -110,9 +110,9 @@ def five_steps(seed):
     return 10 + np.tile(np.random.default_rng(seed).normal(size=5), 32)
 
 
-def wander(seed, *, steps=60):
+def wander(seed):
     rng = np.random.default_rng(seed)
-    return 100 + rng.normal(size=steps).cumsum() + np.tile([0, 5, 2, 1], steps // SEASON)
+    return 100 + rng.normal(size=60).cumsum() + np.tile([0, 5, 2, 1], 15)
 
 
 @pytest.mark.parametrize(
@@ -143,33 +143,11 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
 def test_doing_without_made_up_series_reopens_what_the_rules_chose_and_nothing_else(panel):
     told = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
     aided = auto.settle(build_experiment(told), panel)
-    unaided, choices = auto.instead(*aided, panel, auto.Choice(*UNAIDED, "a try"))
+    unaided, choices = auto.unaided(*aided, panel)
     assert aided[0].network.decoder == "segment"
     assert unaided == auto.settle(build_experiment(told, ["training.synthetic=0"]), panel)[0]
     assert unaided.training.learning_rate == 0.02
     assert {choice.field for choice in choices} == {choice.field for choice in aided[1]}
-
-
-@pytest.mark.parametrize(
-    ("series", "kept"),
-    [
-        pytest.param([np.tile(five_steps(n), 4) for n in range(20)], True, id="five-steps"),
-        pytest.param([wander(n, steps=600) for n in range(20)], False, id="wandering-seasons"),
-    ],
-)
-def test_long_series_teach_alone_unless_made_up_ones_teach_as_well(series, kept):
-    panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=SEASON)
-    told = {
-        "dataset": {"source": "memory", "horizon": 4},
-        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4, 8]},
-        "training": {"steps": 1000, "batch": 64, "loss": "mase", "members": 1},
-        "auto": {"time_budget": 600},
-    }
-    experiment, choices = auto.settle(build_experiment(told), panel)
-    assert experiment.training.synthetic == 0
-    found = search(experiment, choices, panel)
-    assert [each.field for each in found.candidates] == ["", "training.synthetic"]
-    assert (found.experiment.training.synthetic == 0) is kept
 
 
 def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):

@@ -33,10 +33,8 @@ NEARLY_ALL = 0.9
 YEARS = 3
 """Years of history from which the calendar can be learned."""
 LONG, ENOUGH = 500, 10_000
-"""Steps of a typical series, and observations in all, from which they may teach more than made-up
-ones: of long series each has its own ways, of short ones even many have not shown theirs."""
-PLENTY = 5_000_000
-"""Observations beside which made-up series are not worth a try."""
+"""Steps of a typical series, and observations in all, from which they teach more than made-up ones:
+of long series each has its own ways, of short ones even many have not shown theirs."""
 LESSONS = 18_000
 """Steps that it takes to learn from made-up series: one network of many is better than several of
 few, which all have yet to learn the same."""
@@ -122,38 +120,19 @@ def settle(experiment: ExperimentConfig, panel: Panel) -> tuple[ExperimentConfig
     return ExperimentConfig.model_validate(told), choices
 
 
-def instead(
-    experiment: ExperimentConfig, choices: list[Choice], panel: Panel, other: Choice
+def unaided(
+    experiment: ExperimentConfig,
+    choices: list[Choice],
+    panel: Panel,
+    reason: str = "the series themselves teach more",
 ) -> tuple[ExperimentConfig, list[Choice]]:
-    """Settle the same experiment with one choice made otherwise; what the user said stays."""
+    """Settle the same experiment without made-up series; what the user said stays."""
     told = experiment.model_dump()
     for choice in choices:
         space.put(told, choice.field, None)
-    space.put(told, other.field, other.value)
+    space.put(told, "training.synthetic", 0.0)
     settled, others = settle(ExperimentConfig.model_validate(told), panel)
-    return settled, [other, *others]
-
-
-def other_teachers(experiment: ExperimentConfig, facts: Facts) -> Choice | None:
-    """Return the other share of made-up series that is worth a try; None: there is none.
-
-    Args:
-        experiment: With every choice settled.
-        facts: Of its data.
-    """
-    told = experiment.model_dump()
-    if told["training"]["synthetic"]:
-        return Choice("training.synthetic", 0.0, "the series themselves teach more")
-    unlike = told["network"]["multivariate"] or len(cycles(facts, told["network"]["context"])) > 1
-    if unlike or told["training"]["steps"] < TOO_FEW or int(facts.ends.sum()) > PLENTY:
-        return None  # made-up series do not belong together, and have one season
-    share = _share(facts, told)
-    return Choice("training.synthetic", share, "made-up series teach more than these alone")
-
-
-def teach_enough(facts: Facts) -> bool:
-    """Tell whether the series may teach more than made-up ones: long ones have their own ways."""
-    return int(facts.ends.sum()) > ENOUGH and facts.typical > LONG
+    return settled, [Choice("training.synthetic", 0.0, reason), *others]
 
 
 def too_few(steps: int) -> str:
@@ -174,16 +153,12 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, "made-up series do not belong together"
     if steps is not None and steps < TOO_FEW:
         return 0.0, too_few(steps)
-    if teach_enough(facts):
-        return 0.0, f"{count} observations of long series are enough to learn from"
-    return _share(facts, told), f"{count} observations do not show all that series may do"
-
-
-def _share(facts: Facts, told: Told) -> float:
-    """Return the share of made-up series with which others are not learned by heart."""
     windows_read = LESSONS * (told["training"]["batch"] or AMONG)
-    share = 1 - EPOCHS * int(facts.ends.sum()) / windows_read
-    return round(min(max(share, LEAST_SHARE), MOSTLY), 2)
+    if count > ENOUGH and facts.typical > LONG:
+        return 0.0, f"{count} observations of long series are enough to learn from"
+    share = 1 - EPOCHS * count / windows_read
+    reason = f"{count} observations do not show all that such series may do"
+    return round(min(max(share, LEAST_SHARE), MOSTLY), 2), reason
 
 
 def _mirror(facts: Facts, _: Told) -> tuple[bool, str]:

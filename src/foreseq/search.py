@@ -28,8 +28,6 @@ series err alike, and what they say in favour of learning from that series alone
 LATE = 5.0
 """The same, over the root of a short training's steps: what made-up series teach comes later, and
 counts for more when training is whole."""
-AHEAD = 0.02
-"""The same where long series may teach enough: what a short training tells of them is less luck."""
 PROBE = (60, 1600)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -132,22 +130,20 @@ def search(
     kept = journal or Journal()
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
     ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
+    aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
     seconds = ground.pace(experiment)
     affordable = _affordable(experiment, seconds)
-    is_open = any(choice.field == "training.synthetic" for choice in choices)
-    if is_open and affordable < auto.TOO_FEW:
-        is_open = False
-        if experiment.training.synthetic:
-            alone = Choice("training.synthetic", 0.0, auto.too_few(affordable))
-            experiment, choices = auto.instead(experiment, choices, panel, alone)
-            seconds = ground.pace(experiment)
+    if aided and affordable < auto.TOO_FEW:
+        aided, reason = False, auto.too_few(affordable)
+        experiment, choices = auto.unaided(experiment, choices, panel, reason)
+        seconds = ground.pace(experiment)
     found = _vary(ground, experiment, choices, seconds)
-    other = auto.other_teachers(experiment, ground.facts) if is_open else None
-    if other is not None:
-        rival, others = auto.instead(experiment, choices, panel, other)
-        taught = _vary(ground, rival, others, ground.pace(rival), varied=other)
-        if _teaches_more(ground, taught, found):
-            found = taught
+    if aided:
+        rival, others = auto.unaided(experiment, choices, panel)
+        other = _vary(ground, rival, others, ground.pace(rival), varied=others[0])
+        doubt = DOUBT / panel.n_series + LATE / np.sqrt(found.short)
+        if other.error < _to_beat(found.error, doubt):
+            found = other
     experiment, told = found.experiment, found.told
     if "training.members" in told:
         left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
@@ -191,16 +187,6 @@ def _vary(
                 experiment, best = tried, candidate
     pace = seconds * best.seconds / first.seconds
     return _Varied(experiment, told, best.error, pace, short.steps)
-
-
-def _teaches_more(ground: _Ground, taught: _Varied, found: _Varied) -> bool:
-    """Tell whether another share of made-up series is to be preferred."""
-    doubt = AHEAD
-    if not auto.teach_enough(ground.facts):
-        doubt = DOUBT / ground.panel.n_series + LATE / np.sqrt(found.short)
-    if taught.experiment.training.synthetic:
-        return _to_beat(taught.error, doubt) <= found.error
-    return taught.error < _to_beat(found.error, doubt)
 
 
 def _to_beat(error: float, luck: float) -> float:
