@@ -23,7 +23,8 @@ MOST_VALUES = 4_000_000
 CHOICE = 4
 """Series made up for each that is taken."""
 AS_THEY_COME = 0.1
-"""Share of those taken that need not resemble any: more may come than the real ones have shown."""
+"""Least share of those taken that need not resemble any: more may come than the real ones have
+shown. Of few real ones it is larger, of a single one half: that shows little of its kind."""
 GROWN = 0.5
 """Share of the series that grow in proportion, where values need not be positive."""
 COMPARED = 500
@@ -69,6 +70,7 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
     real = _histories(like, ends, log=log)
     past = min(length - horizon, int(np.median([len(y) for y in real])) if real else length)
     counts = not log and _are_counts_with_zeros(like, ends)
+    free = max(AS_THEY_COME, 1 / (1 + len(real)))
     parts = []
     for turn, share in enumerate(np.array_split(np.arange(count), CHOICE)):  # for memory
         made = _make_up(rng, (count, length), like.season)
@@ -77,11 +79,11 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
         else:
             made = _grown(rng, made, 1.0 if log else GROWN)
         seen = made[:, length - horizon - past : length - horizon]
-        free = int(AS_THEY_COME * len(share))
+        any_kind = np.arange(int(free * len(share)))
         alike = traits.resembling(
-            np.log(seen) if log else seen, real, like.season, len(share) - free, rng
+            np.log(seen) if log else seen, real, like.season, len(share) - len(any_kind), rng
         )
-        parts.append(made[np.concatenate([np.arange(free), alike])])
+        parts.append(made[np.concatenate([any_kind, alike])])
     values = np.concatenate(parts)
     return Panel(
         values=values.reshape(-1, 1),
