@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from foreseq import auto, sources, training
 from foreseq.config import build_experiment
+from foreseq.errors import SeriesTooShort
 from foreseq.panel import from_series
 
 
@@ -125,3 +127,11 @@ def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
     )
     np.testing.assert_allclose(after, before, rtol=1e-4)
     assert (mirrored.target[..., 0][mirrored.answerable > 0] > 0).all()
+
+
+def test_series_too_short_to_learn_from_are_told_as_such():
+    panel = from_series({"a": [1.0, 2.0, 3.0]}, freq="1", season=1)
+    experiment = settled(make_panel(), "training.synthetic=0.5")
+    found = sources.sources(panel, panel.lengths, 10, experiment)
+    with pytest.raises(SeriesTooShort):
+        sources.Draw(found, experiment, 1)

@@ -61,12 +61,13 @@ def sources(
     if not size:
         return (real,)
     context, horizon = settled(experiment.network.context), experiment.dataset.horizon
-    usual = int(np.median(ends[ends >= windows.LEAST_PAST + horizon]))
+    taught = ends[ends >= windows.LEAST_PAST + horizon]
+    usual = int(np.median(taught)) if taught.size else 0  # then no window can be drawn, either
     made = synthetic.series(
         panel,
         ends,
         count=min(MOST_SERIES, steps * size),
-        length=context + min(context, usual) + horizon,
+        length=context + min(context, usual) + horizon,  # as padded as the real ones
         horizon=horizon,
         log=settled(experiment.network.log),
         seed=training.seed,

@@ -72,7 +72,8 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
     counts = not log and _are_counts_with_zeros(like, ends)
     free = max(AS_THEY_COME, 1 / (1 + len(real)))
     parts = []
-    for turn, share in enumerate(np.array_split(np.arange(count), CHOICE)):  # for memory
+    # a part after the other, so that of those not taken only one part is in memory
+    for turn, share in enumerate(np.array_split(np.arange(count), CHOICE)):
         made = _make_up(rng, (count, length), like.season)
         if counts and turn % 2 == 0:
             made = _counts(rng, made)
