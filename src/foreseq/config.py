@@ -236,8 +236,8 @@ class TrainingConfig(Config):
     """Cutoffs of each window that are learned from in one pass: its own and those one patch, two
     patches ... before. None: chosen from the data."""
     synthetic: Rate | None = None
-    """Share of each batch from series that are made up, so that few and short series need not teach
-    what a slope or a season is. None: chosen from the data."""
+    """Share of each batch from series that are made up in the manner of the real ones, so that few
+    and short series need not teach what a slope or a season is. None: chosen from the data."""
     mirror: bool | None = None
     """Turn half of the windows upside down, so that nothing is learned of up that would not hold of
     down: what series happened to do in one direction is no evidence if they wander. None: chosen
