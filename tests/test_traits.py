@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreseq.traits import resembling, traits
+from foreseq.traits import of_newest, resembling, traits
 
 
 def walks(count, *, steps=40, seed=1):
@@ -46,7 +46,8 @@ def test_the_more_real_series_there_are_the_nearer_they_are_resembled():
     made, real = walks(4000), walks(400, seed=2) + np.arange(40)
 
     def away(few):
-        chosen = resembling(made, list(real[:few]), 1, 500, np.random.default_rng(1))
+        wanted = of_newest(real[:few], 40, 1)
+        chosen = resembling(made, wanted, 1, 500, np.random.default_rng(1))
         return traits(made[chosen], 1)[:, 0].std()
 
     assert away(400) < away(1)
@@ -55,10 +56,11 @@ def test_the_more_real_series_there_are_the_nearer_they_are_resembled():
 def test_what_resembles_is_found_though_it_is_rare():
     made = np.concatenate([walks(950), 3.0 * np.arange(40) + walks(50, seed=2)])
     real = list(3.0 * np.arange(40) + walks(50, seed=3))
-    chosen = resembling(made, real, 1, 200, np.random.default_rng(1))
+    chosen = resembling(made, of_newest(real, 40, 1), 1, 200, np.random.default_rng(1))
     assert (chosen >= 950).mean() > 0.5
 
 
 def test_series_less_than_half_as_long_do_not_count():
-    chosen = resembling(walks(100), [np.arange(19.0)], 1, 30, np.random.default_rng(1))
+    wanted = of_newest([np.arange(19.0)], 40, 1)
+    chosen = resembling(walks(100), wanted, 1, 30, np.random.default_rng(1))
     assert chosen.tolist() == list(range(30))

@@ -86,7 +86,7 @@ class Facts(NamedTuple):
     @property
     def typical(self) -> int:
         """Steps in the median series that is long enough to train on."""
-        return int(np.median(self.ends[self.is_taught]))
+        return windows.typical(self.ends, self.horizon)
 
     @property
     def is_taught(self) -> NDArray[np.bool_]:
@@ -153,9 +153,9 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, "made-up series do not belong together"
     if steps is not None and steps < TOO_FEW:
         return 0.0, too_few(steps)
-    windows_read = LESSONS * (told["training"]["batch"] or AMONG)
     if count > ENOUGH and facts.typical > LONG:
         return 0.0, f"{count} observations of long series are enough to learn from"
+    windows_read = LESSONS * (told["training"]["batch"] or AMONG)
     share = 1 - EPOCHS * count / windows_read
     reason = f"{count} observations do not show all that such series may do"
     return round(min(max(share, LEAST_SHARE), MOSTLY), 2), reason

@@ -61,13 +61,12 @@ def sources(
     if not size:
         return (real,)
     context, horizon = settled(experiment.network.context), experiment.dataset.horizon
-    taught = ends[ends >= windows.LEAST_PAST + horizon]
-    usual = int(np.median(taught)) if taught.size else 0  # then no window can be drawn, either
     made = synthetic.series(
         panel,
         ends,
         count=min(MOST_SERIES, steps * size),
-        length=context + min(context, usual) + horizon,  # as padded as the real ones
+        # as padded as the real ones
+        length=context + min(context, windows.typical(ends, horizon)) + horizon,
         horizon=horizon,
         log=settled(experiment.network.log),
         seed=training.seed,

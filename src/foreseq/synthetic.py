@@ -69,6 +69,7 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
     rng = np.random.default_rng(seed)
     real = _histories(like, ends, log=log)
     past = min(length - horizon, int(np.median([len(y) for y in real])) if real else length)
+    wanted = traits.of_newest(real, past, like.season)
     counts = not log and _are_counts_with_zeros(like, ends)
     free = max(AS_THEY_COME, 1 / (1 + len(real)))
     parts = []
@@ -82,7 +83,7 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
         seen = made[:, length - horizon - past : length - horizon]
         any_kind = np.arange(int(free * len(share)))
         alike = traits.resembling(
-            np.log(seen) if log else seen, real, like.season, len(share) - len(any_kind), rng
+            np.log(seen) if log else seen, wanted, like.season, len(share) - len(any_kind), rng
         )
         parts.append(made[np.concatenate([any_kind, alike])])
     values = np.concatenate(parts)

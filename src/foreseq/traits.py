@@ -82,38 +82,50 @@ def traits(values: Values, season: int) -> Values:
     return np.asarray(np.clip(np.stack(found, axis=1), -FARTHEST, FARTHEST))
 
 
+def of_newest(series: Sequence[Values], steps: int, season: int) -> Values:
+    """Return the traits of the newest steps of series, each of its own length.
+
+    Args:
+        series: One with fewer than half of the steps, or fewer than `LEAST`, does not count.
+        steps: How many to look at.
+        season: Of all of them.
+
+    Returns:
+        Shape (those that count, traits); shape (0,) where none does.
+    """
+    counted = [y[-steps:] for y in series if min(len(y), steps) >= max(LEAST, steps // 2)]
+    told = [traits(y[None], season)[0] for y in counted]
+    whole = traits(np.zeros((1, steps)), season).shape[1] if told else 0
+    return np.array([each for each in told if len(each) == whole])  # shorter ones may lack some
+
+
 def resembling(
-    made: Values, real: Sequence[Values], season: int, count: int, rng: np.random.Generator
+    made: Values, wanted: Values, season: int, count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return which simulated series resemble the real ones, some more than once.
 
     Args:
         made: Shape (simulated, time).
-        real: Each of its own length; one that is more than half as long as those simulated, and
-            has `LEAST` steps, counts with its newest ones.
+        wanted: Traits of as many steps of real ones, from `of_newest`.
         season: Of all of them.
         count: How many to return.
         rng: What draws whom the next one is to resemble, and how much.
 
     Returns:
-        Positions, shape (count,); just the first ones where no real series counts.
+        Positions, shape (count,); just the first ones where nothing is wanted.
 
     Example:
         >>> rng = np.random.default_rng(1)
         >>> slopes = np.linspace(-1, 1, 1000)[:, None]
         >>> made = slopes * np.arange(20) + rng.standard_normal((1000, 20))
         >>> real = [0.5 * np.arange(20) + rng.standard_normal(20) for _ in range(100)]
-        >>> found = slopes[resembling(made, real, 1, 500, rng)]
+        >>> found = slopes[resembling(made, of_newest(real, 20, 1), 1, 500, rng)]
         >>> bool((found > 0).mean() > 0.95), float(np.median(found).round(1))
         (True, 0.5)
     """
-    time = made.shape[1]
-    counted = [y[-time:] for y in real if min(len(y), time) >= max(LEAST, time // 2)]
-    have = traits(made, season)
-    told = [traits(y[None], season)[0] for y in counted]
-    wanted = np.array([each for each in told if len(each) == have.shape[1]])
     if not len(wanted):
         return np.arange(count)
+    have = traits(made, season)
     wanted = np.clip(wanted, *np.quantile(have, [EDGE, 1 - EDGE], axis=0))
     unit = have.std(axis=0) + np.finfo(float).eps
     width = NEAR * len(wanted) ** (-1 / (wanted.shape[1] + 4))

@@ -179,6 +179,21 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     return test, Span(max(1, min(wanted, room)), stride)
 
 
+def typical(ends: NDArray[np.int64], horizon: int) -> int:
+    """Return the steps in the median series that is long enough to train on; 0 if none is.
+
+    Args:
+        ends: Steps of each series that may be touched, shape (n_series,).
+        horizon: Future steps of a training window.
+
+    Example:
+        >>> typical(np.array([5, 20, 30]), 4), typical(np.array([5]), 4)
+        (25, 0)
+    """
+    taught = ends[ends >= LEAST_PAST + horizon]
+    return int(np.median(taught)) if taught.size else 0
+
+
 def newest(panel: Panel) -> Windows:
     """Return the window of each series that sees all of it: what production forecasts from."""
     return Windows(np.arange(panel.n_series), panel.lengths.copy())

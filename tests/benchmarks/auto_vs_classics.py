@@ -12,20 +12,15 @@ judged part.
 """
 
 import argparse
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import ROOT, ask_peer, histories, markdown, say, stamp
+from measuring import ROOT, ask_peer, by_itself, histories, judge_each, say
 
-from foreseq import auto, evaluation, ingest, metrics, windows
+from foreseq import evaluation, ingest, metrics, windows
 from foreseq.config import ColumnsConfig, build_experiment, read_yaml
-from foreseq.experiment import conduct
-from foreseq.forecast import Forecaster
-from foreseq.search import search
 from foreseq.windows import Windows
 
 CLASSICS = ("AutoETS", "AutoTheta", "AutoARIMA", "MSTL")
@@ -75,15 +70,7 @@ def main() -> None:
     options.add_argument("--set", action="append", default=[], dest="overrides")
     options.add_argument("--output", type=Path, help="Markdown file to write.")
     told = options.parse_args()
-    rows = []
-    for name in told.sets:
-        rows.append(judge(name, told))
-        say(json.dumps(rows[-1]))
-        if told.output:
-            budget = f"{told.time_budget:.0f} s"
-            note = stamp(part=told.part, budget=budget, overrides=told.overrides or "none")
-            told.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
-    say(markdown(rows))
+    judge_each(told.sets, judge, told, overrides=told.overrides or "none")
 
 
 def judge(name, told):
@@ -102,13 +89,7 @@ def judge(name, told):
         given.values[:, 0], given.observed, given.offsets, given.lengths, given.season
     )
 
-    begun = time.perf_counter()
-    found = search(*auto.settle(experiment, given), given, report=tried)
-    for choice in found.choices:
-        say(f"  {name}: {choice.field}={choice.value}: {choice.reason}")
-    fitted = conduct(found.experiment, given).bundle
-    seconds = time.perf_counter() - begun
-    forecaster = Forecaster(fitted.experiment, fitted.final)
+    forecaster, seconds = by_itself(name, experiment, given)
     forecasts = {"foreseq": forecaster.point(panel, chosen)}
     forecasts |= {
         each: evaluation.BASELINES[each](panel, chosen, horizon)
@@ -167,11 +148,6 @@ def cutoffs(given, panel, horizon, stride):
         series.append(np.full(len(here), position))
         cutoff.append(here)
     return Windows(np.concatenate(series), np.concatenate(cutoff))
-
-
-def tried(candidate):
-    """Tell of a short training."""
-    say(f"  tried {candidate.field}={candidate.value}: {candidate.error:.4f}")
 
 
 if __name__ == "__main__":

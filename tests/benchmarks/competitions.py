@@ -11,21 +11,16 @@ MASE is the mean over series, scaled by what came before the judged steps.
 """
 
 import argparse
-import json
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from measuring import ask_peer, heads, histories, markdown, say, stamp
+from measuring import ask_peer, by_itself, heads, histories, judge_each, say
 
-from foreseq import auto, evaluation, ingest, metrics, windows
+from foreseq import evaluation, ingest, metrics, windows
 from foreseq.config import ExperimentConfig
-from foreseq.experiment import conduct
-from foreseq.forecast import Forecaster
-from foreseq.search import search
 
 SOURCE = Path(__file__).with_name("competition_series.py")
 CLASSICS = ("AutoETS", "AutoTheta", "AutoARIMA")
@@ -72,15 +67,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--output", type=Path, help="Markdown file to write.")
     told = options.parse_args()
-    rows = []
-    for name in told.parts:
-        rows.append(judge(name, told))
-        say(json.dumps(rows[-1]))
-        if told.output:
-            budget = f"{told.time_budget:.0f} s"
-            note = stamp(part=told.part, budget=budget, seed=told.seed)
-            told.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
-    say(markdown(rows))
+    judge_each(told.parts, judge, told, seed=told.seed)
 
 
 def judge(name, told):
@@ -106,17 +93,12 @@ def judge(name, told):
         given.values[:, 0], given.observed, given.offsets, ends, given.season
     )
 
-    begun = time.perf_counter()
-    found = search(*auto.settle(experiment, given), given)
-    for choice in found.choices:
-        say(f"  {name}: {choice.field}={choice.value}: {choice.reason}")
-    fitted = conduct(found.experiment, given).bundle
-    seconds = time.perf_counter() - begun
+    forecaster, seconds = by_itself(name, experiment, given)
 
     def mase(forecast):
         return metrics.score(actual, forecast, chosen.series, scale).mase
 
-    ours = Forecaster(fitted.experiment, fitted.final).point(given, chosen)
+    ours = forecaster.point(given, chosen)
     naive = evaluation.seasonal_naive(given, chosen, part.horizon)
     row = {"data": name, "series": panel.n_series, "seconds": seconds}
     row |= {"foreseq": mase(ours), "seasonal naive": mase(naive)}

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foreseq import evaluation, ingest, metrics, windows
+from foreseq import auto, evaluation, ingest, metrics, windows
 from foreseq.config import ColumnsConfig
+from foreseq.experiment import conduct
+from foreseq.forecast import Forecaster
+from foreseq.search import search
 from foreseq.windows import Windows
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +40,41 @@ def looked(progress):
     look = progress.look
     at = f"  member {progress.member + 1}  step {look.step}"
     say(f"{at}  loss {look.loss:.4f}  validation {look.validation:.4f}")
+
+
+def judge_each(names, judge, told, **noted):
+    """Say the row that each name is judged with, and a table of all; write that where it is told.
+
+    Args:
+        names: Of what is judged.
+        judge: Returns the row of one.
+        told: Options; `part`, `time_budget` and `output` are read.
+        noted: What else the table was made with.
+    """
+    rows = []
+    for name in names:
+        rows.append(judge(name, told))
+        say(json.dumps(rows[-1]))
+        if told.output:
+            note = stamp(part=told.part, budget=f"{told.time_budget:.0f} s", **noted)
+            told.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
+    say(markdown(rows))
+
+
+def by_itself(name, experiment, given):
+    """Return the final forecaster of `foreseq run`, and the seconds it took to choose and train."""
+    begun = time.perf_counter()
+    found = search(*auto.settle(experiment, given), given, report=tried)
+    for choice in found.choices:
+        say(f"  {name}: {choice.field}={choice.value}: {choice.reason}")
+    fitted = conduct(found.experiment, given).bundle
+    seconds = time.perf_counter() - begun
+    return Forecaster(fitted.experiment, fitted.final), seconds
+
+
+def tried(candidate):
+    """Tell of a short training."""
+    say(f"  tried {candidate.field}={candidate.value}: {candidate.error:.4f}")
 
 
 def ask_peer(python, name, history, options, patience=None):
