@@ -105,6 +105,7 @@ def test_what_the_user_said_stays(air):
         "training.learning_rate": 0.01, "network.decoder": "recursive",
         "network.cells.units": [7], "network.relevel": False, "training.batch": 9,
         "training.cutoffs": 1, "training.workers": 2, "training.mirror": True,
+        "network.support": "nonnegative",
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
@@ -126,6 +127,30 @@ def test_choices_do_not_depend_on_anything_after_the_training_span(air):
     values, observed = air.values.copy(), air.observed.copy()
     values[end:], observed[end::3] = -1e9, False
     assert settle(replace(air, values=values, observed=observed)) == (experiment, choices)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0, 0, 3, 1], "counts"),
+        ([0, 0, 3.5, 1], "nonnegative"),
+        ([0, 0, 3, -1], "real"),
+        ([2, 5, 3, 1], "real"),  # far enough from zero, or whole by how they are told
+    ],
+)
+def test_forecasts_keep_to_what_the_series_can_be(values, kind):
+    panel = from_series({"a": values * 30, "b": values[::-1] * 30}, freq="D", season=1)
+    assert settle(panel, horizon=4)[0].network.support == kind
+
+
+def test_few_exceptions_do_not_tell_what_series_can_be():
+    def kind_of(**others):
+        sold = {f"s{n:02}": [0.0, 0, 3, 1] * 30 for n in range(20)} | others
+        panel = from_series(sold, freq="D", season=1)
+        return settle(panel, horizon=4)[0].network.support
+
+    assert kind_of(returned=[0.0, -1, 3, 1] * 30) == "counts"
+    assert kind_of(**{f"weighed{n}": [0.0, 0, 2.5, 1] * 30 for n in range(5)}) == "nonnegative"
 
 
 def test_a_value_that_is_not_positive_forbids_the_logarithm(air):

@@ -48,6 +48,14 @@ def make_panel():
     return from_series(series, freq="D", season=7, start="2024-01-01")
 
 
+def sold():
+    """Return counts with zeros, of one series that something is returned of."""
+    rng = np.random.default_rng(1)
+    series = {name: rng.poisson(1, size=30).astype(float) for name in "abcd"}
+    series["b"][25] = -1
+    return from_series(series, freq="D", season=7, start="2024-01-01")
+
+
 @pytest.fixture(scope="module")
 def forecaster():
     return make_forecaster()
@@ -70,6 +78,22 @@ def test_nothing_after_a_cutoff_changes_its_forecast(log, cutoff):
     other = forecaster(altered_from(panel, cutoff), chosen)
     assert one.tobytes() == other.tobytes()
     assert np.isfinite(one).all()
+
+
+def test_forecasts_and_paths_of_counts_are_counts():
+    levels = "intervals.levels=[0.1,0.5,0.9]"
+    forecaster = make_forecaster("network.support=counts", levels)
+    panel = sold()
+    held_back = Windows(np.repeat(np.arange(4), 5), np.tile(np.arange(20, 25), 4))
+    forecaster.calibration = forecast.calibrate(forecaster, panel, held_back)
+    chosen = windows.newest(panel)
+    told = forecaster(panel, chosen)
+    drawn = forecaster.paths(panel, chosen, told, 20)
+    counts = [0, 2, 3]
+    for answers in (told, drawn):
+        assert (answers[counts] == np.rint(answers[counts])).all()
+        assert (answers[counts] >= 0).all()
+        assert (answers[1] != np.rint(answers[1])).any()
 
 
 def test_a_backtest_and_production_give_the_same_forecast(forecaster):

@@ -14,8 +14,9 @@ def rows(panel):
     return panel.values[:, 0].reshape(panel.n_series, -1)
 
 
-def make_up(like, *, length=120, log=False, seed=1):
-    return synthetic.series(like, like.lengths, 2000, length, horizon=12, log=log, seed=seed)
+def make_up(like, *, length=120, seed=1, **kind):
+    kind = {"horizon": 12, "log": False, "counts": False} | kind
+    return synthetic.series(like, like.lengths, 2000, length, seed=seed, **kind)
 
 
 def rise(panel):
@@ -104,7 +105,7 @@ def test_the_season_is_as_strong_as_in_the_real_ones(noise):
 
 def test_nothing_after_the_ends_is_looked_at(noise):
     later = np.concatenate([noise, 100.0 * np.arange(40)])
-    for_both = {"horizon": 12, "log": False, "seed": 1}
+    for_both = {"horizon": 12, "log": False, "counts": False, "seed": 1}
     ends = np.array([60])
     one = synthetic.series(real(noise), ends, 500, 120, **for_both)
     other = synthetic.series(real(later), ends, 500, 120, **for_both)
@@ -117,8 +118,8 @@ def test_beside_histories_too_short_to_have_traits_anything_may_come():
     assert (rise(made) > 1).mean() == pytest.approx((rise(made) < -1).mean(), abs=0.05)
 
 
-def test_half_are_counts_where_the_real_ones_are_counts_with_zeros():
-    made = rows(make_up(real([0, 0, 3, 1] * 15)))
+def test_half_are_counts_beside_counts():
+    made = rows(make_up(real([0, 0, 3, 1] * 15), counts=True))
     counts = (made >= 0).all(axis=1) & (made == np.rint(made)).all(axis=1)
     assert counts.mean() == pytest.approx(0.5, abs=0.01)
     assert (made[counts] == 0).mean() > 0.1

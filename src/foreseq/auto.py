@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar, space, together, windows, workers
-from foreseq.config import ExperimentConfig
+from foreseq import calendar, space, support, together, windows, workers
+from foreseq.config import ExperimentConfig, Support
 from foreseq.panel import Panel
 from foreseq.windows import Span
 
@@ -29,7 +29,14 @@ GROWS = 0.5
 FEW_BLOCKS, LITTLE_CHANGE = 4, 0.2
 """Fewer blocks, or less change of their log level, cannot tell that exponent."""
 NEARLY_ALL = 0.9
-"""Share of the series that are read whole beside made-up ones."""
+"""Share of the series that are read whole beside made-up ones, and that tell what all can be."""
+SOME_ZEROS = 0.01
+"""Share of values at zero from which that is where they end, not where they happen to pass."""
+KINDS: dict[Support, str] = {
+    "counts": "the others whole and above",
+    "nonnegative": "none is below",
+}
+"""Supports other than all numbers, the narrowest first, and what tells of them."""
 YEARS = 3
 """Years of history from which the calendar can be learned."""
 LONG, ENOUGH = 500, 10_000
@@ -285,6 +292,20 @@ def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
     return float(np.polyfit(np.log(level[usable]), np.log(swing[usable]), 1)[0])
 
 
+def _support(facts: Facts, _: Told) -> tuple[Support, str]:
+    panel = facts.panel
+    known = [
+        panel.series(n)[: facts.ends[n], 0][panel.seen(n)[: facts.ends[n]]] for n in _probe(facts)
+    ]
+    zeros = np.mean([(y == 0).mean() for y in known if len(y)] or [0.0])
+    if zeros < SOME_ZEROS:
+        return "real", "hardly any value is zero"
+    for kind, reason in KINDS.items():
+        if np.mean([support.holds(kind, y) for y in known]) >= NEARLY_ALL:
+            return kind, f"{zeros:.0%} of the values are zero, {reason}"
+    return "real", "some values are below zero"
+
+
 def _baseline(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
     often = repeats(facts, told["network"]["context"])
     if not often:
@@ -365,6 +386,7 @@ RULES: dict[str, Rule] = {
     "network.patch": _patch,
     "network.context": _context,
     "network.log": _log,
+    "network.support": _support,
     "network.baseline": _baseline,
     "network.relevel": _always(True, "seasons before tell as much, once they are at its level"),
     "network.recent": _recent,

@@ -29,6 +29,8 @@ from foreseq.errors import ConfigError
 
 Retrain = Literal["auto", "never"]
 """Whether what the evidence asks for is done."""
+Support = Literal["real", "nonnegative", "counts"]
+"""What values a series takes: any, those from zero on, or the whole ones among these."""
 MEDIAN = 0.5
 """The level that becomes `y_hat`."""
 
@@ -189,6 +191,9 @@ class NetworkConfig(Config):
     relevel: bool | None = None
     """Move what the baseline takes from the second season before, the third and so on by as much as
     the level has changed since. None: chosen from the data."""
+    support: Support | None = None
+    """What forecasts may be of series whose past is as well: `real`, any number; `nonnegative`, not
+    below zero; `counts`, whole as well. None: chosen from the data."""
     recent: PositiveInt | None = None
     """Newest steps shown to the head directly, past the recurrence. None: two seasons at most."""
     calendar: bool | None = None

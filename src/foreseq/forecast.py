@@ -15,6 +15,7 @@ from foreseq import (
     learned,
     network,
     paths,
+    support,
     together,
     training,
     windows,
@@ -59,7 +60,15 @@ class Forecaster:
 
         Returns:
             Shape (windows, horizon, outputs), one output for a point forecast, else one a quantile,
-            ascending, of `levels`. A window with nothing to go by is NaN, see `unanswerable`.
+            ascending, of `levels`, in the support of the series. A window with nothing to go by is
+            NaN, see `unanswerable`.
+        """
+        return support.keep(self.experiment.network, panel, chosen, self.unkept(panel, chosen))
+
+    def unkept(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+        """Return the same before it is brought into the support of the series.
+
+        Calibration measures these: misses by whole numbers are too coarse to tell it much.
         """
         answerable = np.ones(chosen.count, bool)
         answerable[list(self.unanswerable(panel, chosen))] = False
@@ -115,7 +124,8 @@ class Forecaster:
         ids = panel.ids[chosen.series].tolist()
         named = [f"{name} {cutoff}" for name, cutoff in zip(ids, chosen.cutoff, strict=True)]
         seeds = [crc32(name.encode()) for name in named]
-        return paths.draw(self.calibration, quantiles, count, seeds)
+        drawn = paths.draw(self.calibration, quantiles, count, seeds)
+        return support.keep(self.experiment.network, panel, chosen, drawn)
 
     def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return how much the past of each window moves: what misses are measured in."""
@@ -174,7 +184,8 @@ def calibrate(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Calibrat
     if not levels:
         return None
     held_back = chosen.take(slice(None, None, -(-chosen.count // HELD_BACK)))
-    answers = calibration.of_levels(forecaster(panel, held_back), forecaster.levels, levels)
+    answers = forecaster.unkept(panel, held_back)
+    answers = calibration.of_levels(answers, forecaster.levels, levels)
     actual = windows.futures(panel, held_back, forecaster.experiment.dataset.horizon)
     units = forecaster.units(panel, held_back)
     log = bool(forecaster.experiment.network.log)

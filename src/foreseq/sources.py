@@ -69,6 +69,7 @@ def sources(
         length=context + min(context, windows.typical(ends, horizon)) + horizon,
         horizon=horizon,
         log=settled(experiment.network.log),
+        counts=experiment.network.support == "counts",
         seed=training.seed,
     )
     return real, _source(made, made.lengths, size, settled(training.loss))

@@ -45,23 +45,25 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
     *,
     horizon: int,
     log: bool,
+    counts: bool,
     seed: int,
 ) -> Panel:
     """Make up series of the frequency, season, share of missing steps and traits of real ones.
 
     Args:
-        like: The real ones. Where they are counts with zeros, so are half of those made up.
+        like: The real ones.
         ends: Steps of each that may be touched, shape (n_series,).
         count: How many; fewer where all of them together would have too many steps.
         length: Steps of each.
         horizon: The newest of them, which come after what resembles a real history.
         log: Whether all values must be positive.
+        counts: Whether half of them are to be counts, if they may be zero.
         seed: Of all that is drawn.
 
     Example:
         >>> from foreseq.panel import from_series
         >>> few = from_series({"a": range(30)}, freq="MS", season=12)
-        >>> made = series(few, few.lengths, 1000, 60, horizon=12, log=True, seed=1)
+        >>> made = series(few, few.lengths, 1000, 60, horizon=12, log=True, counts=False, seed=1)
         >>> made.n_series, set(made.lengths.tolist()), bool((made.values > 0).all())
         (1000, {60}, True)
     """
@@ -70,13 +72,12 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
     real = _histories(like, ends, log=log)
     past = min(length - horizon, int(np.median([len(y) for y in real])) if real else length)
     wanted = traits.of_newest(real, past, like.season)
-    counts = not log and _are_counts_with_zeros(like, ends)
     free = max(AS_THEY_COME, 1 / (1 + len(real)))
     parts = []
     # a part after the other, so that of those not taken only one part is in memory
     for turn, share in enumerate(np.array_split(np.arange(count), CHOICE)):
         made = _make_up(rng, (count, length), like.season)
-        if counts and turn % 2 == 0:
+        if counts and not log and turn % 2 == 0:
             made = _counts(rng, made)
         else:
             made = _grown(rng, made, 1.0 if log else GROWN)
@@ -198,12 +199,6 @@ def _autoregression(shocks: Values, kept: Values, new: Values) -> Values:
     for step in range(1, shocks.shape[1]):
         values[:, step] = kept * values[:, step - 1] + new * shocks[:, step]
     return values
-
-
-def _are_counts_with_zeros(panel: Panel, ends: NDArray[np.int64]) -> bool:
-    parts = [panel.series(n)[:end][panel.seen(n)[:end], 0] for n, end in enumerate(ends.tolist())]
-    values = np.concatenate(parts)
-    return bool((values == 0).any() and (values >= 0).all() and (values == np.rint(values)).all())
 
 
 def _counts(rng: np.random.Generator, values: Values) -> Values:

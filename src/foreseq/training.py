@@ -14,7 +14,7 @@ import numpy as np
 from keras import KerasTensor
 from numpy.typing import ArrayLike, NDArray
 
-from foreseq import calendar, learned, losses, metrics, network, sources, windows
+from foreseq import calendar, learned, losses, metrics, network, sources, support, windows
 from foreseq.config import ExperimentConfig, settled
 from foreseq.learned import Weights
 from foreseq.panel import Panel
@@ -211,7 +211,8 @@ class _Learner:
             chosen = _thin(self.task.validation)
             learned.assign(self.judged, averaged)
             answers = network.answer(self.judged, self.task.panel, chosen)
-            middle = network.middle(answers, self.experiment.network.quantiles)
+            kept = support.keep(self.experiment.network, self.task.panel, chosen, answers)
+            middle = network.middle(kept, self.experiment.network.quantiles)
             actual = windows.futures(self.task.panel, chosen, self.horizon)
             scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)
             # of constant series alone there is no MASE: any error counts alike

@@ -63,7 +63,7 @@ def recalibrate(fitted: Bundle, series: Panel) -> Recalibrated:
         )
     chosen = _unseen(fitted, series)
     bare = Forecaster(fitted.experiment, fitted.final._replace(calibration=None))
-    answers = calibration.of_levels(bare(series, chosen), bare.levels, levels)
+    answers = calibration.of_levels(bare.unkept(series, chosen), bare.levels, levels)
     actual = windows.futures(series, chosen, answers.shape[1])
     units = bare.units(series, chosen)
     log = bool(fitted.experiment.network.log)
