@@ -125,6 +125,23 @@ def test_half_are_counts_beside_counts():
     assert (made[counts] == 0).mean() > 0.1
 
 
+def test_counts_keep_to_their_level_or_come_by_chance_or_in_bursts():
+    rng = np.random.default_rng(1)
+    steady = np.zeros((2000, 200))  # standardised values of a level that never moves
+    counts = synthetic._counts(rng, steady)
+    counts = counts[counts.mean(axis=1) > 1]
+    spread = counts.var(axis=1) / counts.mean(axis=1)  # 1 is Poisson's
+    kinds = (spread == 0, np.abs(spread - 1) < 0.3, spread > 1.3)
+    assert [kind.mean() > 0.15 for kind in kinds] == [True] * 3
+
+
+def test_pulses_are_rare_and_in_half_of_the_series_upwards():
+    pulses = synthetic._pulses(np.random.default_rng(1), (2000, 120), 12)
+    assert 0.005 < (pulses != 0).mean() < 0.05
+    some = pulses[(pulses != 0).sum(axis=1) > 3]
+    assert (some >= 0).all(axis=1).mean() == pytest.approx(0.5, abs=0.1)
+
+
 def test_an_autoregression_by_hand():
     shocks = np.array([[1.0, 0.0, 2.0]])
     got = synthetic._autoregression(shocks, np.array([0.5]), np.array([3.0]))

@@ -4,10 +4,10 @@ A network that has seen thousands of levels, slopes, seasons and kinds of noise 
 as state-space models do that are fitted to it, but averages over what it cannot tell (after
 Dooley et al. 2023, ForecastPFN, arXiv 2311.01933). Each series is a sum: a level that wanders and
 jumps, a slope that is kept, dies down or changes, a season that slowly turns into another, noise
-that is heavy-tailed or lasts. Half of them then grow as populations and prices do. How large each
-part is differs from series to series by orders of magnitude, and any may be missing. Units do not
-matter, as the network scales every window. Of many, those are taken that resemble the real ones,
-see `traits`.
+that is heavy-tailed or lasts, pulses that come once. Half of them then grow as populations and
+prices do. How large each part is differs from series to series by orders of magnitude, and any may
+be missing. Units do not matter, as the network scales every window. Of many, those are taken that
+resemble the real ones, see `traits`.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ HARMONICS = 6
 """Waves that a smooth season is made of."""
 JUMPS = 0.3
 """Expected in a season, of a series that jumps at all."""
-FEWEST, MOST_COUNTED = 0.2, 20.0
+FEWEST, MOST_COUNTED = 0.03, 100.0
 """Levels of made-up counts, in the middle of a series."""
 
 
@@ -116,7 +116,8 @@ def _make_up(rng: np.random.Generator, shape: tuple[int, int], season: int) -> V
     values = _level(rng, shape, season) + _slope(rng, shape, season)
     if season > 1:
         values += _seasons(rng, values, season)
-    return _standard(values + _size(rng, shape[0], 0.95, -2, 0) * _noise(rng, shape))
+    values += _size(rng, shape[0], 0.95, -2, 0) * _noise(rng, shape)
+    return _standard(values + _size(rng, shape[0], 0.4, -0.3, 1.3) * _pulses(rng, shape, season))
 
 
 def _grown(rng: np.random.Generator, values: Values, often: float) -> Values:
@@ -186,6 +187,16 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
     return _autoregression(_shocks(rng, shape), kept, np.sqrt(1 - kept**2))
 
 
+def _pulses(rng: np.random.Generator, shape: tuple[int, int], season: int) -> Values:
+    """Return rare steps that stand out and come once, in half of the series all of them upwards.
+
+    Who has not seen them takes the one great order of last year for a season.
+    """
+    often = 10 ** rng.uniform(-1.5, 0, (shape[0], 1)) / max(season, 12)
+    up = np.where(_some(rng, shape[0], 0.5), 1.0, rng.choice([-1.0, 1.0], shape))
+    return np.asarray((rng.random(shape) < often) * up * rng.lognormal(0, 0.7, shape))
+
+
 def _shocks(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
     """Return independent steps of variance 1, in some series heavy-tailed."""
     heavy = _some(rng, shape[0], 0.3)
@@ -202,7 +213,14 @@ def _autoregression(shocks: Values, kept: Values, new: Values) -> Values:
 
 
 def _counts(rng: np.random.Generator, values: Values) -> Values:
-    """Return Poisson counts whose level follows standardised values."""
+    """Return counts whose level follows standardised values.
+
+    Some keep to it, as timetables do, some are Poisson, some come in bursts.
+    """
     middle = np.exp(rng.uniform(np.log(FEWEST), np.log(MOST_COUNTED), (len(values), 1)))
-    swing = rng.uniform(0, 0.8, (len(values), 1))
-    return rng.poisson(middle * np.exp(np.clip(swing * values, -5, 3))).astype(np.float64)
+    swing = 10 ** rng.uniform(-1.5, 0.2, (len(values), 1))
+    level = middle * np.exp(np.clip(swing * values, -7, 5))
+    shape = 10 ** rng.uniform(-1, 1, (len(values), 1))  # of a gamma: small ones make bursts
+    bursts = level * rng.gamma(shape, 1 / shape, values.shape)
+    by_chance = rng.poisson(np.where(_some(rng, len(values), 0.5), bursts, level))
+    return np.where(_some(rng, len(values), 0.25), np.rint(level), by_chance)
