@@ -5,7 +5,7 @@ from foreseq import auto
 from foreseq.config import build_experiment
 from foreseq.journal import Journal
 from foreseq.panel import from_series
-from foreseq.search import Candidate, _members, search
+from foreseq.search import Candidate, _members, _steps, search
 
 SEASON = 4
 UNAIDED = ("training.synthetic", 0.0)
@@ -140,6 +140,22 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
     assert chosen["training.synthetic"] == found.experiment.training.synthetic
 
 
+def test_what_lies_far_behind_is_not_varied():
+    series = {f"s{n}": wander(n)[:24] for n in range(4)}
+    panel = from_series(series, freq="1", season=SEASON)
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}, "log": False},
+        "training": {"batch": 32},
+    }
+    experiment, choices = auto.settle(build_experiment(told, ["training.steps=600"]), panel)
+    found = search(experiment, choices, panel)
+    errors = {(each.field, each.value): each.error for each in found.candidates}
+    assert errors[UNAIDED] > 1.5 * min(errors.values())
+    assert (found.candidates[-1].field, found.candidates[-1].value) == UNAIDED
+    assert ("training.loss", "owa") in errors
+
+
 def test_doing_without_made_up_series_reopens_what_the_rules_chose_and_nothing_else(panel):
     told = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
     aided = auto.settle(build_experiment(told), panel)
@@ -176,6 +192,24 @@ def test_up_and_down_are_alike_unless_windows_tell_otherwise():
         found = search(*settled(panel, "network.context=8", *told), panel)
         assert ("training.mirror", False) in [(each.field, each.value) for each in found.candidates]
         assert found.experiment.training.mirror is mirrored
+
+
+@pytest.mark.parametrize(
+    ("told", "left", "steps"),
+    [
+        ((), 50, 375),  # a third of them again, after the test
+        ((), 1000, 600),
+        ((), 1, 100),
+        (("training.refit=false",), 50, 500),
+        (("training.members=3", "training.workers=2"), 50, 187),  # one after the other
+    ],
+)
+def test_steps_are_those_of_the_rules_or_as_many_as_there_is_time_for(panel, told, left, steps):
+    experiment, _ = settled(panel, *told)
+    ruled = auto.Choice("training.steps", 600, "by rule")
+    changed, choice = _steps(experiment, ruled, 0.1, left)
+    assert changed.training.steps == choice.value == steps
+    assert (choice == ruled) is (steps == 600)
 
 
 def test_more_workers_than_members_are_worth_still_fit_one_each(panel):

@@ -28,6 +28,8 @@ series err alike, and what they say in favour of learning from that series alone
 LATE = 5.0
 """The same, over the root of a short training's steps: what made-up series teach comes later, and
 counts for more when training is whole."""
+HOPELESS = 1.25
+"""Times the error to beat from which, without made-up series, no variation is tried any more."""
 PROBE = (60, 1600)
 """Fewest and most steps of a short training: a quarter of the whole one between them."""
 SHARE = 0.4
@@ -36,6 +38,8 @@ PROBES = 8
 """Short trainings that this share should be enough for."""
 LEAST_STEPS = 100
 """Steps that a training has, however short the time."""
+PLANNED = 0.9
+"""Share of the time left after all short trainings that is planned for: paces change."""
 
 
 class Candidate(NamedTuple):
@@ -49,6 +53,7 @@ class Candidate(NamedTuple):
     seconds: float
 
 
+STEPS = "training.steps"
 AS_RULED = Choice("", None, "before anything is varied")
 
 
@@ -63,6 +68,10 @@ class _Varied(NamedTuple):
     """Seconds that a training step then takes."""
     short: int
     """Steps of the short trainings."""
+    ruled: Choice | None
+    """The steps that the rules chose; None: the user did."""
+    idle: float
+    """Seconds of a training in which it takes no step: it compiles, and makes up series."""
 
 
 class _Ground(NamedTuple):
@@ -132,7 +141,7 @@ def search(
     ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
     aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
     seconds = ground.pace(experiment)
-    affordable = _affordable(experiment, seconds)
+    affordable = _affordable(experiment, seconds, (1 - SHARE) * budget)
     if aided and affordable < auto.TOO_FEW:
         aided, reason = False, auto.too_few(affordable)
         experiment, choices = auto.unaided(experiment, choices, panel, reason)
@@ -140,23 +149,30 @@ def search(
     found = _vary(ground, experiment, choices, seconds)
     if aided:
         rival, others = auto.unaided(experiment, choices, panel)
-        other = _vary(ground, rival, others, ground.pace(rival), varied=others[0])
         doubt = DOUBT / panel.n_series + LATE / np.sqrt(found.short)
-        if other.error < _to_beat(found.error, doubt):
+        to_beat = _to_beat(found.error, doubt)
+        pace, worth = ground.pace(rival), HOPELESS * to_beat
+        other = _vary(ground, rival, others, pace, varied=others[0], worth=worth)
+        if other.error < to_beat:
             found = other
     experiment, told = found.experiment, found.told
+    left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
+    if found.ruled:
+        working = PLANNED * (left - (1 + experiment.training.refit) * found.idle)
+        experiment, told[STEPS] = _steps(experiment, found.ruled, found.pace, working)
     if "training.members" in told:
-        left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
         experiment, told["training.members"] = _members(experiment, found.pace, left)
     return Found(experiment, list(told.values()), ground.candidates)
 
 
-def _vary(
+def _vary(  # noqa: PLR0913 - where, from what, and how far
     ground: _Ground,
     experiment: ExperimentConfig,
     choices: list[Choice],
     seconds: float,
+    *,
     varied: Choice = AS_RULED,
+    worth: float = np.inf,
 ) -> _Varied:
     """Vary one chosen field after the other, and keep what earns its place.
 
@@ -166,16 +182,18 @@ def _vary(
         choices: What the rules chose in it.
         seconds: A training step takes.
         varied: What tells this beginning from the experiment as the rules have it.
+        worth: Its error up to which anything is varied.
     """
     told = {choice.field: choice for choice in choices}
-    limit = SHARE * experiment.auto.time_budget
-    if "training.steps" in told:
-        experiment, told["training.steps"] = _steps(experiment, told["training.steps"], seconds)
+    budget, ruled = experiment.auto.time_budget, told.get(STEPS)
+    limit = SHARE * budget
+    if ruled:
+        experiment, told[STEPS] = _steps(experiment, ruled, seconds, budget - limit)
     quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / seconds))
     short = ground.task(int(np.clip(quick, *PROBE)))
     luck = LUCK / np.sqrt(ground.parts.validation.count)
     first = best = ground.probe(experiment, short, varied)
-    for field in filter(told.__contains__, ALTERNATIVES):
+    for field in filter(told.__contains__, ALTERNATIVES if first.error <= worth else ()):
         for value in ALTERNATIVES[field](ground.facts, experiment):
             if not _goes_on(ground.kept, limit - best.seconds):
                 break
@@ -186,7 +204,8 @@ def _vary(
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
     pace = seconds * best.seconds / first.seconds
-    return _Varied(experiment, told, best.error, pace, short.steps)
+    idle = max(0.0, first.seconds - short.steps * seconds)
+    return _Varied(experiment, told, best.error, pace, short.steps, ruled, idle)
 
 
 def _to_beat(error: float, luck: float) -> float:
@@ -260,22 +279,22 @@ def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
     return {"error": float(error), "seconds": time.monotonic() - begun}
 
 
-def _affordable(experiment: ExperimentConfig, seconds: float) -> int:
-    """Return how many steps a single member has time for."""
-    time_left = (1 - SHARE) * experiment.auto.time_budget
-    return int(time_left / (seconds * _trainings(experiment)))
+def _affordable(experiment: ExperimentConfig, seconds: float, left: float) -> int:
+    """Return how many steps each member has time for: a single one, or as many as the user said."""
+    members, at_once = experiment.training.members, settled(experiment.training.workers)
+    rounds = -(-settled(members) // at_once)
+    return int(left / (seconds * _trainings(experiment) * rounds))
 
 
 def _steps(
-    experiment: ExperimentConfig, ruled: Choice, seconds: float
+    experiment: ExperimentConfig, ruled: Choice, seconds: float, left: float
 ) -> tuple[ExperimentConfig, Choice]:
-    """Return the experiment with no more steps than one member has time for."""
-    affordable = _affordable(experiment, seconds)
-    if affordable >= settled(experiment.training.steps):
-        return experiment, ruled
-    reason = f"what the time budget allows, at {1000 * seconds:.0f} ms a step"
-    choice = Choice(ruled.field, max(affordable, LEAST_STEPS), reason)
-    return change(experiment, {choice.field: choice.value}), choice
+    """Return the experiment with the steps of the rules, or as many as there is time for."""
+    affordable, choice = _affordable(experiment, seconds, left), ruled
+    if affordable < ruled.value:
+        reason = f"what the time budget allows, at {1000 * seconds:.0f} ms a step"
+        choice = Choice(STEPS, max(affordable, LEAST_STEPS), reason)
+    return change(experiment, {STEPS: choice.value}), choice
 
 
 def _members(
