@@ -41,10 +41,13 @@ class Judged:
     """Its training file; empty: as in the config."""
     rows: tuple[int, int] = (0, 0)
     """Of a set in one file: where training ends, and the validation part."""
+    horizon: int = 0
+    """0: as in the config."""
 
 
 SETS = {
     "airline_passengers": Judged("air-passengers", 24, 2, "airline_passengers-train.parquet"),
+    "airline_one_step": Judged("air-passengers", 24, 1, rows=(72, 96), horizon=1),
     "daily_min_temperatures": Judged("daily-min-temperatures", 485, 30),
     "monthly_sunspots": Judged("monthly-sunspots", 228, 24),
     "exchange_rate": Judged("exchange-rate", 760, 83),
@@ -53,7 +56,7 @@ SETS = {
     "etth1": Judged("etth1", 2880, 116, rows=(8640, 11520)),
 }
 TEST_ROWS = 14400
-"""Of ETTh1: rows after these are not used."""
+"""Of sets in one file: rows after these are not used."""
 
 
 def main() -> None:
@@ -103,6 +106,7 @@ def judge(name, told):
     few = slice(None, None, -(-chosen.count // told.windows))
     row = {"data": name, "windows": chosen.count, "season": given.season, "seconds": seconds}
     row |= {each: mase(forecast) for each, forecast in forecasts.items()}
+    row["RMSE"] = metrics.score(actual, forecasts["foreseq"], chosen.series, scale).rmse
     row["classics' windows"] = chosen.take(few).count
     row["foreseq there"] = mase(forecasts["foreseq"][few], few)
     for model in told.classics if told.python else ():
@@ -121,6 +125,8 @@ def judge(name, told):
 def plan(judged, overrides):
     """Return the experiment of a user who says nothing but where the data are."""
     told = read_yaml(ROOT / "configs" / "datasets" / f"{judged.dataset}.yaml")
+    if judged.horizon:
+        told["horizon"] = judged.horizon
     if judged.file:
         told["source"] = f"../shared/data/{judged.file}"
     return build_experiment({"dataset": told}, overrides)
