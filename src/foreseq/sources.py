@@ -14,6 +14,8 @@ Values = NDArray[np.float64]
 
 MOST_SERIES = 20_000
 """Most that are made up: more teach nothing new in as many steps as time allows."""
+WINDOWS_OF_EACH = 8
+"""Windows that are drawn from a made-up series, or more: it takes as long as some of them teach."""
 MIRRORED = 0.5
 """Share of windows that are turned upside down, if any are."""
 
@@ -64,7 +66,7 @@ def sources(
     made = synthetic.series(
         panel,
         ends,
-        count=min(MOST_SERIES, steps * size),
+        count=min(MOST_SERIES, -(-steps * size // WINDOWS_OF_EACH)),
         # as padded as the real ones
         length=context + min(context, windows.typical(ends, horizon)) + horizon,
         horizon=horizon,

@@ -144,9 +144,10 @@ def _standard(values: Values) -> Values:
 
 def _level(rng: np.random.Generator, shape: tuple[int, int], span: int) -> Values:
     """Return levels that wander and jump."""
-    jumps = (rng.random(shape) < JUMPS / span) * rng.standard_normal(shape)
     moves = _size(rng, shape[0], 0.8, -1.5, 0.3) * _shocks(rng, shape) / np.sqrt(span)
-    moves += _size(rng, shape[0], 0.4, -0.5, 0.5) * jumps
+    series, step = np.nonzero(rng.random(shape, np.float32) < JUMPS / span)
+    jumps = _size(rng, shape[0], 0.4, -0.5, 0.5)[series, 0]
+    moves[series, step] += jumps * rng.standard_normal(len(series))
     return np.cumsum(moves, axis=1)
 
 
@@ -193,14 +194,20 @@ def _pulses(rng: np.random.Generator, shape: tuple[int, int], season: int) -> Va
     Who has not seen them takes the one great order of last year for a season.
     """
     often = 10 ** rng.uniform(-1.5, 0, (shape[0], 1)) / max(season, 12)
-    up = np.where(_some(rng, shape[0], 0.5), 1.0, rng.choice([-1.0, 1.0], shape))
-    return np.asarray((rng.random(shape) < often) * up * rng.lognormal(0, 0.7, shape))
+    series, step = np.nonzero(rng.random(shape, np.float32) < often)
+    upwards = _some(rng, shape[0], 0.5)[series, 0]
+    pulses = np.zeros(shape)
+    pulses[series, step] = np.where(upwards, 1.0, rng.choice([-1.0, 1.0], len(series)))
+    pulses[series, step] *= rng.lognormal(0, 0.7, len(series))
+    return pulses
 
 
 def _shocks(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
     """Return independent steps of variance 1, in some series heavy-tailed."""
-    heavy = _some(rng, shape[0], 0.3)
-    return np.where(heavy, rng.standard_t(3, shape) / np.sqrt(3), rng.standard_normal(shape))
+    shocks = rng.standard_normal(shape)
+    heavy = np.flatnonzero(_some(rng, shape[0], 0.3))
+    shocks[heavy] = rng.standard_t(3, (len(heavy), shape[1])) / np.sqrt(3)
+    return shocks
 
 
 def _autoregression(shocks: Values, kept: Values, new: Values) -> Values:
