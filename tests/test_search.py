@@ -148,7 +148,7 @@ def test_what_lies_far_behind_is_not_varied():
         "network": {"cells": {"units": [8]}, "log": False},
         "training": {"batch": 32},
     }
-    experiment, choices = auto.settle(build_experiment(told, ["training.steps=600"]), panel)
+    experiment, choices = auto.settle(build_experiment(told, ["training.steps=1000"]), panel)
     found = search(experiment, choices, panel)
     errors = {(each.field, each.value): each.error for each in found.candidates}
     assert errors[UNAIDED] > 1.5 * min(errors.values())
