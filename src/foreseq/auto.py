@@ -258,9 +258,7 @@ def _log(facts: Facts, _: Told) -> tuple[bool, str]:
         return False, "some values are not positive"
     slopes = []
     for position in _probe(facts):
-        end = facts.ends[position]
-        values = facts.panel.series(position)[:end, 0]
-        values = values[facts.panel.seen(position)[:end]]
+        values = _known(facts.panel, position, facts.ends[position])
         slopes.append(_spread_grows_with_level(values, max(facts.panel.season, 4)))
     slope = np.nanmedian(slopes) if np.isfinite(slopes).any() else 0.0
     if slope > GROWS:
@@ -276,9 +274,13 @@ def are_positive(facts: Facts) -> bool:
     panel = facts.panel
     ends = np.where(facts.is_taught, facts.ends, np.maximum(facts.before_test, 0))
     return all(
-        (panel.series(position)[:end, 0][panel.seen(position)[:end]] > 0).all()
-        for position, end in enumerate(ends.tolist())
+        (_known(panel, position, end) > 0).all() for position, end in enumerate(ends.tolist())
     )
+
+
+def _known(panel: Panel, position: int, end: int) -> NDArray[np.float64]:
+    """Return what was observed of a series in its first `end` steps."""
+    return panel.series(position)[:end, 0][panel.seen(position)[:end]]
 
 
 def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
@@ -293,10 +295,7 @@ def _spread_grows_with_level(values: NDArray[np.float64], block: int) -> float:
 
 
 def _support(facts: Facts, _: Told) -> tuple[Support, str]:
-    panel = facts.panel
-    known = [
-        panel.series(n)[: facts.ends[n], 0][panel.seen(n)[: facts.ends[n]]] for n in _probe(facts)
-    ]
+    known = [_known(facts.panel, position, facts.ends[position]) for position in _probe(facts)]
     zeros = np.mean([(y == 0).mean() for y in known if len(y)] or [0.0])
     if zeros < SOME_ZEROS:
         return "real", "hardly any value is zero"

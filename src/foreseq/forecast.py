@@ -129,14 +129,11 @@ class Forecaster:
 
     def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return how much the past of each window moves: what misses are measured in."""
-        context = settled(self.experiment.network.context)
+        context, log = settled(self.experiment.network.context), self.experiment.network.log
         answer = np.empty(chosen.count)
-        for first in range(0, chosen.count, network.ROWS):
-            rows = slice(first, first + network.ROWS)
-            past = windows.before(panel, chosen.take(rows), context)
-            if self.experiment.network.log:
-                past = np.log(np.where(past > 0, past, np.nan))
-            answer[rows] = calibration.unit(past, panel.season)
+        for rows, past in windows.pasts(panel, chosen, context):
+            read = np.log(np.where(past > 0, past, np.nan)) if log else past
+            answer[rows] = calibration.unit(read, panel.season)
         return answer
 
     def unanswerable(self, panel: Panel, chosen: Windows) -> dict[int, str]:
@@ -149,10 +146,8 @@ class Forecaster:
             reason = f"is forecast together with series {absent[0]}; bring its history, too"
             return dict.fromkeys(range(chosen.count), reason)
         reasons: dict[int, str] = {}
-        for first in range(0, chosen.count, network.ROWS):
-            part = chosen.take(slice(first, first + network.ROWS))
-            past = windows.before(panel, part, context)
-            seen = np.isfinite(past)
+        for rows, past in windows.pasts(panel, chosen, context):
+            first, seen = rows.start, np.isfinite(past)
             for row in np.flatnonzero(~seen.any(axis=1)):
                 reasons[first + int(row)] = (
                     f"needs an observation within the last {context} steps; bring newer history"
@@ -164,7 +159,7 @@ class Forecaster:
                         " train one with network.log=false"
                     )
             if names:
-                for row in np.flatnonzero(~np.isin(panel.ids[part.series], names)):
+                for row in np.flatnonzero(~np.isin(panel.ids[chosen.series[rows]], names)):
                     reasons[first + int(row)] = (
                         "is not among the series that this forecaster reads together;"
                         " train one with it"

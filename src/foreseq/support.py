@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import network, windows
+from foreseq import windows
 from foreseq.config import NetworkConfig, Support, settled
 from foreseq.panel import Panel
 from foreseq.windows import Windows
@@ -57,8 +57,6 @@ def keep(
     if kind == "real":
         return answers
     kept = nearest(kind, answers)
-    for first in range(0, chosen.count, network.ROWS):
-        rows = slice(first, first + network.ROWS)
-        past = windows.before(panel, chosen.take(rows), settled(config.context))
+    for rows, past in windows.pasts(panel, chosen, settled(config.context)):
         kept[rows] = np.where(holds(kind, past)[:, None, None], kept[rows], answers[rows])
     return kept

@@ -19,6 +19,8 @@ from foreseq.panel import Panel
 LEAST_PAST = 2
 """Fewest steps a training window must see: with one, there is no difference to learn from."""
 
+AT_ONCE = 512
+"""Windows whose pasts are held at a time."""
 ENOUGH = 32
 """Validation windows, of all series together, after which more hardly steady the choice."""
 MOMENTS = 5
@@ -113,6 +115,13 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
 def before(panel: Panel, windows: Windows, count: int) -> NDArray[np.float64]:
     """Return the last values before each cutoff, shape (windows, count); NaN where not observed."""
     return _values(panel, windows, windows.cutoff[:, None] + np.arange(-count, 0))
+
+
+def pasts(panel: Panel, chosen: Windows, count: int) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield some windows after the other and what `before` returns of them, in bounded memory."""
+    for first in range(0, chosen.count, AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        yield rows, before(panel, chosen.take(rows), count)
 
 
 def known_ahead(

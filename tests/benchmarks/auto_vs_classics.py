@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import ROOT, ask_peer, by_itself, histories, judge_each, say
+from measuring import ROOT, by_itself, classics, histories, judge_each
 
 from foreseq import evaluation, ingest, metrics, windows
 from foreseq.config import ColumnsConfig, build_experiment, read_yaml
@@ -109,14 +109,12 @@ def judge(name, told):
     row["RMSE"] = metrics.score(actual, forecasts["foreseq"], chosen.series, scale).rmse
     row["classics' windows"] = chosen.take(few).count
     row["foreseq there"] = mase(forecasts["foreseq"][few], few)
-    for model in told.classics if told.python else ():
+    rivals = {}
+    if told.python:
         history = histories(panel, chosen.take(few), LONGEST)
-        asked = {"horizon": horizon, "season": given.season, "threads": told.threads}
-        answer, said = ask_peer(told.python, f"sf.{model}", history, asked, told.patience)
-        row[model] = float("nan") if answer is None else mase(answer, few)
-        say(f"  {name}: {model} MASE {row[model]:.4f} {said}")
-    rivals = [row[each] for each in told.classics if each in row]
-    best = np.nanmin([*rivals, np.inf])
+        rivals = classics(name, told, history, alike, lambda answer: mase(answer, few))
+    row |= rivals
+    best = np.nanmin([*rivals.values(), np.inf])
     row["over seasonal naive"] = 1 - row["foreseq"] / row[evaluation.SEASONAL_NAIVE]
     row["over best classic"] = 1 - row["foreseq there"] / best if np.isfinite(best) else np.nan
     return row

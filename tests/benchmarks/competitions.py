@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from measuring import ask_peer, by_itself, heads, histories, judge_each, say
+from measuring import by_itself, classics, heads, histories, judge_each
 
 from foreseq import evaluation, ingest, metrics, windows
 from foreseq.config import ExperimentConfig
@@ -102,14 +102,7 @@ def judge(name, told):
     naive = evaluation.seasonal_naive(given, chosen, part.horizon)
     row = {"data": name, "series": panel.n_series, "seconds": seconds}
     row |= {"foreseq": mase(ours), "seasonal naive": mase(naive)}
-    for model in told.classics:
-        asked = {"horizon": part.horizon, "season": part.season, "threads": told.threads}
-        answer, said = ask_peer(
-            told.python, f"sf.{model}", histories(given, chosen), asked, told.patience
-        )
-        row[model] = float("nan") if answer is None else mase(answer)
-        say(f"  {name}: {model} MASE {row[model]:.4f} {said}")
-    return row
+    return row | classics(name, told, histories(given, chosen), part, mase)
 
 
 def series_of(part, python):

@@ -77,6 +77,25 @@ def tried(candidate):
     say(f"  tried {candidate.field}={candidate.value}: {candidate.error:.4f}")
 
 
+def classics(name, told, history, series, mase):
+    """Return the error of each classical model that is asked for, NaN where it gave none.
+
+    Args:
+        name: Of what is judged.
+        told: Options; `python`, `classics`, `threads` and `patience` are read.
+        history: As `ask_peer` takes it.
+        series: What tells their `horizon` and `season`.
+        mase: Returns the error of forecasts.
+    """
+    asked = {"horizon": series.horizon, "season": series.season, "threads": told.threads}
+    errors = {}
+    for model in told.classics:
+        answer, said = ask_peer(told.python, f"sf.{model}", history, asked, told.patience)
+        errors[model] = float("nan") if answer is None else mase(answer)
+        say(f"  {name}: {model} MASE {errors[model]:.4f} {said}")
+    return errors
+
+
 def ask_peer(python, name, history, options, patience=None):
     """Return a peer's forecasts, shape (series, horizon), and what it says of itself.
 
