@@ -5,7 +5,7 @@ from foreseq import auto
 from foreseq.config import build_experiment
 from foreseq.journal import Journal
 from foreseq.panel import from_series
-from foreseq.search import Candidate, _members, _steps, search
+from foreseq.search import Candidate, _members, _shares, _steps, search
 
 SEASON = 4
 UNAIDED = ("training.synthetic", 0.0)
@@ -192,6 +192,28 @@ def test_up_and_down_are_alike_unless_windows_tell_otherwise():
         found = search(*settled(panel, "network.context=8", *told), panel)
         assert ("training.mirror", False) in [(each.field, each.value) for each in found.candidates]
         assert found.experiment.training.mirror is mirrored
+
+
+def test_few_long_series_are_also_tried_beside_made_up_ones():
+    rng = np.random.default_rng(1)
+    rhythm = np.tile([3.0, 9.0, 6.0, 4.0], 900)
+    panel = from_series(
+        {f"s{n}": rhythm + rng.normal(size=3600) for n in range(3)}, freq="1", season=SEASON
+    )
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4]},
+        "training": {"steps": 1000, "batch": 8, "loss": "mase", "members": 1, "workers": 1},
+    }
+    experiment, choices = auto.settle(build_experiment(told), panel)
+    found = search(experiment, choices, panel)
+    beside = ("training.synthetic", auto.BESIDE_LONG)
+    assert beside in [(each.field, each.value) for each in found.candidates]
+    assert found.experiment.network == experiment.network
+    many = auto.facts_of(experiment, panel)._replace(
+        panel=from_series({f"s{n}": range(20) for n in range(101)}, freq="1", season=SEASON)
+    )
+    assert not list(_shares(many, experiment))
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,12 @@ def test_training_ends_when_looks_no_longer_improve():
     assert [look.step for look in member.looks] == [5, 10, 15]
 
 
+def test_training_goes_to_its_end_although_an_early_look_was_best():
+    experiment = make_experiment("training.learning_rate=1e-30")
+    (member,) = training.fit(make_task(make_panel()), experiment)
+    assert (member.best_step, member.looks[-1].step) == (5, STEPS)
+
+
 def test_a_look_tells_the_mean_loss_since_the_look_before(fitted):
     task = fitted[1]
     often, seldom = (

@@ -42,6 +42,9 @@ YEARS = 3
 LONG, ENOUGH = 500, 10_000
 """Steps of a typical series, and observations in all, from which they teach more than made-up ones:
 of long series each has its own ways, of short ones even many have not shown theirs."""
+BESIDE_LONG, FEW_LONG = 0.5, 100
+"""Share of made-up series that the search tries beside long ones, and how many of these show for
+themselves what such series may do."""
 LESSONS = 18_000
 """Steps that it takes to learn from made-up series: one network of many is better than several of
 few, which all have yet to learn the same."""
@@ -94,6 +97,11 @@ class Facts(NamedTuple):
     def typical(self) -> int:
         """Steps in the median series that is long enough to train on."""
         return windows.typical(self.ends, self.horizon)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the series teach enough for themselves."""
+        return int(self.ends.sum()) > ENOUGH and self.typical > LONG
 
     @property
     def is_taught(self) -> NDArray[np.bool_]:
@@ -160,7 +168,7 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, "made-up series do not belong together"
     if steps is not None and steps < TOO_FEW:
         return 0.0, too_few(steps)
-    if count > ENOUGH and facts.typical > LONG:
+    if facts.is_long:
         return 0.0, f"{count} observations of long series are enough to learn from"
     windows_read = LESSONS * (told["training"]["batch"] or AMONG)
     share = 1 - EPOCHS * count / windows_read

@@ -256,8 +256,9 @@ class TrainingConfig(Config):
     """Share of a weight lost in each step, times the rate."""
     average: Rate = 0.99
     """Momentum of the running mean of the weights, which is what forecasts; 0: the last weights."""
-    patience: PositiveInt = 6
-    """Looks at the validation windows without improvement before training stops."""
+    patience: PositiveInt = 20
+    """Looks at the validation windows without improvement before training stops; as many as there
+    are `looks`: it goes to its end, for weights settle as the rate falls."""
     looks: PositiveInt = 20
     """Looks at the validation windows spread over `steps`."""
     members: PositiveInt | None = None

@@ -185,7 +185,7 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
         worth: Its error up to which anything is varied.
     """
     told = {choice.field: choice for choice in choices}
-    budget, ruled = experiment.auto.time_budget, told.get(STEPS)
+    begun, budget, ruled = experiment, experiment.auto.time_budget, told.get(STEPS)
     limit = SHARE * budget
     if ruled:
         experiment, told[STEPS] = _steps(experiment, ruled, seconds, budget - limit)
@@ -203,6 +203,8 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
+    if experiment.training.synthetic != begun.training.synthetic:  # making them up takes time, too
+        seconds, first = ground.pace(experiment), best
     pace = seconds * best.seconds / first.seconds
     idle = max(0.0, first.seconds - short.steps * seconds)
     return _Varied(experiment, told, best.error, pace, short.steps, ruled, idle)
@@ -218,8 +220,17 @@ def _goes_on(journal: Journal, until: float) -> bool:
     return bool(journal.once(lambda: {"goes on": journal.elapsed <= until})["goes on"])
 
 
+def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
+    are_few = facts.is_long and facts.panel.n_series <= auto.FEW_LONG
+    learns_long = settled(experiment.training.steps) >= auto.TOO_FEW
+    if are_few and learns_long and not experiment.network.multivariate:
+        yield auto.BESIDE_LONG
+
+
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
-    if experiment.training.synthetic:  # has every lag: a few windows cannot tell better
+    if (
+        settled(experiment.training.synthetic) > auto.BESIDE_LONG
+    ):  # has every lag: a few windows cannot tell better
         return
     context = settled(experiment.network.context)
     lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
@@ -239,7 +250,7 @@ def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
 
 
 def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
-    if experiment.training.synthetic:  # holds as much as it can
+    if settled(experiment.training.synthetic) > auto.BESIDE_LONG:  # holds as much as it can
         return
     patch, context = settled(experiment.network.patch), settled(experiment.network.context)
     longest = max(settled(experiment.network.baseline), default=1)
@@ -255,6 +266,7 @@ def _directions(_: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
 
 
 ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
+    "training.synthetic": _shares,
     "training.mirror": _directions,
     "network.baseline": _baselines,
     "network.log": _logs,
