@@ -220,6 +220,11 @@ def _goes_on(journal: Journal, until: float) -> bool:
     return bool(journal.once(lambda: {"goes on": journal.elapsed <= until})["goes on"])
 
 
+def _is_aided(experiment: ExperimentConfig) -> bool:
+    """Tell whether the rules for learning mostly from made-up series were followed."""
+    return settled(experiment.training.synthetic) > auto.BESIDE_LONG
+
+
 def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
     are_few = facts.is_long and facts.panel.n_series <= auto.FEW_LONG
     learns_long = settled(experiment.training.steps) >= auto.TOO_FEW
@@ -228,9 +233,7 @@ def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
 
 
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
-    if (
-        settled(experiment.training.synthetic) > auto.BESIDE_LONG
-    ):  # has every lag: a few windows cannot tell better
+    if _is_aided(experiment):  # has every lag: a few windows cannot tell better
         return
     context = settled(experiment.network.context)
     lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
@@ -250,7 +253,7 @@ def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
 
 
 def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
-    if settled(experiment.training.synthetic) > auto.BESIDE_LONG:  # holds as much as it can
+    if _is_aided(experiment):  # holds as much as it can
         return
     patch, context = settled(experiment.network.patch), settled(experiment.network.context)
     longest = max(settled(experiment.network.baseline), default=1)
