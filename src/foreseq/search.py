@@ -221,8 +221,8 @@ def _goes_on(journal: Journal, until: float) -> bool:
 
 
 def _is_aided(experiment: ExperimentConfig) -> bool:
-    """Tell whether the rules for learning mostly from made-up series were followed."""
-    return settled(experiment.training.synthetic) > auto.BESIDE_LONG
+    """Tell whether the rules for made-up series were followed: not for a share tried here."""
+    return experiment.training.synthetic not in (0.0, auto.BESIDE_LONG)
 
 
 def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
