@@ -86,6 +86,38 @@ def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder):
     np.testing.assert_allclose(left[:, :SEASON, 0], newest[:, :SEASON] - 10, rtol=1e-4)
 
 
+def drifting(values, *, decoder="direct"):
+    """Return what a newborn network forecasts for a series, over its last value."""
+    panel = from_series({"a": values}, freq="1", season=1)
+    born = make_network(baseline=(1,), drift=True, decoder=decoder, patch=2)
+    answers = network.answer(born, panel, windows.newest(panel))
+    return answers[0, :, 0] - panel.values[-1, 0]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_last_value_goes_on_by_what_is_certain_of_its_drift(decoder):
+    moves = np.tile([1.5, 2.5], 12)  # around 2 by 0.5, and the last two horizons hold 12 of them
+    doubt = 12 * 0.5**2 / (12 - 3) / 12
+    certain = 1 - 3**2 * doubt / 2**2
+    found = drifting(10 + np.cumsum(moves), decoder=decoder)
+    np.testing.assert_allclose(found, 2 * certain * np.arange(1, HORIZON + 1), rtol=1e-3)
+
+
+def test_a_drift_within_three_standard_errors_is_luck():
+    moves = np.tile([5.0, -4.0, 3.0, -2.0], 6)
+    np.testing.assert_allclose(drifting(10 + np.cumsum(moves)), 0, atol=1e-4)
+
+
+def test_a_line_goes_on_whatever_is_missing_of_it():
+    line = 3.0 * np.arange(24)
+    line[[-3, -6, -7]] = np.nan
+    np.testing.assert_allclose(drifting(line), 3.0 * np.arange(1, HORIZON + 1), rtol=1e-3)
+
+
+def test_few_known_steps_do_not_make_a_drift_certain():
+    np.testing.assert_allclose(drifting([1.0, 2.0, 3.1, 4.0]), 0, atol=1e-4)
+
+
 def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
     panel = from_series({"a": [5.0, 7.0] * 6 + [np.nan] * 4}, freq="1", season=SEASON)
     answers = network.answer(make_network(), panel, windows.newest(panel))

@@ -320,6 +320,12 @@ def _baseline(facts: Facts, told: Told) -> tuple[tuple[int, ...], str]:
     return (1, *often), "the newest value and the seasons before, for the network to weigh"
 
 
+def _drift(facts: Facts, _: Told) -> tuple[bool, str]:
+    if facts.panel.season > 1:
+        return False, "a season hides what the last steps add up to"
+    return True, "without a season, what is certain of a drift goes on"
+
+
 def cycles(facts: Facts, context: int) -> tuple[int, ...]:
     """Return the season and the longer cycles of the calendar that the context holds."""
     season = facts.panel.season
@@ -396,6 +402,7 @@ RULES: dict[str, Rule] = {
     "network.support": _support,
     "network.baseline": _baseline,
     "network.relevel": _always(True, "seasons before tell as much, once they are at its level"),
+    "network.drift": _drift,
     "network.recent": _recent,
     "network.calendar": _calendar,
     "training.loss": _always("mase", "what forecasts are judged by"),
@@ -412,6 +419,7 @@ AIDED = RULES | {
     "training.mirror": _always(False, "made-up series go where the real ones go"),
     "training.learning_rate": _always(6e-3, "made-up series are too many to be learned by heart"),
     "network.context": _longer_context,
+    "network.drift": _always(False, "made-up series show what becomes of a trend"),
     "network.recent": _shorter_recent,
     "training.steps": _always(LESSONS, "what made-up series take"),
 }

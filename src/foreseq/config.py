@@ -191,6 +191,10 @@ class NetworkConfig(Config):
     relevel: bool | None = None
     """Move what the baseline takes from the second season before, the third and so on by as much as
     the level has changed since. None: chosen from the data."""
+    drift: bool | None = None
+    """Let the last value, where the baseline has it, go on as it moved over the last two horizons,
+    as far as that is not luck: not at all within three standard errors. None: chosen from the
+    data."""
     support: Support | None = None
     """What forecasts may be of series whose past is as well: `real`, any number; `nonnegative`, not
     below zero; `counts`, whole as well. None: chosen from the data."""
