@@ -55,6 +55,8 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         run.save_choices(choices, ingested.repairs)
         run.save_candidates(found.candidates)
         outcome = conduct(settled, series, checkpoint=folder, report=looked)
+        if not any(member.best_step for member in outcome.members):
+            console.say("learned  nothing worth 1% of the validation error: the baseline forecasts")
         rivals = evaluation.rivals(outcome.backtest, series, settled)
         run.save_backtest(outcome.backtest, series)
         run.save_rivals(rivals, series)
@@ -70,6 +72,7 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
             rivals=rivals,
             choices=choices,
             candidates=found.candidates,
+            members=outcome.members,
         )
         run.save_report(report.page(told, pictures))
         with tempfile.TemporaryDirectory() as scratch:

@@ -83,6 +83,17 @@ def test_many_short_series_teach_less_than_few_long_ones():
     assert settle(make_panel(9000, freq="h", season=24))[0].training.synthetic == 0
 
 
+@pytest.mark.parametrize(
+    ("freq", "alone"), [("h", True), ("D", True), ("W", True), ("MS", False), ("QS", False)]
+)
+def test_days_and_weeks_teach_sooner_than_months_and_years(freq, alone):
+    told, choices = settle(make_panel(150, freq=freq, season=4, series=60), horizon=6)
+    assert (told.training.synthetic == 0) is alone
+    assert ("over 12 a year" in choices[0].reason) is alone
+    few = settle(make_panel(150, freq=freq, season=4, series=30), horizon=6)[0]
+    assert few.training.synthetic > 0
+
+
 def test_where_series_are_made_up_is_the_users_choice(air):
     told = settle(air, "training.synthetic=0.3")[0]
     assert (told.training.synthetic, told.network.decoder) == (0.3, "segment")

@@ -86,6 +86,22 @@ def test_what_was_tested_has_not_seen_the_test_and_what_forecasts_has_seen_all(c
     assert bits(outcome.bundle.evaluated) != bits(outcome.bundle.final)
 
 
+def test_of_an_exact_season_there_is_nothing_to_learn_nor_to_learn_on():
+    panel = from_series({"a": np.tile(np.arange(1.0, 13.0), 10)}, freq="MS", season=12)
+    told = []
+    outcome = experiment.conduct(
+        make_experiment("network.baseline=[12]", "network.log=false"),
+        panel,
+        report=lambda stage, _: told.append(stage),
+    )
+    assert outcome.bundle.origin.steps == (0,)
+    assert set(told) == {"fit"}
+    assert bits(outcome.bundle.evaluated) == bits(outcome.bundle.final)
+    final = Forecaster(outcome.bundle.experiment, outcome.bundle.final)
+    answers = final.point(panel, windows.newest(panel))
+    np.testing.assert_allclose(answers[0], np.arange(1.0, 13.0), rtol=1e-5)
+
+
 def test_altering_the_test_span_alters_no_evaluated_weight_and_no_forecast_of_it():
     panel = make_panel()
     told = make_experiment("training.steps=20", "training.refit=false")

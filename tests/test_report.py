@@ -51,12 +51,12 @@ def make_findings(*, error=0.2, names="abc", skipped=()):
         rivals=evaluation.rivals(tested, panel, EXPERIMENT),
         choices=[Choice("network.log", False, "some values are < 0")],
         candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
+        members=[Member([], 20, (Look(10, 1.0, 0.9), Look(20, 0.8, 0.7)))],
     )
 
 
 def drawn(found):
-    looks = (Look(10, 1.0, 0.9), Look(20, 0.8, 0.7))
-    outcome = Outcome(None, found.tested, list(found.choices), [Member([], 20, looks)])
+    outcome = Outcome(None, found.tested, list(found.choices), list(found.members))
     return report.pictures(outcome, found.panel)
 
 
@@ -115,6 +115,13 @@ def test_it_tells_what_was_chosen_and_tried_and_how_healthy_the_data_are(page):
     assert "network.context = 24 0.9123" in told
     assert "steps without a row 7, of which filled 2" in told
     assert "series too short to be tested 1: tiny" in told
+
+
+def test_it_tells_how_many_networks_learned_nothing_that_was_used(page, found):
+    assert "which may be luck" not in page
+    unused = [found.members[0]._replace(best_step=0), *found.members]
+    told = report.page(found._replace(members=unused), {})
+    assert "What 1 of 2 networks learned" in told
 
 
 def test_the_decision_is_put_in_when_it_is_known_and_again_when_it_changes(page):

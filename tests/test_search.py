@@ -207,13 +207,22 @@ def test_few_long_series_are_also_tried_beside_made_up_ones():
     }
     experiment, choices = auto.settle(build_experiment(told), panel)
     found = search(experiment, choices, panel)
-    beside = ("training.synthetic", auto.BESIDE_LONG)
+    beside = ("training.synthetic", auto.BESIDE)
     assert beside in [(each.field, each.value) for each in found.candidates]
     assert found.experiment.network == experiment.network
-    many = auto.facts_of(experiment, panel)._replace(
-        panel=from_series({f"s{n}": range(20) for n in range(101)}, freq="1", season=SEASON)
-    )
-    assert not list(_shares(many, experiment))
+    few = auto.facts_of(experiment, panel)
+    many = from_series({f"s{n}": range(3600) for n in range(101)}, freq="1", season=SEASON)
+    assert not list(_shares(auto.facts_of(experiment, many), experiment))
+    assert list(_shares(few, experiment)) == [auto.BESIDE]
+
+
+def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
+    series = {f"s{n}": range(200) for n in range(101)}
+    panel = from_series(series, freq="D", season=7, start="2020-01-01")
+    told = {"dataset": {"source": "memory", "horizon": 7}}
+    experiment, _ = auto.settle(build_experiment(told), panel)
+    assert experiment.training.synthetic == 0
+    assert list(_shares(auto.facts_of(experiment, panel), experiment)) == [auto.BESIDE]
 
 
 @pytest.mark.parametrize(

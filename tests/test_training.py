@@ -26,7 +26,7 @@ def make_experiment(*overrides):
             "context": 16,
             "patch": 4,
             "log": False,
-            "baseline": [4],
+            "baseline": [],
             "recent": 8,
             "decoder": "direct",
             "calendar": False,
@@ -38,6 +38,7 @@ def make_experiment(*overrides):
             "cutoffs": 1,
             "looks": 4,
             "learning_rate": 0.01,
+            "average": 0.8,
             "synthetic": 0.0,
             "mirror": False,
             "members": 1,
@@ -165,14 +166,25 @@ def test_members_go_on_from_where_they_start(fitted):
 def test_training_ends_when_looks_no_longer_improve():
     experiment = make_experiment("training.learning_rate=1e-30", "training.patience=2")
     (member,) = training.fit(make_task(make_panel()), experiment)
-    assert member.best_step == 5
-    assert [look.step for look in member.looks] == [5, 10, 15]
+    assert member.best_step == 0
+    assert [look.step for look in member.looks] == [5, 10]
 
 
 def test_training_goes_to_its_end_although_an_early_look_was_best():
-    experiment = make_experiment("training.learning_rate=1e-30")
+    experiment = make_experiment("training.learning_rate=1e-30", "network.quantiles=[0.1,0.5,0.9]")
     (member,) = training.fit(make_task(make_panel()), experiment)
     assert (member.best_step, member.looks[-1].step) == (5, STEPS)
+
+
+def test_a_network_that_earns_nothing_is_left_as_it_was_born():
+    panel = from_series({"a": [3.0, 9.0, 6.0, 4.0] * 15}, freq="1", season=4)
+    experiment = make_experiment("network.baseline=[4]")
+    (member,) = training.fit(make_task(panel), experiment)
+    assert member.best_step == 0
+    assert member.looks[-1].step == STEPS
+    born = training.build(experiment)
+    for weight, first in zip(member.weights, born.trainable_variables, strict=True):
+        np.testing.assert_array_equal(weight, first)
 
 
 def test_a_look_tells_the_mean_loss_since_the_look_before(fitted):

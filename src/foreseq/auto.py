@@ -42,9 +42,13 @@ YEARS = 3
 LONG, ENOUGH = 500, 10_000
 """Steps of a typical series, and observations in all, from which they teach more than made-up ones:
 of long series each has its own ways, of short ones even many have not shown theirs."""
-BESIDE_LONG, FEW_LONG = 0.5, 100
-"""Share of made-up series that the search tries beside long ones, and how many of these show for
-themselves what such series may do."""
+SLOW, SHARED = 12, 5_000
+"""Steps a year beyond which so many observations do of short series as well: days and weeks keep
+customs that all of a panel share and that made-up series do not know. Of months and years, trends
+and seasons are most of what there is to learn."""
+BESIDE, MANY_LONG = 0.5, 100
+"""Share of made-up series that the search tries beside those that teach enough, and how many long
+ones show for themselves what such series may do."""
 LESSONS = 18_000
 """Steps that it takes to learn from made-up series: one network of many is better than several of
 few, which all have yet to learn the same."""
@@ -99,9 +103,17 @@ class Facts(NamedTuple):
         return windows.typical(self.ends, self.horizon)
 
     @property
-    def is_long(self) -> bool:
-        """Whether the series teach enough for themselves."""
-        return int(self.ends.sum()) > ENOUGH and self.typical > LONG
+    def are_long(self) -> bool:
+        """Whether the typical series has ways of its own to show."""
+        return self.typical > LONG
+
+    @property
+    def teach_enough(self) -> bool:
+        """Whether the series can do without made-up ones."""
+        count = int(self.ends.sum())
+        if self.are_long:
+            return count > ENOUGH
+        return calendar.steps_per_year(self.panel.freq) > SLOW and count > SHARED
 
     @property
     def is_taught(self) -> NDArray[np.bool_]:
@@ -168,8 +180,9 @@ def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
         return 0.0, "made-up series do not belong together"
     if steps is not None and steps < TOO_FEW:
         return 0.0, too_few(steps)
-    if facts.is_long:
-        return 0.0, f"{count} observations of long series are enough to learn from"
+    if facts.teach_enough:
+        kind = "of long series" if facts.are_long else f"at over {SLOW} a year"
+        return 0.0, f"{count} observations {kind} are enough to learn from"
     windows_read = LESSONS * (told["training"]["batch"] or AMONG)
     share = 1 - EPOCHS * count / windows_read
     reason = f"{count} observations do not show all that such series may do"

@@ -59,20 +59,18 @@ def conduct(
     held_back = calibrate(Forecaster(plan, evaluated), panel, parts.validation)
     evaluated = evaluated._replace(calibration=held_back)
     tested = evaluation.backtest(Forecaster(plan, evaluated), panel, parts.test)
-    final = evaluated
+    final, on = evaluated, _steps_on(members)
     if plan.training.refit:
-        again = workers.fit(
-            Task(
-                panel,
-                panel.lengths,
-                None,
-                _steps_on(members),
-                tuple(member.weights for member in members),
-            ),
-            plan,
-            checkpoint=checkpoint and checkpoint / "refit",
-            report=lambda progress: report("refit", progress),
-        )
+        if on:
+            start = tuple(member.weights for member in members)
+            again = workers.fit(
+                Task(panel, panel.lengths, None, on, start),
+                plan,
+                checkpoint=checkpoint and checkpoint / "refit",
+                report=lambda progress: report("refit", progress),
+            )
+        else:
+            again = members
         final = bundle.state(panel, panel.lengths, again)._replace(calibration=held_back)
     workers.dismiss()
     best = tuple(member.best_step for member in members)
@@ -86,4 +84,5 @@ def conduct(
 
 def _steps_on(members: list[Member]) -> int:
     """Return how long to learn on where no validation windows are left to tell."""
-    return max(1, int(training.ON * np.median([member.best_step for member in members])))
+    best = float(np.median([member.best_step for member in members]))
+    return max(1, int(training.ON * best)) if best else 0

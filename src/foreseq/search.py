@@ -222,14 +222,15 @@ def _goes_on(journal: Journal, until: float) -> bool:
 
 def _is_aided(experiment: ExperimentConfig) -> bool:
     """Tell whether the rules for made-up series were followed: not for a share tried here."""
-    return experiment.training.synthetic not in (0.0, auto.BESIDE_LONG)
+    return experiment.training.synthetic not in (0.0, auto.BESIDE)
 
 
 def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
-    are_few = facts.is_long and facts.panel.n_series <= auto.FEW_LONG
+    show_all = facts.are_long and facts.panel.n_series > auto.MANY_LONG
     learns_long = settled(experiment.training.steps) >= auto.TOO_FEW
-    if are_few and learns_long and not experiment.network.multivariate:
-        yield auto.BESIDE_LONG
+    may_be = facts.teach_enough and not show_all and learns_long
+    if may_be and not experiment.network.multivariate:
+        yield auto.BESIDE
 
 
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:

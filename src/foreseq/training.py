@@ -28,6 +28,8 @@ TIMED = 15
 """Training steps that tell the pace."""
 MAINLY = 0.5
 """Share of made-up series from which on training goes to its end."""
+EARNED = 0.01
+"""Share of the baseline's error that a network must earn, or it is left as it was born."""
 FLOAT32 = "float32"
 POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
 """Keras's policy for each precision."""
@@ -65,7 +67,7 @@ class Member(NamedTuple):
 
     weights: Weights
     best_step: int
-    """The training step whose weights these are."""
+    """The training step whose weights these are; 0: nothing was learned that validation showed."""
     looks: tuple[Look, ...]
 
 
@@ -201,24 +203,28 @@ class _Learner:
         draw = windows.Draw(self.real.ends, self.horizon, self.experiment.training.seed)
         return losses.naive(self.real.panel, draw(0, TYPICAL), self.horizon, self.real.weight)
 
-    def validate(self) -> tuple[float, Weights]:
-        """Return the validation error of the averaged weights, and these weights."""
+    def averaged(self) -> Weights:
+        """Return the running mean of the weights, which is what forecasts."""
         latest = learned.of(self.model)
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
         averaged = learned.of(self.model)
-        error = float("nan")
-        if self.task.validation is not None:
-            chosen = _thin(self.task.validation)
-            learned.assign(self.judged, averaged)
-            answers = network.answer(self.judged, self.task.panel, chosen)
-            kept = support.keep(self.experiment.network, self.task.panel, chosen, answers)
-            middle = network.middle(kept, self.experiment.network.quantiles)
-            actual = windows.futures(self.task.panel, chosen, self.horizon)
-            scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)
-            # of constant series alone there is no MASE: any error counts alike
-            error = scored.mase if np.isfinite(scored.mase) else scored.mae
         learned.assign(self.model, latest)
-        return error, averaged
+        return averaged
+
+    def validate(self, weights: Weights) -> float:
+        """Return the validation error of some weights; NaN without validation."""
+        if self.task.validation is None:
+            return float("nan")
+        chosen, latest = _thin(self.task.validation), learned.of(self.model)
+        learned.assign(self.judged, weights)
+        answers = network.answer(self.judged, self.task.panel, chosen)
+        learned.assign(self.model, latest)
+        kept = support.keep(self.experiment.network, self.task.panel, chosen, answers)
+        middle = network.middle(kept, self.experiment.network.quantiles)
+        actual = windows.futures(self.task.panel, chosen, self.horizon)
+        scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)
+        # of constant series alone there is no MASE: any error counts alike
+        return scored.mase if np.isfinite(scored.mase) else scored.mae
 
 
 def _fit_member(
@@ -230,7 +236,10 @@ def _fit_member(
     every = max(1, task.steps // training.looks)
     # made-up series are hardly learned by heart, and a few windows would stop them by luck
     to_the_end = settled(training.synthetic) >= MAINLY
-    best = Member([], 0, ())
+    best, bar = Member([], 0, ()), np.inf
+    if not to_the_end and not learner.experiment.network.quantiles:  # all are born as the median
+        best = Member(learned.of(learner.model), 0, ())
+        bar = (1 - EARNED) * learner.validate(best.weights)
     looks: list[Look] = []
     if checkpoint is not None and checkpoint.exists():
         best, looks = _restore(learner, checkpoint)
@@ -242,14 +251,12 @@ def _fit_member(
         done = looks[-1].step if looks else 0
         ahead = range(done, min(done + every, task.steps))
         loss = learner.learn(draw, ahead)
-        error, weights = learner.validate()
-        looks.append(Look(ahead.stop, loss, error))
-        if (
-            to_the_end
-            or not best.weights
-            or not error >= min(look.validation for look in looks[:-1])
-        ):
+        weights = learner.averaged()
+        error = learner.validate(weights)
+        to_beat = min([bar, *(look.validation for look in looks)])
+        if to_the_end or not best.weights or not error >= to_beat:
             best = Member(weights, ahead.stop, ())
+        looks.append(Look(ahead.stop, loss, error))
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
         ended = _has_ended(best, looks, task.steps, training.patience)

@@ -87,6 +87,7 @@ def bare(overrides: list[str]) -> None:
         rivals=rivals,
         choices=found.choices,
         candidates=found.candidates,
+        members=outcome.members,
     )
     Path("report.html").write_text(report.page(findings, pictures), encoding="utf-8")
     fitted = bundle.load(bundle.save(outcome.bundle, Path("bundle")))

@@ -17,6 +17,7 @@ from foreseq.panel import Panel
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
 from foreseq.search import Candidate
+from foreseq.training import Member
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """What becomes known only after the page was written."""
@@ -36,6 +37,7 @@ class Findings(NamedTuple):
     rivals: Rivals
     choices: Sequence[Choice]
     candidates: Sequence[Candidate]
+    members: Sequence[Member]
 
 
 def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
@@ -63,6 +65,8 @@ def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
         intervals=_intervals(tested, rivals),
         choices=found.choices,
         candidates=found.candidates,
+        members=len(found.members),
+        unused=sum(not member.best_step for member in found.members),
         health=_health(found),
         head=_HEAD,
         points=_row,
