@@ -167,6 +167,18 @@ def too_few(steps: int) -> str:
     return f"{steps} steps are too few to learn from made-up series"
 
 
+def barred(multivariate: object, steps: int | None) -> str:
+    """Return why series read so, for so many steps, have none made up beside them; empty: may have.
+
+    Args:
+        multivariate: Series that are read together, if any are.
+        steps: Of the training; None: not known yet.
+    """
+    if multivariate:
+        return "made-up series do not belong together"
+    return too_few(steps) if steps is not None and steps < TOO_FEW else ""
+
+
 def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
     """Return what the rules go by."""
     horizon, plan = experiment.dataset.horizon, experiment.split
@@ -175,11 +187,9 @@ def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
 
 
 def _synthetic(facts: Facts, told: Told) -> tuple[float, str]:
-    count, steps = int(facts.ends.sum()), told["training"]["steps"]
-    if told["network"]["multivariate"]:
-        return 0.0, "made-up series do not belong together"
-    if steps is not None and steps < TOO_FEW:
-        return 0.0, too_few(steps)
+    count = int(facts.ends.sum())
+    if reason := barred(told["network"]["multivariate"], told["training"]["steps"]):
+        return 0.0, reason
     if facts.teach_enough:
         kind = "of long series" if facts.are_long else f"at over {SLOW} a year"
         return 0.0, f"{count} observations {kind} are enough to learn from"

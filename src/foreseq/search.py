@@ -227,9 +227,8 @@ def _is_aided(experiment: ExperimentConfig) -> bool:
 
 def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
     show_all = facts.are_long and facts.panel.n_series > auto.MANY_LONG
-    learns_long = settled(experiment.training.steps) >= auto.TOO_FEW
-    may_be = facts.teach_enough and not show_all and learns_long
-    if may_be and not experiment.network.multivariate:
+    barred = auto.barred(experiment.network.multivariate, experiment.training.steps)
+    if facts.teach_enough and not show_all and not barred:
         yield auto.BESIDE
 
 
