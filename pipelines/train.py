@@ -14,7 +14,7 @@ from foreseq.ingest import Ingested
 from foreseq.journal import Journal
 from foreseq.report import Findings
 from foreseq.search import search
-from foreseq.training import Progress
+from foreseq.training import EARNED, Progress
 from pipelines import console, environment
 
 
@@ -56,7 +56,10 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         run.save_candidates(found.candidates)
         outcome = conduct(settled, series, checkpoint=folder, report=looked)
         if not any(member.best_step for member in outcome.members):
-            console.say("learned  nothing worth 1% of the validation error: the baseline forecasts")
+            bar = f"{EARNED:.0%}"
+            console.say(
+                f"learned  nothing worth {bar} of the validation error: the baseline forecasts"
+            )
         rivals = evaluation.rivals(outcome.backtest, series, settled)
         run.save_backtest(outcome.backtest, series)
         run.save_rivals(rivals, series)

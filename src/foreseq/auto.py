@@ -168,7 +168,7 @@ def too_few(steps: int) -> str:
 
 
 def barred(multivariate: object, steps: int | None) -> str:
-    """Return why series read so, for so many steps, have none made up beside them; empty: may have.
+    """Return why there can be no made-up series; empty where there can.
 
     Args:
         multivariate: Series that are read together, if any are.

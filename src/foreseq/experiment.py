@@ -59,8 +59,9 @@ def conduct(
     held_back = calibrate(Forecaster(plan, evaluated), panel, parts.validation)
     evaluated = evaluated._replace(calibration=held_back)
     tested = evaluation.backtest(Forecaster(plan, evaluated), panel, parts.test)
-    final, on = evaluated, _steps_on(members)
+    final = evaluated
     if plan.training.refit:
+        again, on = members, _steps_on(members)
         if on:
             start = tuple(member.weights for member in members)
             again = workers.fit(
@@ -69,8 +70,6 @@ def conduct(
                 checkpoint=checkpoint and checkpoint / "refit",
                 report=lambda progress: report("refit", progress),
             )
-        else:
-            again = members
         final = bundle.state(panel, panel.lengths, again)._replace(calibration=held_back)
     workers.dismiss()
     best = tuple(member.best_step for member in members)

@@ -16,12 +16,11 @@ from foreseq.config import ExperimentConfig, settled
 from foreseq.journal import Journal
 from foreseq.panel import Panel
 from foreseq.space import change
-from foreseq.training import ON, Task
+from foreseq.training import EARNED, ON, Task
 
-EARNED = 0.01
-"""Share of the best error so far by which a change must lower it."""
 LUCK = 0.1
-"""The same of a single validation window; of many, over the root of their number."""
+"""Share of the best error so far by which a change must lower it on a single validation window; on
+many, over the root of their number, but never less than what is `EARNED`."""
 DOUBT = 0.3
 """The same, over the number of series, where made-up series are to be done without: windows of one
 series err alike, and what they say in favour of learning from that series alone is mostly luck."""

@@ -29,7 +29,8 @@ TIMED = 15
 MAINLY = 0.5
 """Share of made-up series from which on training goes to its end."""
 EARNED = 0.01
-"""Share of the baseline's error that a network must earn, or it is left as it was born."""
+"""Share of an error by which a change must lower it; a network that does not lower that of its
+baseline is left as it was born."""
 FLOAT32 = "float32"
 POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
 """Keras's policy for each precision."""

@@ -88,7 +88,6 @@ def _drift(z: KerasTensor, observed: KerasTensor, horizon: int) -> KerasTensor:
     moves = z[:, 1:] - z[:, :-1]
     count = ops.sum(known, axis=1, keepdims=True)
     mean = masked_mean(moves, known)
-    scatter = ops.sum(ops.square(moves - mean) * known, axis=1, keepdims=True)
-    doubt = scatter / (ops.maximum(count - 3.0, TINY) * ops.maximum(count, 1.0))
+    doubt = masked_mean(ops.square(moves - mean), known) / ops.maximum(count - 3.0, TINY)
     certain = ops.relu(1.0 - CERTAIN**2 * doubt / (ops.square(mean) + TINY))
     return certain * mean * ops.arange(1, horizon + 1, dtype=z.dtype)[None, :, None]

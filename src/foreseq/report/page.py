@@ -17,7 +17,7 @@ from foreseq.panel import Panel
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
 from foreseq.search import Candidate
-from foreseq.training import Member
+from foreseq.training import EARNED, Member
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """What becomes known only after the page was written."""
@@ -65,6 +65,7 @@ def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
         intervals=_intervals(tested, rivals),
         choices=found.choices,
         candidates=found.candidates,
+        earned=percent(EARNED),
         members=len(found.members),
         unused=sum(not member.best_step for member in found.members),
         health=_health(found),
