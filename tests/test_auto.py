@@ -302,8 +302,8 @@ def test_small_batches_with_several_cutoffs_teach_what_the_series_hold(air):
 
 
 def test_too_few_steps_are_spent_on_the_series_themselves(air):
-    assert settle(air, "training.steps=999")[0].training.synthetic == 0
-    assert settle(air, "training.steps=1000")[0].training.synthetic == 0.99
+    assert settle(air, "training.steps=249")[0].training.synthetic == 0
+    assert settle(air, "training.steps=250")[0].training.synthetic == 0.99
 
 
 def test_series_to_be_read_together_are_listed_and_go_without_made_up_ones():

@@ -57,7 +57,7 @@ AMONG = 128
 BATCH, CUTOFFS = 32, 8
 """Windows in a batch where they are real, and cutoffs of each: many small steps go further than few
 large ones in the same time, and a pass over the past costs as much for one cutoff."""
-TOO_FEW = 1000
+TOO_FEW = 250
 """Steps that teach more of the series themselves."""
 EPOCHS = 10
 """Times that these steps may meet an observation: oftener, it is learned by heart."""
@@ -66,8 +66,8 @@ LEAST_SHARE, MOSTLY = 0.8, 0.99
 few of them as beside many."""
 MOST_MEMBERS = 6
 """Members beyond which the median hardly moves."""
-STARTED = 180.0
-"""Seconds of time from which it is worth to start processes, which takes some."""
+STARTED, MANY_STEPS = 180.0, 1000
+"""Seconds of time, and steps, from which it is worth to start processes, which takes some."""
 MOST_COPIED = 5_000_000
 """Most steps of all series together of which every process has a copy."""
 
@@ -397,7 +397,7 @@ def _workers(facts: Facts, told: Told) -> tuple[int, str]:
         return 1, "a single member"
     if most == 1:
         return 1, "a single core, or one GPU for all"
-    if (steps or TOO_FEW) < TOO_FEW or told["auto"]["time_budget"] < STARTED:
+    if (steps or MANY_STEPS) < MANY_STEPS or told["auto"]["time_budget"] < STARTED:
         return 1, "done sooner than processes are started"
     if len(facts.panel.values) > MOST_COPIED:
         return 1, "data too large for every process to have a copy"

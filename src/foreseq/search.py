@@ -156,11 +156,12 @@ def search(
             found = other
     experiment, told = found.experiment, found.told
     left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
+    learning = max(0.0, left - (1 + experiment.training.refit) * found.idle)
     if found.ruled:
-        working = PLANNED * (left - (1 + experiment.training.refit) * found.idle)
-        experiment, told[STEPS] = _steps(experiment, found.ruled, found.pace, working)
+        planned = PLANNED * learning
+        experiment, told[STEPS] = _steps(experiment, found.ruled, found.pace, planned)
     if "training.members" in told:
-        experiment, told["training.members"] = _members(experiment, found.pace, left)
+        experiment, told["training.members"] = _members(experiment, found.pace, learning)
     return Found(experiment, list(told.values()), ground.candidates)
 
 

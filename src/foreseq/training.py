@@ -164,6 +164,7 @@ class _Learner:
         cutoffs = settled(experiment.training.cutoffs)
         policy = POLICIES[experiment.training.precision]
         self.model = build(experiment, cutoffs=cutoffs, policy=policy)
+        self.newborn = [np.array(v) for v in self.model.variables]
         same = cutoffs == 1 and policy == FLOAT32
         self.judged = self.model if same else build(experiment)
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
@@ -178,8 +179,8 @@ class _Learner:
 
     def begin(self, member: int) -> sources.Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        newborn = build(self.experiment, member=member)
-        for variable, value in zip(self.model.variables, newborn.variables, strict=True):
+        newborn = build(self.experiment, member=member).variables if member else self.newborn
+        for variable, value in zip(self.model.variables, newborn, strict=True):
             variable.assign(value)
         if self.task.start:
             learned.assign(self.model, list(self.task.start[member]))
