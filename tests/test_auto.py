@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -345,6 +346,21 @@ def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
 def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, monkeypatch):
     monkeypatch.setattr(workers, "most", lambda: 2)
     assert settle(air, *told)[0].training.workers == count
+
+
+@pytest.mark.parametrize(
+    ("told", "platform", "compiled"),
+    [
+        ((), "linux", True),
+        ((), "darwin", False),
+        (("training.steps=999",), "linux", False),
+        (("auto.time_budget=100",), "linux", False),
+    ],
+)
+def test_long_trainings_are_compiled(air, told, platform, compiled, monkeypatch):
+    monkeypatch.setattr(auto, "has_gpu", lambda: False)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert settle(air, *told)[0].training.jit is compiled
 
 
 def test_data_of_which_copies_would_be_large_are_learned_in_one_process(air, monkeypatch):

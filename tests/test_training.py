@@ -41,6 +41,7 @@ def make_experiment(*overrides):
             "average": 0.8,
             "synthetic": 0.0,
             "mirror": False,
+            "jit": False,
             "members": 1,
         },
     }
@@ -292,6 +293,18 @@ def test_bfloat16_learns_about_the_same_and_leaves_float32(fitted):
     assert exact != rough
     np.testing.assert_allclose(rough, exact, rtol=0.05)
     assert {weight.dtype.name for weight in told[1].weights} == {"float32"}
+
+
+def test_a_compiled_step_teaches_the_same(fitted):
+    plain, compiled = (
+        training.fit(fitted[1], make_experiment("network.cells.dropout=0", f"training.jit={jit}"))[
+            0
+        ]
+        for jit in ("false", "true")
+    )
+    losses, others = ([look.loss for look in member.looks] for member in (plain, compiled))
+    assert losses != others
+    np.testing.assert_allclose(others, losses, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a user leaves open, chosen from the data by rules that can be read."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq import calendar, space, support, together, windows, workers
+from foreseq.cells import has_gpu
 from foreseq.config import ExperimentConfig, Support
 from foreseq.panel import Panel
 from foreseq.windows import Span
@@ -67,7 +69,7 @@ few of them as beside many."""
 MOST_MEMBERS = 6
 """Members beyond which the median hardly moves."""
 STARTED, MANY_STEPS = 180.0, 1000
-"""Seconds of time, and steps, from which it is worth to start processes, which takes some."""
+"""Seconds of time, and steps, from which it is worth to compile and to start processes."""
 MOST_COPIED = 5_000_000
 """Most steps of all series together of which every process has a copy."""
 
@@ -392,16 +394,30 @@ def _steps(facts: Facts, _: Told) -> tuple[int, str]:
 
 
 def _workers(facts: Facts, told: Told) -> tuple[int, str]:
-    members, steps, most = told["training"]["members"], told["training"]["steps"], workers.most()
+    members, most = told["training"]["members"], workers.most()
     if members == 1:
         return 1, "a single member"
     if most == 1:
         return 1, "a single core, or one GPU for all"
-    if (steps or MANY_STEPS) < MANY_STEPS or told["auto"]["time_budget"] < STARTED:
+    if _is_soon_done(told):
         return 1, "done sooner than processes are started"
     if len(facts.panel.values) > MOST_COPIED:
         return 1, "data too large for every process to have a copy"
     return min(most, members or MOST_MEMBERS), "one for each core"
+
+
+def _jit(_: Facts, told: Told) -> tuple[bool, str]:
+    if sys.platform != "linux" or has_gpu():
+        return False, "tried on Linux's CPUs alone"
+    if _is_soon_done(told):
+        return False, "done sooner than it is compiled"
+    return True, "steps take two thirds of the time once they are compiled"
+
+
+def _is_soon_done(told: Told) -> bool:
+    """Tell whether training is too short for preparations to be worth it."""
+    steps, budget = told["training"]["steps"], told["auto"]["time_budget"]
+    return (steps or MANY_STEPS) < MANY_STEPS or budget < STARTED
 
 
 def _always(value: Any, reason: str) -> Rule:
@@ -430,6 +446,7 @@ RULES: dict[str, Rule] = {
     "network.calendar": _calendar,
     "training.loss": _always("mase", "what forecasts are judged by"),
     "training.steps": _steps,
+    "training.jit": _jit,
     "training.workers": _workers,
     "training.members": _always(1, "no time was given for more"),
 }

@@ -125,6 +125,24 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
             layer.build(shape)
             shape = (*shape[:2], layer.units)
 
+    def compute_output_spec(
+        self,
+        sequence: Any,
+        first: Sequence[Any] | None = None,  # noqa: ARG002 as `call` has them
+        training: bool | None = None,  # noqa: ARG002
+        every: bool = False,
+    ) -> Any:
+        """Tell what `call` returns, which Keras would find out by tracing all of it."""
+        batch, time, _ = sequence.shape
+        widths = state_widths(self.cells)
+
+        def states(width: int, each: bool) -> keras.KerasTensor:
+            shape = (batch, time, width) if each else (batch, width)
+            return keras.KerasTensor(shape, self.compute_dtype)
+
+        above = states(widths[-1], self.every_step)
+        return (above, [states(width, every) for width in widths]) if self.carry else above
+
     def call(
         self,
         sequence: Any,
@@ -185,7 +203,7 @@ class _WeightDropped:
         """Run the loop: ours where there is one for the cell and no fused kernel, else Keras's."""
         cell = self.cell  # type: ignore[attr-defined]
         run = self.loop(initial_state)
-        if run is None or mask is not None or cell.recurrent_dropout or _has_gpu():
+        if run is None or mask is not None or cell.recurrent_dropout or has_gpu():
             return super().inner_loop(sequences, initial_state, mask, training=training)  # type: ignore[misc]
         if training and cell.dropout:
             sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
@@ -234,7 +252,8 @@ class _GRU(_WeightDropped, keras.layers.GRU):  # type: ignore[misc]
         return run
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Tell whether there is a GPU, whose fused cells need no loop of ours and no XLA."""
     return bool(keras.distribution.list_devices("gpu"))
 
 

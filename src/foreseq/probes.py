@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from foreseq.cells import Shape, sequence_network
+from foreseq.cells import Shape, has_gpu, sequence_network
 from foreseq.config import CellsConfig, Config
 
 ADDING_BLIND = 1 / 6
@@ -129,7 +129,7 @@ def train(cells: CellsConfig, probe: ProbeConfig) -> Probed:
     network.compile(
         keras.optimizers.RMSprop(probe.learning_rate, global_clipnorm=probe.clip),
         loss=loss,
-        jit_compile=not keras.distribution.list_devices("gpu"),
+        jit_compile=not has_gpu(),
     )
     losses = [
         float(network.train_on_batch(*examples(probe, number))) for number in range(probe.steps)

@@ -16,7 +16,7 @@ from foreseq.config import ExperimentConfig, settled
 from foreseq.journal import Journal
 from foreseq.panel import Panel
 from foreseq.space import change
-from foreseq.training import EARNED, ON, Task
+from foreseq.training import EARNED, ON, Pace, Task
 
 LUCK = 0.1
 """Share of the best error so far by which a change must lower it on a single validation window; on
@@ -53,6 +53,8 @@ class Candidate(NamedTuple):
 
 
 STEPS = "training.steps"
+UNCOMPILED = {"training.jit": False}
+"""What a short training changes: to compile it takes longer than its steps gain."""
 AS_RULED = Choice("", None, "before anything is varied")
 
 
@@ -63,14 +65,12 @@ class _Varied(NamedTuple):
     told: dict[str, Choice]
     error: float
     """Of the best short training."""
-    pace: float
-    """Seconds that a training step then takes."""
+    pace: Pace
+    """Of an uncompiled training."""
     short: int
     """Steps of the short trainings."""
     ruled: Choice | None
     """The steps that the rules chose; None: the user did."""
-    idle: float
-    """Seconds of a training in which it takes no step: it compiles, and makes up series."""
 
 
 class _Ground(NamedTuple):
@@ -91,10 +91,14 @@ class _Ground(NamedTuple):
         """Return what there is to learn from."""
         return Task(self.panel, self.parts.train_ends, self.parts.validation, steps)
 
-    def pace(self, experiment: ExperimentConfig) -> float:
-        """Return the seconds of a training step."""
+    def pace(self, experiment: ExperimentConfig) -> Pace:
+        """Measure how fast a training goes."""
         task = self.task(settled(experiment.training.steps))
-        return float(self.kept.once(lambda: {"pace": workers.pace(task, experiment)})["pace"])
+        return Pace(**self.kept.once(lambda: workers.pace(task, experiment)._asdict()))
+
+    def short_pace(self, experiment: ExperimentConfig) -> Pace:
+        """Measure how fast a short training goes."""
+        return self.pace(change(experiment, UNCOMPILED))
 
     def probe(self, experiment: ExperimentConfig, task: Task, varied: Choice) -> Candidate:
         """Try one out, or bring back what came of it."""
@@ -139,29 +143,30 @@ def search(
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
     ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
     aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
-    seconds = ground.pace(experiment)
-    affordable = _affordable(experiment, seconds, (1 - SHARE) * budget)
+    pace = ground.short_pace(experiment)
+    affordable = _affordable(experiment, pace.step, (1 - SHARE) * budget)
     if aided and affordable < auto.TOO_FEW:
         aided, reason = False, auto.too_few(affordable)
         experiment, choices = auto.unaided(experiment, choices, panel, reason)
-        seconds = ground.pace(experiment)
-    found = _vary(ground, experiment, choices, seconds)
+        pace = ground.short_pace(experiment)
+    found = _vary(ground, experiment, choices, pace)
     if aided:
         rival, others = auto.unaided(experiment, choices, panel)
         doubt = DOUBT / panel.n_series + LATE / np.sqrt(found.short)
         to_beat = _to_beat(found.error, doubt)
-        pace, worth = ground.pace(rival), HOPELESS * to_beat
+        pace, worth = ground.short_pace(rival), HOPELESS * to_beat
         other = _vary(ground, rival, others, pace, varied=others[0], worth=worth)
         if other.error < to_beat:
             found = other
     experiment, told = found.experiment, found.told
+    pace = ground.pace(experiment) if settled(experiment.training.jit) else found.pace
     left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
-    learning = max(0.0, left - (1 + experiment.training.refit) * found.idle)
+    learning = max(0.0, left - (1 + experiment.training.refit) * pace.start)
     if found.ruled:
         planned = PLANNED * learning
-        experiment, told[STEPS] = _steps(experiment, found.ruled, found.pace, planned)
+        experiment, told[STEPS] = _steps(experiment, found.ruled, pace.step, planned)
     if "training.members" in told:
-        experiment, told["training.members"] = _members(experiment, found.pace, learning)
+        experiment, told["training.members"] = _members(experiment, pace.step, learning)
     return Found(experiment, list(told.values()), ground.candidates)
 
 
@@ -169,7 +174,7 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
     ground: _Ground,
     experiment: ExperimentConfig,
     choices: list[Choice],
-    seconds: float,
+    pace: Pace,
     *,
     varied: Choice = AS_RULED,
     worth: float = np.inf,
@@ -180,7 +185,7 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
         ground: Where they are tried.
         experiment: What to begin with.
         choices: What the rules chose in it.
-        seconds: A training step takes.
+        pace: Of a short training.
         varied: What tells this beginning from the experiment as the rules have it.
         worth: Its error up to which anything is varied.
     """
@@ -188,8 +193,8 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
     begun, budget, ruled = experiment, experiment.auto.time_budget, told.get(STEPS)
     limit = SHARE * budget
     if ruled:
-        experiment, told[STEPS] = _steps(experiment, ruled, seconds, budget - limit)
-    quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / seconds))
+        experiment, told[STEPS] = _steps(experiment, ruled, pace.step, budget - limit)
+    quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / pace.step))
     short = ground.task(int(np.clip(quick, *PROBE)))
     luck = LUCK / np.sqrt(ground.parts.validation.count)
     first = best = ground.probe(experiment, short, varied)
@@ -204,10 +209,9 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
     if experiment.training.synthetic != begun.training.synthetic:  # making them up takes time, too
-        seconds, first = ground.pace(experiment), best
-    pace = seconds * best.seconds / first.seconds
-    idle = max(0.0, first.seconds - short.steps * seconds)
-    return _Varied(experiment, told, best.error, pace, short.steps, ruled, idle)
+        pace, first = ground.short_pace(experiment), best
+    pace = Pace(pace.start, pace.step * best.seconds / first.seconds)
+    return _Varied(experiment, told, best.error, pace, short.steps, ruled)
 
 
 def _to_beat(error: float, luck: float) -> float:
@@ -289,7 +293,7 @@ def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
     members = settled(experiment.training.workers)
     short = {"training.members": members, "training.looks": 2, "training.steps": task.steps}
     begun = time.monotonic()
-    fitted = workers.fit(task, change(experiment, short))
+    fitted = workers.fit(task, change(experiment, short | UNCOMPILED))
     error = np.mean([min(look.validation for look in member.looks) for member in fitted])
     return {"error": float(error), "seconds": time.monotonic() - begun}
 

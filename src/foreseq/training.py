@@ -15,6 +15,7 @@ from keras import KerasTensor
 from numpy.typing import ArrayLike, NDArray
 
 from foreseq import calendar, learned, losses, metrics, network, sources, support, windows
+from foreseq.cells import has_gpu
 from foreseq.config import ExperimentConfig, settled
 from foreseq.learned import Weights
 from foreseq.panel import Panel
@@ -72,6 +73,15 @@ class Member(NamedTuple):
     looks: tuple[Look, ...]
 
 
+class Pace(NamedTuple):
+    """How fast a training goes on this machine, in seconds."""
+
+    start: float
+    """Until the first step is done: series are made up, and the step is compiled."""
+    step: float
+    """For each step from then on."""
+
+
 class Progress(NamedTuple):
     """Where training is."""
 
@@ -111,17 +121,18 @@ def fit(
     ]
 
 
-def pace(task: Task, experiment: ExperimentConfig) -> float:
-    """Return the seconds that a training step takes on this machine, compilation apart."""
+def pace(task: Task, experiment: ExperimentConfig) -> Pace:
+    """Measure how fast a training goes on this machine."""
+    begun = time.perf_counter()
     learner = _Learner(task, experiment)
     draw = learner.begin(0)
     learner.learn(draw, range(1))
-    seconds = []
+    start, seconds = time.perf_counter() - begun, []
     for step in range(1, 1 + TIMED):
         begun = time.perf_counter()
         learner.learn(draw, range(step, step + 1))
         seconds.append(time.perf_counter() - begun)
-    return float(np.median(seconds))
+    return Pace(start, float(np.median(seconds)))
 
 
 def build(
@@ -165,14 +176,15 @@ class _Learner:
         policy = POLICIES[experiment.training.precision]
         self.model = build(experiment, cutoffs=cutoffs, policy=policy)
         self.newborn = [np.array(v) for v in self.model.variables]
-        same = cutoffs == 1 and policy == FLOAT32
+        jit = settled(experiment.training.jit) and not has_gpu()
+        same = cutoffs == 1 and policy == FLOAT32 and not jit
         self.judged = self.model if same else build(experiment)
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
         self.optimizer = _optimizer(experiment, task.steps, rate)
         self.model.compile(
             self.optimizer,
             loss=self._loss(),
-            jit_compile=experiment.training.jit,
+            jit_compile=jit,
         )
         self.optimizer.build(self.model.trainable_variables)
         self.fresh = [np.array(v) for v in self.optimizer.variables]

@@ -17,12 +17,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
-
 from foreseq import processes, training
+from foreseq.cells import has_gpu
 from foreseq.config import ExperimentConfig, settled
 from foreseq.errors import ForeseqError
-from foreseq.training import Member, Progress, Task
+from foreseq.training import Member, Pace, Progress, Task
 
 Report = Callable[[Progress], None]
 Job = Callable[..., Any]
@@ -75,17 +74,18 @@ def fit(
     return [done[n % count][n // count] for n in range(members)]
 
 
-def pace(task: Task, experiment: ExperimentConfig) -> float:
-    """Return the seconds of a training step, compilation apart, while all workers take some."""
+def pace(task: Task, experiment: ExperimentConfig) -> Pace:
+    """Measure how fast a training goes while all workers take steps."""
     count = min(settled(experiment.training.workers), most())
     if count == 1:
         return training.pace(task, experiment)
-    return float(max(_have_done([partial(_pace, task, experiment)] * count)))
+    each = _have_done([partial(_pace, task, experiment)] * count)
+    return Pace(*map(max, zip(*each, strict=True)))
 
 
 def most() -> int:
     """Return how many workers this machine has room for: one a core, and no two on its GPUs."""
-    if os.name == "nt" or keras.distribution.list_devices("gpu"):
+    if os.name == "nt" or has_gpu():
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -172,5 +172,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _pace(task: Task, experiment: ExperimentConfig, *, report: Report) -> float:  # noqa: ARG001 - too short to tell of
+def _pace(task: Task, experiment: ExperimentConfig, *, report: Report) -> Pace:  # noqa: ARG001 - too short to tell of
     return training.pace(task, experiment)

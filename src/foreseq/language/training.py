@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from foreseq import learned
+from foreseq.cells import has_gpu
 from foreseq.language import network, score
 from foreseq.learned import Weights
 from foreseq.text.config import TextExperimentConfig, TextTrainingConfig
@@ -145,7 +146,7 @@ class Learner:
         self.carried.compile(
             self.optimizer,
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=training.jit and not keras.distribution.list_devices("gpu"),
+            jit_compile=training.jit and not has_gpu(),
         )
         self.optimizer.build(self.carried.trainable_variables)
 
