@@ -117,7 +117,7 @@ def test_what_the_user_said_stays(air):
         "training.learning_rate": 0.01, "network.decoder": "recursive",
         "network.cells.units": [7], "network.relevel": False, "training.batch": 9,
         "training.cutoffs": 1, "training.workers": 2, "training.mirror": True,
-        "network.support": "nonnegative", "network.drift": True,
+        "network.support": "nonnegative", "network.drift": True, "training.jit": True,
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)

@@ -126,7 +126,13 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
     panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=SEASON)
     told = {
         "dataset": {"source": "memory", "horizon": 4},
-        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4, 8]},
+        "network": {
+            "cells": {"units": [8]},
+            "context": 16,
+            "log": False,
+            "baseline": [1, 4, 8],
+            "relevel": False,
+        },
         "training": {"steps": 999, "batch": 64, "loss": "mase", "members": 1, "workers": 1},
         "auto": {"time_budget": 600},
     }

@@ -34,7 +34,9 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--steps", type=int, default=0, help="Of the peer; 0: its default, 1000.")
     told = options.parse_args()
-    overrides = [f"training.seed={told.seed}", "training.members=1", *told.overrides]
+    # trainings this short are done sooner than they are compiled
+    quick = ("training.members=1", "training.jit=false")
+    overrides = [f"training.seed={told.seed}", *quick, *told.overrides]
     experiment = load_experiment(ROOT / told.config, overrides)
     panel, given, chosen = newest_horizon(experiment)
     experiment, _ = auto.settle(experiment, given)

@@ -28,8 +28,11 @@ UNTOLD = (
     "dataset.layout",
     "dataset.columns",
     "dataset.update",
+    "training.jit",
+    "training.workers",
 )
-"""Fields that are never parameters: they name the run, or cannot change what it learns."""
+"""Fields that are never parameters: they name the run, or cannot change what it learns, beyond the
+last digits."""
 COMPARED = (
     "network.cells.kind",
     "network.cells.units",
