@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the README, which mostly waits: the other worker runs the rest beside it."""
+    """Begin with the README, which mostly waits: the other workers run the rest beside it."""
     items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
