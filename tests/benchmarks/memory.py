@@ -81,7 +81,12 @@ def train(told):
 
     experiment = build_experiment(
         {"dataset": {"source": "memory", "horizon": 24}},
-        [f"training.steps={told.steps}", "training.members=1", "auto.time_budget=120"],
+        [
+            f"training.steps={told.steps}",
+            "training.members=1",
+            "training.jit=true",  # as of long trainings
+            "auto.time_budget=120",
+        ],
     )
     imports, begun = peak_memory(), time.perf_counter()
     data = told.series * told.length * 9 / MEGABYTE
