@@ -275,8 +275,8 @@ class TrainingConfig(Config):
     seed: NonNegativeInt = 1
     """Same config, data and seed give the same weights on one machine."""
     jit: bool | None = None
-    """Compile the training step with XLA: its steps then take about two thirds of the time. None:
-    where training is long enough to be worth it."""
+    """Compile the training step with XLA: its steps then take about two thirds of the time, and
+    each process some 300 MB more. None: where training is long enough to be worth it."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the cells compute in while they learn: `bfloat16` is faster on GPUs that have units for
     it. Weights, validation and forecasts are float32 either way."""
