@@ -133,7 +133,14 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
             "baseline": [1, 4, 8],
             "relevel": False,
         },
-        "training": {"steps": 999, "batch": 64, "loss": "mase", "members": 1, "workers": 1},
+        "training": {
+            "steps": 1000,
+            "batch": 64,
+            "loss": "mase",
+            "members": 1,
+            "workers": 1,
+            "jit": False,
+        },
         "auto": {"time_budget": 600},
     }
     experiment, choices = auto.settle(build_experiment(told), panel)
@@ -152,7 +159,7 @@ def test_what_lies_far_behind_is_not_varied():
     told = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "log": False},
-        "training": {"batch": 32, "steps": 999, "workers": 1},
+        "training": {"batch": 32, "steps": 1000, "workers": 1, "jit": False},
     }
     experiment, choices = auto.settle(build_experiment(told), panel)
     found = search(experiment, choices, panel)
@@ -209,7 +216,7 @@ def test_few_long_series_are_also_tried_beside_made_up_ones():
     told = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4]},
-        "training": {"steps": 999, "batch": 8, "loss": "mase", "members": 1, "workers": 1},
+        "training": {"steps": 1000, "batch": 8, "loss": "mase", "members": 1, "workers": 1},
     }
     experiment, choices = auto.settle(build_experiment(told), panel)
     found = search(experiment, choices, panel)

@@ -296,10 +296,8 @@ def test_bfloat16_learns_about_the_same_and_leaves_float32(fitted):
 
 
 def test_a_compiled_step_teaches_the_same(fitted):
-    plain, compiled = (
-        training.fit(fitted[1], make_experiment("network.cells.dropout=0", f"training.jit={jit}"))[
-            0
-        ]
+    (plain,), (compiled,) = (
+        training.fit(fitted[1], make_experiment("network.cells.dropout=0", f"training.jit={jit}"))
         for jit in ("false", "true")
     )
     losses, others = ([look.loss for look in member.looks] for member in (plain, compiled))

@@ -52,7 +52,7 @@ class Candidate(NamedTuple):
     seconds: float
 
 
-STEPS = "training.steps"
+STEPS, MEMBERS = "training.steps", "training.members"
 UNCOMPILED = {"training.jit": False}
 """What a short training changes: to compile it takes longer than its steps gain."""
 AS_RULED = Choice("", None, "before anything is varied")
@@ -158,16 +158,23 @@ def search(
         other = _vary(ground, rival, others, pace, varied=others[0], worth=worth)
         if other.error < to_beat:
             found = other
-    experiment, told = found.experiment, found.told
-    pace = ground.pace(experiment) if settled(experiment.training.jit) else found.pace
-    left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
-    learning = max(0.0, left - (1 + experiment.training.refit) * pace.start)
-    if found.ruled:
-        planned = PLANNED * learning
-        experiment, told[STEPS] = _steps(experiment, found.ruled, pace.step, planned)
-    if "training.members" in told:
-        experiment, told["training.members"] = _members(experiment, pace.step, learning)
-    return Found(experiment, list(told.values()), ground.candidates)
+    return Found(*_within_time(ground, found), ground.candidates)
+
+
+def _within_time(ground: _Ground, found: _Varied) -> tuple[ExperimentConfig, list[Choice]]:
+    """Choose steps and members that the time left allows, of these what the user has not told."""
+    experiment, told, kept = found.experiment, found.told, ground.kept
+    if found.ruled or MEMBERS in told:
+        pace = ground.pace(experiment) if settled(experiment.training.jit) else found.pace
+        budget = experiment.auto.time_budget
+        left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
+        learning = max(0.0, left - (1 + experiment.training.refit) * pace.start)
+        if found.ruled:
+            planned = PLANNED * learning
+            experiment, told[STEPS] = _steps(experiment, found.ruled, pace.step, planned)
+        if MEMBERS in told:
+            experiment, told[MEMBERS] = _members(experiment, pace.step, learning)
+    return experiment, list(told.values())
 
 
 def _vary(  # noqa: PLR0913 - where, from what, and how far
@@ -298,7 +305,7 @@ def _trainings(experiment: ExperimentConfig) -> float:
 def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
     """Train a member a worker for a few steps; the better of two looks is what each is worth."""
     members = settled(experiment.training.workers)
-    short = {"training.members": members, "training.looks": 2, "training.steps": task.steps}
+    short = {MEMBERS: members, "training.looks": 2, STEPS: task.steps}
     begun = time.monotonic()
     fitted = workers.fit(task, change(experiment, short | UNCOMPILED))
     error = np.mean([min(look.validation for look in member.looks) for member in fitted])
@@ -331,5 +338,5 @@ def _members(
     at_once = settled(experiment.training.workers)
     rounds = max(1, min(int(left / whole), auto.MOST_MEMBERS // at_once))
     members = at_once * rounds
-    choice = Choice("training.members", members, f"about {whole:.0f} s each, {left:.0f} s left")
+    choice = Choice(MEMBERS, members, f"about {whole:.0f} s each, {left:.0f} s left")
     return change(experiment, {choice.field: members}), choice

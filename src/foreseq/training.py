@@ -181,11 +181,7 @@ class _Learner:
         self.judged = self.model if same else build(experiment)
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
         self.optimizer = _optimizer(experiment, task.steps, rate)
-        self.model.compile(
-            self.optimizer,
-            loss=self._loss(),
-            jit_compile=jit,
-        )
+        self.model.compile(self.optimizer, loss=self._loss(), jit_compile=jit)
         self.optimizer.build(self.model.trainable_variables)
         self.fresh = [np.array(v) for v in self.optimizer.variables]
 
