@@ -71,19 +71,31 @@ def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season()
     np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder):
+def below_newest(model):
+    """Return how far forecasts are below the newest of four seasons, each 10 above the last."""
     season = np.array([5.0, 9.0, 1.0, 7.0])
     rising = np.concatenate([season + 10 * year for year in range(4)])
     panel = from_series({"a": rising}, freq="1", season=SEASON)
-    choices = {"baseline": (4, 8, 12), "decoder": decoder}
-    moved, left = (
-        network.answer(make_network(**choices, relevel=relevel), panel, windows.newest(panel))
-        for relevel in (True, False)
-    )
+    answers = network.answer(model, panel, windows.newest(panel))
     newest = evaluation.seasonal_naive(panel, windows.newest(panel), HORIZON)
-    np.testing.assert_allclose(moved[..., 0], newest, rtol=1e-4)
-    np.testing.assert_allclose(left[:, :SEASON, 0], newest[:, :SEASON] - 10, rtol=1e-4)
+    return (newest - answers[..., 0])[:, :SEASON]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    ("relevel", "below"), [(True, 0), (False, 10), ("learned", 5)], ids=["wholly", "not", "half"]
+)
+def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder, relevel, below):
+    born = make_network(baseline=(4, 8, 12), decoder=decoder, relevel=relevel)
+    np.testing.assert_allclose(below_newest(born), below, atol=1e-3)
+
+
+@pytest.mark.parametrize(("lean", "below"), [(30, 0), (-30, 10)], ids=["wholly", "not"])
+def test_how_far_earlier_seasons_are_moved_can_be_learned(lean, below):
+    learner = make_network(baseline=(4, 8, 12), relevel="learned")
+    shares = learner.get_layer("shares").bias
+    shares.assign(np.full(shares.shape, lean))
+    np.testing.assert_allclose(below_newest(learner), below, atol=1e-3)
 
 
 def drifting(values, *, decoder="direct"):

@@ -23,21 +23,21 @@ def baseline(
 
     Each lag repeats its newest values over the horizon. Several are averaged with weights that a
     linear map of the head gives for each step; what was not observed weighs nothing. Where lags
-    tell of one season after the other, all may first be moved to the level of the newest, and
-    the last value may go on drifting.
+    tell of one season after the other, all may first be moved to the level of the newest, wholly
+    or by a share read off the head for each step, and the last value may go on drifting.
     """
     lags = settled(config.baseline)
     if not lags:
         return ops.zeros_like(z[:, :1])
-    pasts, cycles = [z[:, -lag:] for lag in lags], list(lags)
-    if config.relevel:  # None in bundles that are older than this choice
-        cycles = _cycles(lags)
-        pasts = [
-            past + _change_of_level(z, observed, lag, cycle) if cycle < lag else past
-            for past, lag, cycle in zip(pasts, lags, cycles, strict=True)
-        ]
+    cycles = _cycles(lags) if config.relevel else lags  # None in bundles older than this choice
     steps = [[step % cycle for step in range(horizon)] for cycle in cycles]
-    repeated = [ops.take(past, step, axis=1) for past, step in zip(pasts, steps, strict=True)]
+    repeated = [ops.take(z[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
+    older = [at for at, lag in enumerate(lags) if cycles[at] < lag]
+    changes = [_change_of_level(z, observed, lags[at], cycles[at]) for at in older]
+    if config.relevel == "learned" and older:
+        changes = _shares(changes, head, horizon)
+    for at, change in zip(older, changes, strict=True):
+        repeated[at] += change
     if config.drift and 1 in lags:  # None in older bundles as well
         repeated[lags.index(1)] += _drift(z, observed, horizon)
     if len(lags) == 1:
@@ -48,6 +48,16 @@ def baseline(
     scores += UNSEEN * (1.0 - ops.concatenate(known, axis=-1))
     weights = ops.softmax(scores, axis=-1)  # (rows, horizon, lags)
     return ops.sum(weights * ops.concatenate(repeated, axis=-1), axis=-1, keepdims=True)
+
+
+def _shares(changes: list[KerasTensor], head: KerasTensor, horizon: int) -> list[KerasTensor]:
+    """Return the share of each change that the head tells for each step, a half at first.
+
+    Changes have shape (rows, 1, 1), shares of them (rows, horizon, 1).
+    """
+    scores = reading(horizon * len(changes), "shares")(head)
+    shares = ops.sigmoid(ops.reshape(scores, (-1, horizon, len(changes))))
+    return [shares[..., n : n + 1] * change for n, change in enumerate(changes)]
 
 
 def _cycles(lags: tuple[int, ...]) -> list[int]:
