@@ -95,6 +95,11 @@ def test_days_and_weeks_teach_sooner_than_months_and_years(freq, alone):
     assert few.training.synthetic > 0
 
 
+def test_series_that_learn_alone_learn_how_far_seasons_before_are_moved(air):
+    alone, beside = settle(air, "training.synthetic=0")[0], settle(air)[0]
+    assert (alone.network.relevel, beside.network.relevel) == ("learned", True)
+
+
 def test_where_series_are_made_up_is_the_users_choice(air):
     told = settle(air, "training.synthetic=0.3")[0]
     assert (told.training.synthetic, told.network.decoder) == (0.3, "segment")

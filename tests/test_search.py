@@ -5,7 +5,7 @@ from foreseq import auto
 from foreseq.config import build_experiment
 from foreseq.journal import Journal
 from foreseq.panel import from_series
-from foreseq.search import Candidate, _levels, _members, _shares, _steps, search
+from foreseq.search import Candidate, _members, _shares, _steps, search
 
 SEASON = 4
 UNAIDED = ("training.synthetic", 0.0)
@@ -236,19 +236,6 @@ def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
     experiment, _ = auto.settle(build_experiment(told), panel)
     assert experiment.training.synthetic == 0
     assert list(_shares(auto.facts_of(experiment, panel), experiment)) == [auto.BESIDE]
-
-
-@pytest.mark.parametrize(
-    ("told", "tried"),
-    [
-        (("network.baseline=[1,4,8]",), [False]),
-        (("network.baseline=[1,4]",), []),
-        (("network.baseline=[1,4,8]", "training.synthetic=0.9"), []),
-    ],
-)
-def test_several_seasons_are_also_tried_at_their_own_levels(panel, told, tried):
-    experiment, _ = settled(panel, *told)
-    assert list(_levels(auto.facts_of(experiment, panel), experiment)) == tried
 
 
 @pytest.mark.parametrize(

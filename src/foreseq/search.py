@@ -253,12 +253,6 @@ def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int
             yield value
 
 
-def _levels(_: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
-    seasons = sum(lag > 1 for lag in settled(experiment.network.baseline))
-    if experiment.network.relevel and seasons > 1 and not _is_aided(experiment):
-        yield False
-
-
 def _logs(facts: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
     if experiment.network.log or auto.are_positive(facts):
         yield not experiment.network.log
@@ -289,7 +283,6 @@ ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
     "training.synthetic": _shares,
     "training.mirror": _directions,
     "network.baseline": _baselines,
-    "network.relevel": _levels,
     "network.log": _logs,
     "training.loss": _losses,
     "network.context": _contexts,
