@@ -83,7 +83,9 @@ def below_newest(model):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize(
-    ("relevel", "below"), [(True, 0), (False, 10), ("learned", 5)], ids=["wholly", "not", "half"]
+    ("relevel", "below"),
+    [(True, 0), (False, 10), ("learned", 10 / (1 + np.exp(2)))],
+    ids=["wholly", "not", "mostly"],
 )
 def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder, relevel, below):
     born = make_network(baseline=(4, 8, 12), decoder=decoder, relevel=relevel)

@@ -190,8 +190,8 @@ class NetworkConfig(Config):
     step. Empty: the level of the newest season. None: chosen from the data."""
     relevel: bool | Literal["learned"] | None = None
     """Move what the baseline takes from the second season before, the third and so on by as much as
-    the level has changed since; `learned`: by a share of it, window by window and step by step, at
-    first a half. None: chosen from the data."""
+    the level has changed since; `learned`: by a share of it, window by window and step by step.
+    None: chosen from the data."""
     drift: bool | None = None
     """Let the last value, where the baseline has it, go on as it moved over the last two horizons,
     as far as that is not luck: not at all within three standard errors. None: chosen from the

@@ -12,6 +12,9 @@ UNSEEN = -1e4
 """Added to the score of a lag whose value is missing."""
 LASTED = 2
 """Horizons that a drift has lasted: over fewer steps it is uncertain, over more it is history."""
+MOVED = 2.0
+"""Added to the score of each share of a change of level, so that a newborn network moves seasons by
+nearly nine tenths of it: where little can be learned, levels last."""
 CERTAIN = 3.0
 """Standard errors up to which a drift is taken for luck; of larger ones, it is what they lose."""
 
@@ -51,12 +54,12 @@ def baseline(
 
 
 def _shares(changes: list[KerasTensor], head: KerasTensor, horizon: int) -> list[KerasTensor]:
-    """Return the share of each change that the head tells for each step, a half at first.
+    """Return the share of each change that the head tells for each step, most of it at first.
 
     Changes have shape (rows, 1, 1), shares of them (rows, horizon, 1).
     """
     scores = reading(horizon * len(changes), "shares")(head)
-    shares = ops.sigmoid(ops.reshape(scores, (-1, horizon, len(changes))))
+    shares = ops.sigmoid(MOVED + ops.reshape(scores, (-1, horizon, len(changes))))
     return [shares[..., n : n + 1] * change for n, change in enumerate(changes)]
 
 
