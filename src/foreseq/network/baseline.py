@@ -6,15 +6,15 @@ from keras import KerasTensor, ops
 
 from foreseq.config import NetworkConfig, settled
 from foreseq.network.frame import TINY, masked_mean
-from foreseq.network.outputs import reading
+from foreseq.network.outputs import by_step
 
 UNSEEN = -1e4
 """Added to the score of a lag whose value is missing."""
-LASTED = 2
-"""Horizons that a drift has lasted: over fewer steps it is uncertain, over more it is history."""
 MOVED = 2.0
 """Added to the score of each share of a change of level, so that a newborn network moves seasons by
 nearly nine tenths of it: where little can be learned, levels last."""
+LASTED = 2
+"""Horizons that a drift has lasted: over fewer steps it is uncertain, over more it is history."""
 CERTAIN = 3.0
 """Standard errors up to which a drift is taken for luck; of larger ones, it is what they lose."""
 
@@ -46,8 +46,7 @@ def baseline(
     if len(lags) == 1:
         return repeated[0]
     known = [ops.take(observed[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
-    scores = reading(horizon * len(lags), "lags")(head)
-    scores = ops.reshape(scores, (-1, horizon, len(lags)))
+    scores = by_step(head, horizon, len(lags), "lags")
     scores += UNSEEN * (1.0 - ops.concatenate(known, axis=-1))
     weights = ops.softmax(scores, axis=-1)  # (rows, horizon, lags)
     return ops.sum(weights * ops.concatenate(repeated, axis=-1), axis=-1, keepdims=True)
@@ -58,8 +57,7 @@ def _shares(changes: list[KerasTensor], head: KerasTensor, horizon: int) -> list
 
     Changes have shape (rows, 1, 1), shares of them (rows, horizon, 1).
     """
-    scores = reading(horizon * len(changes), "shares")(head)
-    shares = ops.sigmoid(MOVED + ops.reshape(scores, (-1, horizon, len(changes))))
+    shares = ops.sigmoid(MOVED + by_step(head, horizon, len(changes), "shares"))
     return [shares[..., n : n + 1] * change for n, change in enumerate(changes)]
 
 

@@ -9,7 +9,7 @@ from keras import KerasTensor, ops
 from foreseq.cells import RecurrentStack
 from foreseq.config import NetworkConfig, settled
 from foreseq.network.frame import FAR
-from foreseq.network.outputs import channels, middle, outputs, reading
+from foreseq.network.outputs import by_step, channels, middle, outputs, reading
 
 
 class Ahead(NamedTuple):
@@ -59,9 +59,7 @@ def part_of_each(config: NetworkConfig, seed: int) -> Callable[[KerasTensor], Ke
 
 def direct(config: NetworkConfig, head: KerasTensor, horizon: int) -> KerasTensor:
     """Answer the horizon at once, starting from zero, shape (rows, horizon, outputs)."""
-    n = outputs(config)
-    change = reading(horizon * n, "horizon")(head)
-    return ops.reshape(change, (-1, horizon, n))
+    return by_step(head, horizon, outputs(config), "horizon")
 
 
 def segments(ahead: Ahead, baseline: KerasTensor, seed: int) -> KerasTensor:

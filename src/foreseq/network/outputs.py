@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
 from foreseq.config import MEDIAN, NetworkConfig
@@ -21,6 +22,11 @@ def outputs(config: NetworkConfig) -> int:
 def reading(width: int, name: str) -> keras.layers.Dense:
     """Build what reads numbers off a state, zeros at first, in float32 whatever the cells do."""
     return keras.layers.Dense(width, kernel_initializer="zeros", dtype="float32", name=name)
+
+
+def by_step(head: KerasTensor, horizon: int, n: int, name: str) -> KerasTensor:
+    """Read n numbers for each step off the head, shape (rows, horizon, n), zeros at first."""
+    return ops.reshape(reading(horizon * n, name)(head), (-1, horizon, n))
 
 
 def middle(answers: NDArray[Any], quantiles: tuple[float, ...]) -> NDArray[Any]:
