@@ -126,13 +126,7 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
     panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=SEASON)
     told = {
         "dataset": {"source": "memory", "horizon": 4},
-        "network": {
-            "cells": {"units": [8]},
-            "context": 16,
-            "log": False,
-            "baseline": [1, 4, 8],
-            "relevel": False,
-        },
+        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4, 8]},
         "training": {
             "steps": 1000,
             "batch": 64,
