@@ -5,7 +5,8 @@ from foreseq import auto
 from foreseq.config import build_experiment
 from foreseq.journal import Journal
 from foreseq.panel import from_series
-from foreseq.search import Candidate, _members, _shares, _steps, search
+from foreseq.search import Candidate, _fields, _members, _shares, _steps, _unvaried, search
+from foreseq.training import Pace
 
 SEASON = 4
 UNAIDED = ("training.synthetic", 0.0)
@@ -75,6 +76,19 @@ def test_little_time_shortens_the_training():
     reasons = {choice.field: choice.reason for choice in found.choices}
     assert found.experiment.training.steps == 100 < experiment.training.steps
     assert "time budget allows" in reasons["training.steps"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param("auto.time_budget=1", id="no-time-for-another"),
+        pytest.param("network.context=16", id="nothing-to-vary"),
+    ],
+)
+def test_a_short_training_that_would_be_alone_is_not_made(panel, told):
+    known = ("network.baseline=[4]", "network.log=false")
+    found = search(*settled(panel, *known, told), panel)
+    assert found.candidates == []
 
 
 @pytest.mark.slow
@@ -230,6 +244,12 @@ def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
     experiment, _ = auto.settle(build_experiment(told), panel)
     assert experiment.training.synthetic == 0
     assert list(_shares(auto.facts_of(experiment, panel), experiment)) == [auto.BESIDE]
+
+
+@pytest.mark.parametrize(("share", "varied"), [(0.0, True), (auto.BESIDE, False)])
+def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share, varied):
+    begun = _unvaried(*settled(panel, f"training.synthetic={share}"), Pace(1.0, 0.01))
+    assert ("network.baseline" in _fields(begun)) is varied
 
 
 @pytest.mark.parametrize(

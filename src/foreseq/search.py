@@ -149,16 +149,23 @@ def search(
         aided, reason = False, auto.too_few(affordable)
         experiment, choices = auto.unaided(experiment, choices, panel, reason)
         pace = ground.short_pace(experiment)
-    found = _vary(ground, experiment, choices, pace)
-    if aided:
-        rival, others = auto.unaided(experiment, choices, panel)
-        doubt = DOUBT / panel.n_series + LATE / np.sqrt(found.short)
-        to_beat = _to_beat(found.error, doubt)
-        pace, worth = ground.short_pace(rival), HOPELESS * to_beat
-        other = _vary(ground, rival, others, pace, varied=others[0], worth=worth)
-        if other.error < to_beat:
-            found = other
+    found = _unvaried(experiment, choices, pace)
+    if (aided or _can_vary(ground, found)) and _has_time_for_two(ground, found):
+        found = _vary(ground, found, AS_RULED)
+        if aided:
+            found = _rivalled(ground, found, *auto.unaided(experiment, choices, panel))
     return Found(*_within_time(ground, found), ground.candidates)
+
+
+def _rivalled(
+    ground: _Ground, found: _Varied, experiment: ExperimentConfig, choices: list[Choice]
+) -> _Varied:
+    """Return what was found, or what comes of doing without made-up series if that is better."""
+    doubt = DOUBT / ground.panel.n_series + LATE / np.sqrt(found.short)
+    to_beat = _to_beat(found.error, doubt)
+    rival = _unvaried(experiment, choices, ground.short_pace(experiment))
+    other = _vary(ground, rival, choices[0], worth=HOPELESS * to_beat)
+    return other if other.error < to_beat else found
 
 
 def _within_time(ground: _Ground, found: _Varied) -> tuple[ExperimentConfig, list[Choice]]:
@@ -177,35 +184,56 @@ def _within_time(ground: _Ground, found: _Varied) -> tuple[ExperimentConfig, lis
     return experiment, list(told.values())
 
 
-def _vary(  # noqa: PLR0913 - where, from what, and how far
-    ground: _Ground,
-    experiment: ExperimentConfig,
-    choices: list[Choice],
-    pace: Pace,
-    *,
-    varied: Choice = AS_RULED,
-    worth: float = np.inf,
-) -> _Varied:
+def _unvaried(experiment: ExperimentConfig, choices: list[Choice], pace: Pace) -> _Varied:
+    """Return where varying begins: with as many steps as short trainings leave time for.
+
+    Args:
+        experiment: With every choice settled.
+        choices: What the rules chose in it.
+        pace: Of a short training.
+    """
+    told = {choice.field: choice for choice in choices}
+    budget, ruled = experiment.auto.time_budget, told.get(STEPS)
+    if ruled:
+        left = (1 - SHARE) * budget
+        experiment, told[STEPS] = _steps(experiment, ruled, pace.step, left)
+    affordable = int(SHARE * budget / PROBES / pace.step)
+    short = int(np.clip(min(settled(experiment.training.steps) // 4, affordable), *PROBE))
+    return _Varied(experiment, told, np.inf, pace, short, ruled)
+
+
+def _fields(begun: _Varied) -> list[str]:
+    """Return what to vary of what the rules chose."""
+    barred = FULL if settled(begun.experiment.training.synthetic) else ()
+    return [field for field in ALTERNATIVES if field in begun.told and field not in barred]
+
+
+def _can_vary(ground: _Ground, begun: _Varied) -> bool:
+    """Tell whether there is anything to try."""
+    tries = (ALTERNATIVES[field](ground.facts, begun.experiment) for field in _fields(begun))
+    return any(True for values in tries for _ in values)
+
+
+def _has_time_for_two(ground: _Ground, begun: _Varied) -> bool:
+    """Tell whether one short training can be compared with another: alone it tells nothing."""
+    seconds = begun.pace.start + begun.short * begun.pace.step
+    return _goes_on(ground.kept, SHARE * begun.experiment.auto.time_budget - 2 * seconds)
+
+
+def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.inf) -> _Varied:
     """Vary one chosen field after the other, and keep what earns its place.
 
     Args:
         ground: Where they are tried.
-        experiment: What to begin with.
-        choices: What the rules chose in it.
-        pace: Of a short training.
-        varied: What tells this beginning from the experiment as the rules have it.
+        begun: What to begin with.
+        named: What tells this beginning from the experiment as the rules have it.
         worth: Its error up to which anything is varied.
     """
-    told = {choice.field: choice for choice in choices}
-    begun, budget, ruled = experiment, experiment.auto.time_budget, told.get(STEPS)
-    limit = SHARE * budget
-    if ruled:
-        experiment, told[STEPS] = _steps(experiment, ruled, pace.step, budget - limit)
-    quick = min(settled(experiment.training.steps) // 4, int(limit / PROBES / pace.step))
-    short = ground.task(int(np.clip(quick, *PROBE)))
+    told, experiment, pace = dict(begun.told), begun.experiment, begun.pace
+    limit, short = SHARE * experiment.auto.time_budget, ground.task(begun.short)
     luck = LUCK / np.sqrt(ground.parts.validation.count)
-    first = best = ground.probe(experiment, short, varied)
-    for field in filter(told.__contains__, ALTERNATIVES if first.error <= worth else ()):
+    first = best = ground.probe(experiment, short, named)
+    for field in _fields(begun) if first.error <= worth else ():
         for value in ALTERNATIVES[field](ground.facts, experiment):
             if not _goes_on(ground.kept, limit - best.seconds):
                 break
@@ -215,10 +243,10 @@ def _vary(  # noqa: PLR0913 - where, from what, and how far
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
-    if experiment.training.synthetic != begun.training.synthetic:  # making them up takes time, too
-        pace, first = ground.short_pace(experiment), best
+    if experiment.training.synthetic != begun.experiment.training.synthetic:
+        pace, first = ground.short_pace(experiment), best  # making them up takes time, too
     pace = Pace(pace.start, pace.step * best.seconds / first.seconds)
-    return _Varied(experiment, told, best.error, pace, short.steps, ruled)
+    return begun._replace(experiment=experiment, told=told, error=best.error, pace=pace)
 
 
 def _to_beat(error: float, luck: float) -> float:
@@ -231,11 +259,6 @@ def _goes_on(journal: Journal, until: float) -> bool:
     return bool(journal.once(lambda: {"goes on": journal.elapsed <= until})["goes on"])
 
 
-def _is_aided(experiment: ExperimentConfig) -> bool:
-    """Tell whether the rules for made-up series were followed: not for a share tried here."""
-    return experiment.training.synthetic not in (0.0, auto.BESIDE)
-
-
 def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
     show_all = facts.are_long and facts.panel.n_series > auto.MANY_LONG
     barred = auto.barred(experiment.network.multivariate, experiment.training.steps)
@@ -244,8 +267,6 @@ def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
 
 
 def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
-    if _is_aided(experiment):  # has every lag: a few windows cannot tell better
-        return
     context = settled(experiment.network.context)
     lags, often = auto.cycles(facts, context), auto.repeats(facts, context)
     for value in dict.fromkeys([(1, *often), often, lags]):
@@ -264,8 +285,6 @@ def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
 
 
 def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
-    if _is_aided(experiment):  # holds as much as it can
-        return
     patch, context = settled(experiment.network.patch), settled(experiment.network.context)
     longest = max(settled(experiment.network.baseline), default=1)
     farther = (4 * context, 2 * context) if facts.panel.season == 1 else (2 * context,)
@@ -288,6 +307,9 @@ ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
     "network.context": _contexts,
 }
 """By field, the values to try beside the one an experiment has."""
+FULL = ("network.baseline", "network.context")
+"""Fields not varied where the rules are those for made-up series: these learn from all lags and as
+long a past as there are, and a few windows cannot tell better."""
 
 
 def _trainings(experiment: ExperimentConfig) -> float:
