@@ -70,7 +70,7 @@ MOST_MEMBERS = 6
 """Members beyond which the median hardly moves."""
 STARTED, MANY_STEPS = 180.0, 1000
 """Seconds of time, and steps, from which it is worth to compile and to start processes."""
-MOST_COPIED = 5_000_000
+MOST_COPIED = 20_000_000
 """Most steps of all series together of which every process has a copy."""
 
 Told = dict[str, Any]
