@@ -25,7 +25,14 @@ TOLD = {
         "baseline": [7, 1],
         "log": False,
     },
-    "training": {"looks": 4, "learning_rate": 2e-3, "members": 1, "refit": False, "batch": 64},
+    "training": {
+        "looks": 4,
+        "learning_rate": 2e-3,
+        "members": 1,
+        "refit": False,
+        "batch": 64,
+        "synthetic": 0.0,
+    },
     "split": {"test_windows": 3},
 }
 
