@@ -59,12 +59,12 @@ AS_RULED = Choice("", None, "before anything is varied")
 
 
 class _Varied(NamedTuple):
-    """What came of varying one field after the other."""
+    """How far varying one field after the other has come."""
 
     experiment: ExperimentConfig
     told: dict[str, Choice]
     error: float
-    """Of the best short training."""
+    """Of the best short training; infinite before the first."""
     pace: Pace
     """Of an uncompiled training."""
     short: int
@@ -144,7 +144,7 @@ def search(
     ground = _Ground(panel, auto.facts_of(experiment, panel), parts, kept, report, [])
     aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
     pace = ground.short_pace(experiment)
-    affordable = _affordable(experiment, pace.step, (1 - SHARE) * budget)
+    affordable = _affordable(experiment, pace.step, budget - _limit(experiment))
     if aided and affordable < auto.TOO_FEW:
         aided, reason = False, auto.too_few(affordable)
         experiment, choices = auto.unaided(experiment, choices, panel, reason)
@@ -193,11 +193,11 @@ def _unvaried(experiment: ExperimentConfig, choices: list[Choice], pace: Pace) -
         pace: Of a short training.
     """
     told = {choice.field: choice for choice in choices}
-    budget, ruled = experiment.auto.time_budget, told.get(STEPS)
+    limit, ruled = _limit(experiment), told.get(STEPS)
     if ruled:
-        left = (1 - SHARE) * budget
+        left = experiment.auto.time_budget - limit
         experiment, told[STEPS] = _steps(experiment, ruled, pace.step, left)
-    affordable = int(SHARE * budget / PROBES / pace.step)
+    affordable = int(limit / PROBES / pace.step)
     short = int(np.clip(min(settled(experiment.training.steps) // 4, affordable), *PROBE))
     return _Varied(experiment, told, np.inf, pace, short, ruled)
 
@@ -217,7 +217,7 @@ def _can_vary(ground: _Ground, begun: _Varied) -> bool:
 def _has_time_for_two(ground: _Ground, begun: _Varied) -> bool:
     """Tell whether one short training can be compared with another: alone it tells nothing."""
     seconds = begun.pace.start + begun.short * begun.pace.step
-    return _goes_on(ground.kept, SHARE * begun.experiment.auto.time_budget - 2 * seconds)
+    return _goes_on(ground.kept, _limit(begun.experiment) - 2 * seconds)
 
 
 def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.inf) -> _Varied:
@@ -230,7 +230,7 @@ def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.i
         worth: Its error up to which anything is varied.
     """
     told, experiment, pace = dict(begun.told), begun.experiment, begun.pace
-    limit, short = SHARE * experiment.auto.time_budget, ground.task(begun.short)
+    limit, short = _limit(experiment), ground.task(begun.short)
     luck = LUCK / np.sqrt(ground.parts.validation.count)
     first = best = ground.probe(experiment, short, named)
     for field in _fields(begun) if first.error <= worth else ():
@@ -247,6 +247,11 @@ def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.i
         pace, first = ground.short_pace(experiment), best  # making them up takes time, too
     pace = Pace(pace.start, pace.step * best.seconds / first.seconds)
     return begun._replace(experiment=experiment, told=told, error=best.error, pace=pace)
+
+
+def _limit(experiment: ExperimentConfig) -> float:
+    """Return the seconds that short trainings may take."""
+    return SHARE * experiment.auto.time_budget
 
 
 def _to_beat(error: float, luck: float) -> float:
