@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import batch, bundle, forecast, learned, training, windows
+from foreseq import batch, bundle, compiled, forecast, learned, windows
 from foreseq.batch import Source
 from foreseq.calibration import Calibration
 from foreseq.config import build_experiment
@@ -54,7 +54,7 @@ def source():
         },
     }
     experiment = build_experiment(told)
-    weights = learned.of(training.build(experiment))
+    weights = learned.of(compiled.build(experiment))
     panel = make_panel()
     state = bundle.state(panel, panel.lengths, [Member(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from foreseq import bundle, files, training, windows
+from foreseq import bundle, compiled, files, windows
 from foreseq import panel as panels
 from foreseq.bundle import Bundle, Origin
 from foreseq.calibration import Calibration
@@ -47,7 +47,7 @@ def make_bundle(panel, *, members=2):
     }
     experiment = build_experiment(told)
     rng = np.random.default_rng(1)
-    shapes = [v.shape for v in training.build(experiment).trainable_variables]
+    shapes = [v.shape for v in compiled.build(experiment).trainable_variables]
     made = [
         Member([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
         for _ in range(2 * members)

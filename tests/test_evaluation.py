@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq import bundle, evaluation, learned, metrics, training, windows
+from foreseq import bundle, compiled, evaluation, learned, metrics, windows
 from foreseq.bundle import Bundle, Origin, Seen, State
 from foreseq.config import GateConfig, build_experiment
 from foreseq.errors import DataRefused
@@ -36,7 +36,7 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
         },
     }
     experiment = build_experiment(told, overrides)
-    weights = learned.of(training.build(experiment))
+    weights = learned.of(compiled.build(experiment))
     weights[-1] = weights[-1] + np.float32(shake)
     fitted = [Member(weights, 1, ())]
     ends = np.full(panel.n_series, seen)

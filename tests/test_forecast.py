@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import bundle, forecast, learned, training, windows
+from foreseq import bundle, compiled, forecast, learned, training, windows
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecast import Forecaster
@@ -32,7 +32,7 @@ def make_forecaster(*overrides, members=2):
     }
     experiment = build_experiment(told, overrides)
     rng = np.random.default_rng(1)
-    shapes = [v.shape for v in training.build(experiment).trainable_variables]
+    shapes = [v.shape for v in compiled.build(experiment).trainable_variables]
     weights = [
         Member([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
         for _ in range(members)

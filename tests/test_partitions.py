@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import batch, bundle, examples, forecast, learned, partitions, training
+from foreseq import batch, bundle, compiled, examples, forecast, learned, partitions
 from foreseq.batch import Source
 from foreseq.config import DatasetConfig, build_experiment
 from foreseq.errors import ConfigError, DataRefused
@@ -23,7 +23,7 @@ def source():
         },
     }  # fmt: skip
     experiment = build_experiment(told)
-    weights = learned.of(training.build(experiment))
+    weights = learned.of(compiled.build(experiment))
     panel = from_series({"a": np.arange(30.0)}, freq="D", season=7, start="2024-01-01")
     state = bundle.state(panel, panel.lengths, [Member(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from foreseq import auto, bundle, learned, registry, store, tracking, training
+from foreseq import auto, bundle, compiled, learned, registry, store, tracking, training
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, ConfigError, NotPublished
 from foreseq.panel import from_series
@@ -19,7 +19,7 @@ def run_ids(tmp_path_factory):
     panel = from_series({"a": values}, freq="1", season=6)
     told = {"dataset": {"name": "sine", "source": "s.csv", "horizon": 3}}
     experiment, _ = auto.settle(build_experiment(told, ["network.cells.units=[2]"]), panel)
-    weights = learned.of(training.build(experiment))
+    weights = learned.of(compiled.build(experiment))
     state = bundle.state(panel, panel.lengths, [training.Member(weights, 1, ())])
     made = bundle.Bundle(
         experiment=experiment,

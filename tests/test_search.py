@@ -248,7 +248,7 @@ def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
 
 @pytest.mark.parametrize(("share", "varied"), [(0.0, True), (auto.BESIDE, False)])
 def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share, varied):
-    begun = _unvaried(*settled(panel, f"training.synthetic={share}"), Pace(1.0, 0.01))
+    begun = _unvaried(*settled(panel, f"training.synthetic={share}"), Pace(1.0, 0.0, 0.01))
     assert ("network.baseline" in _fields(begun)) is varied
 
 

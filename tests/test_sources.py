@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq import auto, sources, training
+from foreseq import auto, compiled, sources
 from foreseq.config import build_experiment
 from foreseq.errors import SeriesTooShort
 from foreseq.panel import from_series
@@ -22,7 +22,7 @@ def drawn(share, *, step=0):
     panel = make_panel()
     experiment = settled(panel, f"training.synthetic={share}")
     found = sources.sources(panel, panel.lengths, 100, experiment)
-    return found, sources.Draw(found, experiment, 1)(step, training.build(experiment))
+    return found, sources.Draw(found, experiment, 1)(step, compiled.build(experiment))
 
 
 def test_without_a_share_all_windows_are_real():
@@ -57,7 +57,7 @@ def test_steps_after_the_ends_are_not_read():
     panel.values[30:60] = panel.values[90:] = 1e6
     experiment = settled(panel, "training.synthetic=0.5")
     found = sources.sources(panel, np.array([30, 30]), 20, experiment)
-    draw, model = sources.Draw(found, experiment, 1), training.build(experiment)
+    draw, model = sources.Draw(found, experiment, 1), compiled.build(experiment)
     batches = [draw(step, model) for step in range(20)]
     assert max(batch.target[..., 0].max() for batch in batches) < 1e6
     assert max(batch.inputs["past"].max() for batch in batches) < 1e6
@@ -74,7 +74,7 @@ def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
     panel = from_series({"a": np.arange(100.0)}, freq="1", season=4)
     experiment = settled(panel, "training.synthetic=0", "training.cutoffs=3", "network.patch=4")
     found = sources.sources(panel, panel.lengths, 100, experiment)
-    model = training.build(experiment, cutoffs=3)
+    model = compiled.build(experiment, cutoffs=3)
     batch = sources.Draw(found, experiment, 1)(0, model)
     assert batch.inputs["past"].shape == (10, 12 + 2 * 4, 1)
     assert batch.target.shape == (10, 3, 1, 3, 2)
@@ -91,7 +91,7 @@ def test_series_that_are_read_together_are_to_be_answered_together():
     panel = make_panel()
     experiment = settled(panel, "network.multivariate=all")
     found = sources.sources(panel, panel.lengths, 100, experiment)
-    batch = sources.Draw(found, experiment, 1)(0, training.build(experiment))
+    batch = sources.Draw(found, experiment, 1)(0, compiled.build(experiment))
     assert batch.inputs["past"].shape == (10, 12, 2)
     assert batch.target.shape == (10, 1, 2, 3, 2)
     apart = batch.target[:, 0, 1, :, 0] - batch.target[:, 0, 0, :, 0]
@@ -115,7 +115,7 @@ def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
     told = ("training.synthetic=0", "training.batch=400", "network.context=8")
     straight, mirrored = (
         sources.Draw(sources.sources(panel, panel.lengths, 1, each), each, 1)(
-            0, training.build(each)
+            0, compiled.build(each)
         )
         for each in (settled(panel, *told, f"training.mirror={turn}") for turn in (False, True))
     )

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foreseq import learned, training, windows
+from foreseq import compiled, learned, training, windows
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, SeriesTooShort
 from foreseq.panel import from_series
@@ -85,6 +85,14 @@ def test_same_seed_same_weights_bit_for_bit(fitted):
     again = training.fit(task, experiment)
     assert bits(again) == bits(members)
     assert [member.looks for member in again] == [member.looks for member in members]
+
+
+def test_what_a_network_learned_before_changes_nothing(fitted):
+    experiment, task, members = fitted
+    training.fit(task._replace(steps=7), make_experiment("training.learning_rate=0.5"))
+    after = training.fit(task, experiment)
+    compiled.release()
+    assert bits(after) == bits(training.fit(task, experiment)) == bits(members)
 
 
 def test_members_differ(fitted):
@@ -183,7 +191,7 @@ def test_a_network_that_earns_nothing_is_left_as_it_was_born():
     (member,) = training.fit(make_task(panel), experiment)
     assert member.best_step == 0
     assert member.looks[-1].step == STEPS
-    born = training.build(experiment)
+    born = compiled.build(experiment)
     for weight, first in zip(member.weights, born.trainable_variables, strict=True):
         np.testing.assert_array_equal(weight, first)
 
@@ -218,14 +226,14 @@ def test_quantiles_learn_to_spread_around_the_median():
     experiment = make_experiment("network.quantiles=[0.1,0.5,0.9]", "training.average=0")
     panel = make_panel()
     (member,) = training.fit(make_task(panel), experiment)
-    model = training.build(experiment)
+    model = compiled.build(experiment)
     learned.assign(model, member.weights)
     answers = training.network.answer(model, panel, windows.newest(panel))
     assert (np.diff(answers).mean(axis=(0, 1)) > 0).all()
 
 
 def test_weights_of_another_network_are_refused(fitted):
-    model = training.build(make_experiment("network.cells.units=[9]"))
+    model = compiled.build(make_experiment("network.cells.units=[9]"))
     with pytest.raises(BundleRefused, match="do not fit the network"):
         learned.assign(model, fitted[2][0].weights)
 
@@ -259,7 +267,7 @@ def test_what_one_series_foretells_of_another_is_learned_only_together(together,
     ends = panel.lengths - 60
     followed = Windows(np.ones(50, np.int64), np.arange(345, 395))
     (member,) = training.fit(Task(panel, ends, None, 300), experiment)
-    model = training.build(experiment)
+    model = compiled.build(experiment)
     learned.assign(model, member.weights)
     told = training.network.answer(model, panel, followed)[..., 0]
     missed = np.abs(told - windows.futures(panel, followed, HORIZON)).mean()
@@ -273,7 +281,7 @@ def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
     (member,) = training.fit(task, experiment)
     best = min(member.looks, key=lambda look: look.validation)
     assert best.validation < member.looks[0].validation
-    model = training.build(experiment)
+    model = compiled.build(experiment)
     learned.assign(model, member.weights)
     told = training.network.answer(model, panel, task.validation)[..., 0]
     actual = windows.futures(panel, task.validation, HORIZON)
@@ -310,8 +318,8 @@ def test_a_compiled_step_teaches_the_same(fitted):
 )
 def test_only_cells_that_learn_compute_in_bfloat16(kind, decoder):
     experiment = make_experiment(f"network.cells.kind={kind}", f"network.decoder={decoder}")
-    model = training.build(experiment, policy=training.POLICIES["bfloat16"])
+    model = compiled.build(experiment, policy=compiled.POLICIES["bfloat16"])
     computed = {layer.name.rpartition("_")[2]: layer.compute_dtype for layer in model.layers}
     assert (computed["stack"], computed["horizon"]) == ("bfloat16", "float32")
     assert model.output.dtype == "float32"
-    assert training.build(experiment).layers[-1].compute_dtype == "float32"
+    assert compiled.build(experiment).layers[-1].compute_dtype == "float32"

@@ -11,13 +11,13 @@ from pandas.api.extensions import ExtensionArray
 from foreseq import (
     calendar,
     calibration,
+    compiled,
     ingest,
     learned,
     network,
     paths,
     support,
     together,
-    training,
     windows,
 )
 from foreseq.bundle import State
@@ -48,7 +48,7 @@ class Forecaster:
         self.experiment = experiment
         self.members = fitted.members
         self.calibration = fitted.calibration
-        self.model = training.build(experiment)
+        self.model = compiled.build(experiment)
         learned.assign(self.model, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:

@@ -175,7 +175,7 @@ def _within_time(ground: _Ground, found: _Varied) -> tuple[ExperimentConfig, lis
         pace = ground.pace(experiment) if settled(experiment.training.jit) else found.pace
         budget = experiment.auto.time_budget
         left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
-        learning = max(0.0, left - (1 + experiment.training.refit) * pace.start)
+        learning = max(0.0, left - pace.start - experiment.training.refit * pace.again)
         if found.ruled:
             planned = PLANNED * learning
             experiment, told[STEPS] = _steps(experiment, found.ruled, pace.step, planned)
@@ -216,8 +216,12 @@ def _can_vary(ground: _Ground, begun: _Varied) -> bool:
 
 def _has_time_for_two(ground: _Ground, begun: _Varied) -> bool:
     """Tell whether one short training can be compared with another: alone it tells nothing."""
-    seconds = begun.pace.start + begun.short * begun.pace.step
-    return _goes_on(ground.kept, _limit(begun.experiment) - 2 * seconds)
+    return _goes_on(ground.kept, _limit(begun.experiment) - 2 * _takes(begun))
+
+
+def _takes(begun: _Varied) -> float:
+    """Return about how many seconds a short training takes."""
+    return begun.pace.start + begun.short * begun.pace.step
 
 
 def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.inf) -> _Varied:
@@ -229,13 +233,13 @@ def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.i
         named: What tells this beginning from the experiment as the rules have it.
         worth: Its error up to which anything is varied.
     """
-    told, experiment, pace = dict(begun.told), begun.experiment, begun.pace
+    told, experiment = dict(begun.told), begun.experiment
     limit, short = _limit(experiment), ground.task(begun.short)
     luck = LUCK / np.sqrt(ground.parts.validation.count)
-    first = best = ground.probe(experiment, short, named)
-    for field in _fields(begun) if first.error <= worth else ():
+    best = ground.probe(experiment, short, named)
+    for field in _fields(begun) if best.error <= worth else ():
         for value in ALTERNATIVES[field](ground.facts, experiment):
-            if not _goes_on(ground.kept, limit - best.seconds):
+            if not _goes_on(ground.kept, limit - max(best.seconds, _takes(begun))):
                 break
             tried = change(experiment, {field: value})
             candidate = ground.probe(tried, short, Choice(field, value, ""))
@@ -243,9 +247,7 @@ def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.i
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
-    if experiment.training.synthetic != begun.experiment.training.synthetic:
-        pace, first = ground.short_pace(experiment), best  # making them up takes time, too
-    pace = Pace(pace.start, pace.step * best.seconds / first.seconds)
+    pace = begun.pace if experiment == begun.experiment else ground.short_pace(experiment)
     return begun._replace(experiment=experiment, told=told, error=best.error, pace=pace)
 
 

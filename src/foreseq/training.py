@@ -5,20 +5,21 @@ at and choose among running means of the weights, and a network is compiled once
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import KerasTensor
 from numpy.typing import ArrayLike, NDArray
 
-from foreseq import calendar, learned, losses, metrics, network, sources, support, windows
-from foreseq.cells import has_gpu
+from foreseq import compiled, learned, losses, metrics, network, sources, support, windows
+from foreseq.compiled import Compiled
 from foreseq.config import ExperimentConfig, settled
 from foreseq.learned import Weights
 from foreseq.panel import Panel
+from foreseq.sources import Draw, Source
 from foreseq.windows import Windows
 
 TYPICAL = 2048
@@ -32,9 +33,8 @@ MAINLY = 0.5
 EARNED = 0.01
 """Share of an error by which a change must lower it; a network that does not lower that of its
 baseline is left as it was born."""
-FLOAT32 = "float32"
-POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
-"""Keras's policy for each precision."""
+LEAST_RATE = 0.01
+"""What the learning rate falls to, as a share of where it begins."""
 VALIDATED = 4096
 """Most validation windows looked at: more cost time and decide nothing."""
 
@@ -78,6 +78,8 @@ class Pace(NamedTuple):
 
     start: float
     """Until the first step is done: series are made up, and the step is compiled."""
+    again: float
+    """The same of the next training, if its network is kept from before."""
     step: float
     """For each step from then on."""
 
@@ -114,104 +116,62 @@ def fit(
     Raises:
         SeriesTooShort: If no series holds a training window.
     """
-    learner = _Learner(task, experiment)
-    return [
-        _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
-        for member in (range(settled(experiment.training.members)) if members is None else members)
-    ]
+    wanted = range(settled(experiment.training.members)) if members is None else members
+    with _learner(task, experiment, _sources(task, experiment)) as learner:
+        return [
+            _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
+            for member in wanted
+        ]
 
 
 def pace(task: Task, experiment: ExperimentConfig) -> Pace:
     """Measure how fast a training goes on this machine."""
     begun = time.perf_counter()
-    learner = _Learner(task, experiment)
-    draw = learner.begin(0)
-    learner.learn(draw, range(1))
-    start, seconds = time.perf_counter() - begun, []
-    for step in range(1, 1 + TIMED):
-        begun = time.perf_counter()
-        learner.learn(draw, range(step, step + 1))
-        seconds.append(time.perf_counter() - begun)
-    return Pace(start, float(np.median(seconds)))
-
-
-def build(
-    experiment: ExperimentConfig, *, member: int = 0, cutoffs: int = 1, policy: str = FLOAT32
-) -> keras.Model:
-    """Build the untrained network of a settled experiment, see `network.forecaster`.
-
-    Args:
-        experiment: With every choice settled.
-        member: Of the ensemble, whose first weights it gets.
-        cutoffs: From how many to forecast in one pass.
-        policy: Keras's, of the types that its layers compute in.
-    """
-    dataset = experiment.dataset
-    freq = str(settled(dataset.freq))
-    names = calendar.feature_names(freq) if experiment.network.calendar else ()
-    usual = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        return network.forecaster(
-            experiment.network,
-            horizon=dataset.horizon,
-            season=settled(dataset.season),
-            dates=len(names),
-            seed=1000 * experiment.training.seed + 100 * member,
-            cutoffs=cutoffs,
-        )
-    finally:
-        keras.config.set_dtype_policy(usual)
+    found = _sources(task, experiment)
+    again = time.perf_counter() - begun
+    with _learner(task, experiment, found) as learner:
+        draw = learner.begin(0)
+        learner.learn(draw, range(1))
+        start, seconds = time.perf_counter() - begun, []
+        for step in range(1, 1 + TIMED):
+            begun = time.perf_counter()
+            learner.learn(draw, range(step, step + 1))
+            seconds.append(time.perf_counter() - begun)
+    return Pace(start, again, float(np.median(seconds)))
 
 
 class _Learner:
-    """A compiled network and its batches, used by one member after the other."""
+    """A network that learns and the batches it learns from, used by one member after the other."""
 
-    def __init__(self, task: Task, experiment: ExperimentConfig) -> None:
-        self.task, self.experiment = task, experiment
+    def __init__(
+        self,
+        task: Task,
+        experiment: ExperimentConfig,
+        found: tuple[Source, ...],
+        ready: Compiled,
+    ) -> None:
+        self.task, self.experiment, self.sources = task, experiment, found
         self.horizon = experiment.dataset.horizon
-        self.sources = sources.sources(task.panel, task.ends, task.steps, experiment)
-        self.real = self.sources[0]
-        cutoffs = settled(experiment.training.cutoffs)
-        policy = POLICIES[experiment.training.precision]
-        self.model = build(experiment, cutoffs=cutoffs, policy=policy)
-        self.newborn = [np.array(v) for v in self.model.variables]
-        jit = settled(experiment.training.jit) and not has_gpu()
-        same = cutoffs == 1 and policy == FLOAT32 and not jit
-        self.judged = self.model if same else build(experiment)
+        self.model, self.judged, self.optimizer = ready.model, ready.judged, ready.optimizer
+        self.renew = ready.renew
         rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
-        self.optimizer = _optimizer(experiment, task.steps, rate)
-        self.model.compile(self.optimizer, loss=self._loss(), jit_compile=jit)
-        self.optimizer.build(self.model.trainable_variables)
-        self.fresh = [np.array(v) for v in self.optimizer.variables]
+        self.schedule = keras.optimizers.schedules.CosineDecay(rate, task.steps, alpha=LEAST_RATE)
 
-    def begin(self, member: int) -> sources.Draw:
+    def begin(self, member: int) -> Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        newborn = build(self.experiment, member=member).variables if member else self.newborn
-        for variable, value in zip(self.model.variables, newborn, strict=True):
-            variable.assign(value)
+        self.renew(member)
         if self.task.start:
             learned.assign(self.model, list(self.task.start[member]))
-        for variable, first in zip(self.optimizer.variables, self.fresh, strict=True):
-            variable.assign(first)
         seed = self.experiment.training.seed * 1000 + member
-        return sources.Draw(self.sources, self.experiment, seed)
+        return Draw(self.sources, self.experiment, seed)
 
-    def learn(self, draw: sources.Draw, steps: range) -> float:
+    def learn(self, draw: Draw, steps: range) -> float:
         """Take some steps; return their mean loss."""
-        told = [self.model.train_on_batch(*draw(step, self.model)) for step in steps]
+        told, rates = [], np.array(self.schedule(np.arange(steps.start, steps.stop)))
+        for step, rate in zip(steps, rates, strict=True):
+            self.optimizer.learning_rate = rate  # not compiled: other trainings have others
+            told.append(self.model.train_on_batch(*draw(step, self.model)))
         return float(np.mean(told))
-
-    def _loss(self) -> Callable[..., KerasTensor]:
-        """Return what is minimised."""
-        name = settled(self.experiment.training.loss)
-        rival = self._rival() if name == "owa" else losses.EVEN
-        return losses.loss(name, self.experiment.network.quantiles, rival)
-
-    def _rival(self) -> losses.Naive:
-        """Return how the seasonal naive errs on typical training windows."""
-        draw = windows.Draw(self.real.ends, self.horizon, self.experiment.training.seed)
-        return losses.naive(self.real.panel, draw(0, TYPICAL), self.horizon, self.real.weight)
 
     def averaged(self) -> Weights:
         """Return the running mean of the weights, which is what forecasts."""
@@ -232,9 +192,32 @@ class _Learner:
         kept = support.keep(self.experiment.network, self.task.panel, chosen, answers)
         middle = network.middle(kept, self.experiment.network.quantiles)
         actual = windows.futures(self.task.panel, chosen, self.horizon)
-        scored = metrics.score(actual, middle, chosen.series, self.real.seasonal_error)
+        scored = metrics.score(actual, middle, chosen.series, self.sources[0].seasonal_error)
         # of constant series alone there is no MASE: any error counts alike
         return scored.mase if np.isfinite(scored.mase) else scored.mae
+
+
+def _sources(task: Task, experiment: ExperimentConfig) -> tuple[Source, ...]:
+    return sources.sources(task.panel, task.ends, task.steps, experiment)
+
+
+@contextmanager
+def _learner(
+    task: Task, experiment: ExperimentConfig, found: tuple[Source, ...]
+) -> Iterator[_Learner]:
+    """Have a network learn."""
+    rival = losses.EVEN
+    if settled(experiment.training.loss) == "owa":
+        rival = _rival(found[0], experiment)
+    with compiled.lent(experiment, rival) as ready:
+        yield _Learner(task, experiment, found, ready)
+
+
+def _rival(real: Source, experiment: ExperimentConfig) -> losses.Naive:
+    """Return how the seasonal naive errs on typical training windows."""
+    horizon = experiment.dataset.horizon
+    draw = windows.Draw(real.ends, horizon, experiment.training.seed)
+    return losses.naive(real.panel, draw(0, TYPICAL), horizon, real.weight)
 
 
 def _fit_member(
@@ -282,17 +265,6 @@ def _has_ended(best: Member, looks: list[Look], steps: int, patience: int) -> bo
 def _thin(chosen: Windows) -> Windows:
     """Return at most `VALIDATED` windows, evenly taken."""
     return chosen.take(slice(None, None, -(-chosen.count // VALIDATED)))
-
-
-def _optimizer(experiment: ExperimentConfig, steps: int, rate: float) -> keras.optimizers.Optimizer:
-    training = experiment.training
-    return keras.optimizers.RMSprop(
-        keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01),
-        global_clipnorm=training.clip_norm,
-        weight_decay=training.weight_decay or None,
-        use_ema=training.average > 0,
-        ema_momentum=training.average or 0.99,
-    )
 
 
 def _keep(learner: _Learner, checkpoint: Path, best: Member, looks: list[Look]) -> None:

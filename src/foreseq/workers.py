@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from foreseq import processes, training
+from foreseq import compiled, processes, training
 from foreseq.cells import has_gpu
 from foreseq.config import ExperimentConfig, settled
 from foreseq.errors import ForeseqError
@@ -91,8 +91,9 @@ def most() -> int:
 
 
 def dismiss() -> None:
-    """End the workers that wait for the next job, and give back their memory."""
+    """End the workers that wait for the next job, and give back what networks here have taken."""
     with _busy:
+        compiled.release()
         while _crew:
             worker = _crew.pop()
             worker.line.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from measuring import say, stamp
 
-from foreseq import auto, batch, bundle, learned, network, training, windows
+from foreseq import auto, batch, bundle, compiled, learned, network, training, windows
 from foreseq.batch import Source
 from foreseq.config import build_experiment
 from foreseq.forecast import Forecaster, calibrate
@@ -37,7 +37,7 @@ def main() -> None:
         ["auto.time_budget=0", "network.context=336", *told.overrides],
     )
     experiment, _ = auto.settle(experiment, panel)
-    model = training.build(experiment)
+    model = compiled.build(experiment)
     weights = learned.of(model)
     member = training.Member(weights, 1, ())
     state = bundle.state(panel, panel.lengths, [member])

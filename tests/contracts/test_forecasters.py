@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from foreseq import bundle, evaluation, training, windows
+from foreseq import bundle, compiled, evaluation, windows
 from foreseq.config import build_experiment
 from foreseq.contracts import CONTRACTS, ContractBroken, check_forecaster, made_up
 from foreseq.evaluation import BASELINES, classics
@@ -33,7 +33,7 @@ def network(kind, decoder, *more):
     rng = np.random.default_rng(1)
     members = [
         Member([rng.normal(0, 0.2, v.shape).astype("f4") for v in model.trainable_variables], 1, ())
-        for model in [training.build(experiment)] * 2
+        for model in [compiled.build(experiment)] * 2
     ]
     panel = made_up()
     return Forecaster(experiment, bundle.state(panel, panel.lengths, members))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import batch, bundle, calendar, learned, ledger, training, windows
+from foreseq import batch, bundle, calendar, compiled, learned, ledger, windows
 from foreseq.batch import Source
 from foreseq.bundle import Seen
 from foreseq.config import build_experiment
@@ -37,7 +37,7 @@ def source():
                     "quantiles": [0.1, 0.5, 0.9]},
     }  # fmt: skip
     experiment = build_experiment(told)
-    weights = learned.of(training.build(experiment))
+    weights = learned.of(compiled.build(experiment))
     state = bundle.state(make_panel(), make_panel().lengths, [Member(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
 

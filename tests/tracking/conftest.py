@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from foreseq import auto, bundle, evaluation, learned, training, windows
+from foreseq import auto, bundle, compiled, evaluation, learned, training, windows
 from foreseq.auto import Choice
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.evaluation import Backtest
@@ -40,7 +40,7 @@ def work(tmp_path_factory) -> Work:
         "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
     }
     experiment, choices = auto.settle(build_experiment(told), panel)
-    weights = learned.of(training.build(experiment))
+    weights = learned.of(compiled.build(experiment))
     member = training.Member(weights, 1, ())
     parts = windows.split(panel, 6, experiment.split)
     evaluated = bundle.state(panel, parts.train_ends, [member])
