@@ -98,13 +98,12 @@ def test_other_units_of_the_loss_are_another_kind():
 @pytest.mark.parametrize("member", [0, 1])
 def test_a_network_that_has_learned_is_renewed_as_if_it_were_new(member):
     ready = take(make_experiment())
-    ready.renew(member)
+    ready.renew(member, 0.1, 5)
     new = state(ready)
     inputs = {name: np.ones([4, *told.shape[1:]]) for name, told in ready.model.input.items()}
-    ready.optimizer.learning_rate = 0.1
     ready.model.train_on_batch(inputs, np.ones([4, *ready.model.output.shape[1:-1], 2]))
     assert state(ready) != new
-    ready.renew(member)
+    ready.renew(member, 0.1, 5)
     assert state(ready) == new
 
 
@@ -124,7 +123,20 @@ def test_what_is_lent_is_lent_once():
 
 def test_members_of_one_network_are_born_different():
     ready = take(make_experiment())
-    ready.renew(0)
+    ready.renew(0, 0.1, 5)
     first = state(ready)
-    ready.renew(1)
+    ready.renew(1, 0.1, 5)
     assert state(ready) != first
+
+
+def test_the_rate_falls_along_a_cosine_to_a_hundredth():
+    ready = take(make_experiment())
+    for rate, steps in ((0.5, 4), (0.2, 10)):
+        ready.renew(0, rate, steps)
+        shares = []
+        for done in (0, steps // 2, steps, 2 * steps):
+            ready.optimizer.iterations.assign(done)
+            shares.append(float(ready.optimizer.learning_rate) / rate)
+        np.testing.assert_allclose(
+            shares, [1, (1 + compiled.LEAST_RATE) / 2, 0.01, 0.01], rtol=1e-5
+        )

@@ -19,6 +19,8 @@ from foreseq.losses import Naive
 FLOAT32 = "float32"
 POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
 """Keras's policy for each precision."""
+LEAST_RATE = 0.01
+"""What the learning rate falls to, as a share of where it begins."""
 
 
 def build(
@@ -69,19 +71,31 @@ class Compiled:
         same = cutoffs == 1 and policy == FLOAT32 and not jit
         self.judged = self.model if same else build(kind)
         self.optimizer = keras.optimizers.RMSprop(
-            0.0,  # set for each step
             global_clipnorm=training.clip_norm,
             weight_decay=training.weight_decay or None,
             use_ema=training.average > 0,
             ema_momentum=training.average or 0.99,
+        )
+        # variables, so that trainings of another rate or length need not be compiled anew
+        self.rate, self.steps = (
+            self.optimizer.add_variable((), initializer="ones") for _ in range(2)
+        )
+        self.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
+            self.rate, self.steps, alpha=LEAST_RATE
         )
         minimised = losses.loss(settled(training.loss), kind.network.quantiles, rival)
         self.model.compile(self.optimizer, loss=minimised, jit_compile=jit)
         self.optimizer.build(self.model.trainable_variables)
         self.fresh = _values(self.optimizer.variables)
 
-    def renew(self, member: int) -> None:
-        """Make the network that of a member before its first step."""
+    def renew(self, member: int, rate: float, steps: int) -> None:
+        """Make the network that of a member before its first step.
+
+        Args:
+            member: Of the ensemble.
+            rate: Of learning at the start; it falls along a cosine.
+            steps: After which it has fallen.
+        """
         newborn = _values(build(self.kind, member=member).variables) if member else self.newborn
         for variables, first in (
             (self.model.variables, newborn),
@@ -89,6 +103,8 @@ class Compiled:
         ):
             for variable, value in zip(variables, first, strict=True):
                 variable.assign(value)
+        self.rate.assign(rate)
+        self.steps.assign(steps)
 
 
 @contextmanager
@@ -100,10 +116,10 @@ def lent(experiment: ExperimentConfig, rival: Naive) -> Iterator[Compiled]:
         rival: Whose errors are the units of the loss, see `losses.loss`.
     """
     kind = _kind(experiment)
-    last = _idle.pop() if _idle else None
-    fits = last is not None and (last.kind, last.rival) == (kind, rival)
-    ready = last if last is not None and fits else Compiled(kind, rival)
-    del last  # one that does not fit is gone before there is another
+    ready = _idle.pop() if _idle else None
+    if ready is None or (ready.kind, ready.rival) != (kind, rival):
+        ready = None  # gone before there is another
+        ready = Compiled(kind, rival)
     yield ready
     _idle[:] = [ready]
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -33,8 +32,6 @@ MAINLY = 0.5
 EARNED = 0.01
 """Share of an error by which a change must lower it; a network that does not lower that of its
 baseline is left as it was born."""
-LEAST_RATE = 0.01
-"""What the learning rate falls to, as a share of where it begins."""
 VALIDATED = 4096
 """Most validation windows looked at: more cost time and decide nothing."""
 
@@ -154,12 +151,11 @@ class _Learner:
         self.horizon = experiment.dataset.horizon
         self.model, self.judged, self.optimizer = ready.model, ready.judged, ready.optimizer
         self.renew = ready.renew
-        rate = settled(experiment.training.learning_rate) * (ON if task.start else 1.0)
-        self.schedule = keras.optimizers.schedules.CosineDecay(rate, task.steps, alpha=LEAST_RATE)
 
     def begin(self, member: int) -> Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        self.renew(member)
+        rate = settled(self.experiment.training.learning_rate) * (ON if self.task.start else 1.0)
+        self.renew(member, rate, self.task.steps)
         if self.task.start:
             learned.assign(self.model, list(self.task.start[member]))
         seed = self.experiment.training.seed * 1000 + member
@@ -167,10 +163,7 @@ class _Learner:
 
     def learn(self, draw: Draw, steps: range) -> float:
         """Take some steps; return their mean loss."""
-        told, rates = [], np.array(self.schedule(np.arange(steps.start, steps.stop)))
-        for step, rate in zip(steps, rates, strict=True):
-            self.optimizer.learning_rate = rate  # not compiled: other trainings have others
-            told.append(self.model.train_on_batch(*draw(step, self.model)))
+        told = [self.model.train_on_batch(*draw(step, self.model)) for step in steps]
         return float(np.mean(told))
 
     def averaged(self) -> Weights:
