@@ -35,6 +35,9 @@ os.environ |= {
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
 }
+# What tests start would compile TensorFlow's Python anew each time, which takes longer than most.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A test never writes to the stores or the server of whoever runs it.
 SERVER = os.environ.pop("PREFECT_API_URL", None) if "PYTEST_XDIST_WORKER" in os.environ else None
 for name in ("FORESEQ_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL"):
