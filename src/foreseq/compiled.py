@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-from foreseq import calendar, losses, network
+from foreseq import calendar, learned, losses, network
 from foreseq.cells import has_gpu
 from foreseq.config import DatasetConfig, ExperimentConfig, TrainingConfig, settled
 from foreseq.losses import Naive
@@ -66,7 +64,7 @@ class Compiled:
         training, cutoffs = kind.training, settled(kind.training.cutoffs)
         policy = POLICIES[training.precision]
         self.model = build(kind, cutoffs=cutoffs, policy=policy)
-        self.newborn = _values(self.model.variables)
+        self.newborn = learned.values(self.model.variables)
         jit = settled(training.jit) and not has_gpu()
         same = cutoffs == 1 and policy == FLOAT32 and not jit
         self.judged = self.model if same else build(kind)
@@ -86,7 +84,7 @@ class Compiled:
         minimised = losses.loss(settled(training.loss), kind.network.quantiles, rival)
         self.model.compile(self.optimizer, loss=minimised, jit_compile=jit)
         self.optimizer.build(self.model.trainable_variables)
-        self.fresh = _values(self.optimizer.variables)
+        self.fresh = learned.values(self.optimizer.variables)
 
     def renew(self, member: int, rate: float, steps: int) -> None:
         """Make the network that of a member before its first step.
@@ -96,15 +94,17 @@ class Compiled:
             rate: Of learning at the start; it falls along a cosine.
             steps: After which it has fallen.
         """
-        newborn = _values(build(self.kind, member=member).variables) if member else self.newborn
-        for variables, first in (
-            (self.model.variables, newborn),
-            (self.optimizer.variables, self.fresh),
-        ):
-            for variable, value in zip(variables, first, strict=True):
-                variable.assign(value)
+        newborn = self.newborn
+        if member:
+            newborn = learned.values(build(self.kind, member=member).variables)
+        learned.give(self.model.variables, newborn)
+        learned.give(self.optimizer.variables, self.fresh)
         self.rate.assign(rate)
         self.steps.assign(steps)
+
+
+_idle: list[Compiled] = []
+"""The last that was lent, unless an error ended its training; at most one."""
 
 
 @contextmanager
@@ -129,10 +129,6 @@ def release() -> None:
     _idle.clear()
 
 
-_idle: list[Compiled] = []
-"""The last that was lent, unless an error ended its training; at most one."""
-
-
 def _kind(experiment: ExperimentConfig) -> ExperimentConfig:
     """Return all of an experiment that its compiled network depends on, and nothing else."""
     dataset, training = experiment.dataset, experiment.training
@@ -153,7 +149,3 @@ def _kind(experiment: ExperimentConfig) -> ExperimentConfig:
             precision=training.precision,
         ),
     )
-
-
-def _values(variables: list[keras.Variable]) -> list[NDArray[np.generic]]:
-    return [np.array(variable) for variable in variables]

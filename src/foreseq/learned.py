@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +17,18 @@ Weights = list[NDArray[np.float32]]
 
 def of(model: keras.Model) -> Weights:
     """Return a copy of the weights of a network."""
-    return [np.array(variable) for variable in model.trainable_variables]
+    return values(model.trainable_variables)
+
+
+def values(variables: list[keras.Variable]) -> list[NDArray[Any]]:
+    """Return a copy of what some variables hold."""
+    return [np.array(variable) for variable in variables]
+
+
+def give(variables: list[keras.Variable], held: list[NDArray[Any]]) -> None:
+    """Have variables hold again what `values` took from them or their like."""
+    for variable, value in zip(variables, held, strict=True):
+        variable.assign(value)
 
 
 def assign(model: keras.Model, weights: Weights) -> None:
@@ -32,8 +44,7 @@ def assign(model: keras.Model, weights: Weights) -> None:
             f"weights do not fit the network of the config: needed shapes {needed}, found {found};"
             " train it again"
         )
-    for variable, value in zip(model.trainable_variables, weights, strict=True):
-        variable.assign(value)
+    give(model.trainable_variables, weights)
 
 
 def keep(
@@ -69,7 +80,6 @@ def restore(
     with np.load(checkpoint, allow_pickle=False) as state:
         stored = {name: state[name] for name in state.files}
     for kind, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
-        for i, variable in enumerate(variables):
-            variable.assign(stored.pop(f"{kind}-{i:03}"))
+        give(variables, [stored.pop(f"{kind}-{i:03}") for i in range(len(variables))])
     best = [stored.pop(name) for name in sorted(stored) if name.startswith("best-")]
     return best, stored

@@ -66,11 +66,13 @@ class _Varied(NamedTuple):
     error: float
     """Of the best short training; infinite before the first."""
     pace: Pace
-    """Of an uncompiled training."""
+    """Of an uncompiled training of what varying began with."""
     short: int
     """Steps of the short trainings."""
     ruled: Choice | None
     """The steps that the rules chose; None: the user did."""
+    changed: bool = False
+    """Whether the experiment is another than at the beginning."""
 
 
 class _Ground(NamedTuple):
@@ -172,7 +174,8 @@ def _within_time(ground: _Ground, found: _Varied) -> tuple[ExperimentConfig, lis
     """Choose steps and members that the time left allows, of these what the user has not told."""
     experiment, told, kept = found.experiment, found.told, ground.kept
     if found.ruled or MEMBERS in told:
-        pace = ground.pace(experiment) if settled(experiment.training.jit) else found.pace
+        anew = found.changed or settled(experiment.training.jit)
+        pace = ground.pace(experiment) if anew else found.pace
         budget = experiment.auto.time_budget
         left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
         learning = max(0.0, left - pace.start - experiment.training.refit * pace.again)
@@ -247,8 +250,8 @@ def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.i
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 told[field] = Choice(field, value, reason)
                 experiment, best = tried, candidate
-    pace = begun.pace if experiment == begun.experiment else ground.short_pace(experiment)
-    return begun._replace(experiment=experiment, told=told, error=best.error, pace=pace)
+    changed = experiment != begun.experiment
+    return begun._replace(experiment=experiment, told=told, error=best.error, changed=changed)
 
 
 def _limit(experiment: ExperimentConfig) -> float:

@@ -199,15 +199,14 @@ def _learner(
     task: Task, experiment: ExperimentConfig, found: tuple[Source, ...]
 ) -> Iterator[_Learner]:
     """Have a network learn."""
-    rival = losses.EVEN
-    if settled(experiment.training.loss) == "owa":
-        rival = _rival(found[0], experiment)
-    with compiled.lent(experiment, rival) as ready:
+    with compiled.lent(experiment, _rival(found[0], experiment)) as ready:
         yield _Learner(task, experiment, found, ready)
 
 
 def _rival(real: Source, experiment: ExperimentConfig) -> losses.Naive:
-    """Return how the seasonal naive errs on typical training windows."""
+    """Return how the seasonal naive errs on typical training windows, if the loss asks for it."""
+    if settled(experiment.training.loss) != "owa":
+        return losses.EVEN
     horizon = experiment.dataset.horizon
     draw = windows.Draw(real.ends, horizon, experiment.training.seed)
     return losses.naive(real.panel, draw(0, TYPICAL), horizon, real.weight)
