@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from pipelines import server
+from foreseq.pipelines.runtime import server
 
 _STATE = Path(tempfile.mkdtemp(prefix="foreseq-tests-"))
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from measuring import ROOT, by_itself, classics, histories, judge_each
 
-from foreseq import evaluation, ingest, metrics, windows
+from foreseq import evaluation, ingest, metrics
 from foreseq.config import ColumnsConfig, build_experiment, read_yaml
-from foreseq.windows import Windows
+from foreseq.series import windows
+from foreseq.series.windows import Windows
 
 CLASSICS = ("AutoETS", "AutoTheta", "AutoARIMA", "MSTL")
 LONGEST = 1000

@@ -16,11 +16,15 @@ from pathlib import Path
 import numpy as np
 from measuring import say, stamp
 
-from foreseq import auto, batch, bundle, compiled, learned, network, training, windows
-from foreseq.batch import Source
+from foreseq import network
 from foreseq.config import build_experiment
-from foreseq.forecast import Forecaster, calibrate
-from foreseq.panel import Panel
+from foreseq.forecasting import bundle, writer
+from foreseq.forecasting.ensemble import Forecaster, calibrate
+from foreseq.forecasting.writer import Source
+from foreseq.selection import rules
+from foreseq.series import windows
+from foreseq.series.panel import Panel
+from foreseq.training import fitting, model_cache, network_weights
 
 
 def main() -> None:
@@ -36,10 +40,10 @@ def main() -> None:
         {"dataset": {"source": "memory", "horizon": 48}},
         ["auto.time_budget=0", "network.context=336", *told.overrides],
     )
-    experiment, _ = auto.settle(experiment, panel)
-    model = compiled.build(experiment)
-    weights = learned.of(model)
-    member = training.Member(weights, 1, ())
+    experiment, _ = rules.settle(experiment, panel)
+    model = model_cache.build(experiment)
+    weights = network_weights.of(model)
+    member = fitting.Member(weights, 1, ())
     state = bundle.state(panel, panel.lengths, [member])
     held_back = windows.split(panel, experiment.dataset.horizon, experiment.split).validation
     known = calibrate(Forecaster(experiment, state), panel, held_back)
@@ -62,7 +66,7 @@ def main() -> None:
 def whole(forecaster, panel):
     """Write the forecasts of all series to a new folder."""
     with tempfile.TemporaryDirectory() as scratch:
-        batch.write(Source(forecaster, "benchmark/1", "none"), panel, Path(scratch) / "forecasts")
+        writer.write(Source(forecaster, "benchmark/1", "none"), panel, Path(scratch) / "forecasts")
 
 
 def timed(work):

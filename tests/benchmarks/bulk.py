@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as parquet
 from distributed import LocalCluster
 
-from foreseq import batch
+from foreseq.forecasting import writer
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
 HORIZON = 12
@@ -40,7 +40,7 @@ def main() -> None:
     if not (told.folder / source).exists():
         foreseq(told.folder, "example-data", source, *months(told.series))
     seconds = {way: measure(told.folder, source, way, told.series) for way in told.ways}
-    parts = [batch.read_manifest(told.folder / f"{source}-{way}").parts for way in told.ways]
+    parts = [writer.read_manifest(told.folder / f"{source}-{way}").parts for way in told.ways]
     say(f"the same bytes by every way: {all(each == parts[0] for each in parts)}")
     check(told.folder / source, told.folder / f"{source}-{told.ways[0]}")
     first = told.ways[0]

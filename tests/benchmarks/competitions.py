@@ -19,8 +19,9 @@ from pathlib import Path
 import pandas as pd
 from measuring import by_itself, classics, heads, histories, judge_each
 
-from foreseq import evaluation, ingest, metrics, windows
+from foreseq import evaluation, ingest, metrics
 from foreseq.config import ExperimentConfig
+from foreseq.series import windows
 
 SOURCE = Path(__file__).with_name("competition_series.py")
 CLASSICS = ("AutoETS", "AutoTheta", "AutoARIMA")

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foreseq import batch, ingest, metrics, panel, windows
+from foreseq import ingest, metrics
 from foreseq.config import ClassicsConfig, ExperimentConfig, load_experiment
-from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, rivals, seasonal_naive
-from foreseq.panel import Panel
+from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, comparison, seasonal_naive
+from foreseq.forecasting import writer
+from foreseq.series import panel, windows
+from foreseq.series.panel import Panel
 
 
 def main() -> None:
@@ -33,11 +35,11 @@ def main() -> None:
     plan = ClassicsConfig(windows=told.windows, seconds=told.seconds)
     data = Path("data") / "series"
     series = panel.load(ingest.ingest(experiment.dataset, data).folder)
-    table, actual = batch.read(told.forecasts), ingest.read_file(told.test, experiment.dataset)
+    table, actual = writer.read(told.forecasts), ingest.read_file(told.test, experiment.dataset)
     tested = held_against(series, table, actual, experiment.dataset.horizon)
     say(FORESEQ, "all series", tested)
     settled = _with_log(experiment, series, plan)
-    found = rivals(tested, series, settled)
+    found = comparison(tested, series, settled)
     sys.stdout.write(f"classics on {found.told}; failed fits: {found.failures}\n")
     if found.tested is not None:
         say(FORESEQ, "the same series", found.tested)

@@ -15,10 +15,14 @@ import numpy as np
 import pandas as pd
 from measuring import looked, say
 
-from foreseq import auto, bundle, ingest, training, windows
+from foreseq import ingest
 from foreseq.config import ColumnsConfig, load_experiment, settled
-from foreseq.forecast import Forecaster
-from foreseq.training import Task
+from foreseq.forecasting import bundle
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.selection import rules
+from foreseq.series import windows
+from foreseq.training import fitting
+from foreseq.training.fitting import Task
 
 CONFIG = Path(__file__).parents[2] / "configs" / "forecasters" / "etth1.yaml"
 TRAIN, END = 8640, 14400
@@ -37,13 +41,13 @@ def main() -> None:
     long = ingest.read_table(experiment.dataset).groupby("unique_id", sort=False).head(END)
     canonical = {"columns": ColumnsConfig(), "layout": "long"}
     panel, _ = ingest.to_panel(long, experiment.dataset.model_copy(update=canonical))
-    experiment, _ = auto.settle(experiment, panel)
+    experiment, _ = rules.settle(experiment, panel)
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
 
     begun = time.perf_counter()
     steps = settled(experiment.training.steps)
     task = Task(panel, parts.train_ends, parts.validation, steps)
-    members = training.fit(task, experiment, report=looked)
+    members = fitting.fit(task, experiment, report=looked)
     best = [member.best_step for member in members]
     say(f"trained in {time.perf_counter() - begun:.0f} s, best steps {best}")
     forecaster = Forecaster(experiment, bundle.state(panel, parts.train_ends, members))

@@ -18,12 +18,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foreseq import auto, evaluation, ingest, metrics, windows
+from foreseq import evaluation, ingest, metrics
 from foreseq.config import ColumnsConfig
-from foreseq.experiment import conduct
-from foreseq.forecast import Forecaster
-from foreseq.search import search
-from foreseq.windows import Windows
+from foreseq.experiment.recipe import conduct
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.selection import rules
+from foreseq.selection.search import search
+from foreseq.series import windows
+from foreseq.series.windows import Windows
 
 ROOT = Path(__file__).parents[2]
 PEER = Path(__file__).with_name("peer_forecasts.py")
@@ -64,7 +66,7 @@ def judge_each(names, judge, told, **noted):
 def by_itself(name, experiment, given):
     """Return the final forecaster of `foreseq run`, and the seconds it took to choose and train."""
     begun = time.perf_counter()
-    found = search(*auto.settle(experiment, given), given, report=tried)
+    found = search(*rules.settle(experiment, given), given, report=tried)
     for choice in found.choices:
         say(f"  {name}: {choice.field}={choice.value}: {choice.reason}")
     fitted = conduct(found.experiment, given).bundle

@@ -45,8 +45,8 @@ def main() -> None:
 
 def generate(told):
     """Write hourly series with a level, a day, a week and noise, a few at a time."""
-    from foreseq import panel  # noqa: PLC0415 each part imports what it needs
-    from foreseq.panel import Panel  # noqa: PLC0415
+    from foreseq.series import panel  # noqa: PLC0415 each part imports what it needs
+    from foreseq.series.panel import Panel  # noqa: PLC0415
 
     steps = np.arange(told.length)
     total = told.series * told.length
@@ -73,11 +73,14 @@ def generate(told):
 
 def train(told):
     """Do what `foreseq run` does from the stored panel on, and tell the peak after each part."""
-    from foreseq import auto, batch, bundle, panel, report  # noqa: PLC0415
+    from foreseq import report  # noqa: PLC0415
     from foreseq.config import build_experiment  # noqa: PLC0415
-    from foreseq.experiment import conduct  # noqa: PLC0415
-    from foreseq.forecast import Forecaster  # noqa: PLC0415
-    from foreseq.search import search  # noqa: PLC0415
+    from foreseq.experiment.recipe import conduct  # noqa: PLC0415
+    from foreseq.forecasting import bundle, writer  # noqa: PLC0415
+    from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
+    from foreseq.selection import rules  # noqa: PLC0415
+    from foreseq.selection.search import search  # noqa: PLC0415
+    from foreseq.series import panel  # noqa: PLC0415
 
     experiment = build_experiment(
         {"dataset": {"source": "memory", "horizon": 24}},
@@ -99,7 +102,7 @@ def train(told):
         )
 
     series = panel.load(told.folder)
-    settled, choices = auto.settle(experiment, series)
+    settled, choices = rules.settle(experiment, series)
     tell("rules")
     found = search(settled, choices, series)
     tell("search")
@@ -111,8 +114,8 @@ def train(told):
         sealed = bundle.save(outcome.bundle, Path(scratch) / "bundle")
         tell("bundle")
         forecaster = Forecaster(outcome.bundle.experiment, outcome.bundle.final)
-        source = batch.Source(forecaster, "memory/1", bundle.digest(sealed))
-        batch.write(source, series, Path(scratch) / "forecasts")
+        source = writer.Source(forecaster, "memory/1", bundle.digest(sealed))
+        writer.write(source, series, Path(scratch) / "forecasts")
     tell("forecast")
     say(f"bar 1024, aim 300; {stamp(series=told.series, length=told.length, seed=1)}")
 

@@ -64,17 +64,20 @@ def main() -> None:
 
 def bare(overrides: list[str]) -> None:
     """Do what the command does, without Prefect and MLflow."""
-    from foreseq import auto, batch, bundle, evaluation, ingest, panel, report  # noqa: PLC0415
+    from foreseq import evaluation, ingest, report  # noqa: PLC0415
     from foreseq.config import load_experiment  # noqa: PLC0415
-    from foreseq.experiment import conduct  # noqa: PLC0415
-    from foreseq.forecast import Forecaster  # noqa: PLC0415
+    from foreseq.experiment.recipe import conduct  # noqa: PLC0415
+    from foreseq.forecasting import bundle, writer  # noqa: PLC0415
+    from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
     from foreseq.report import Findings  # noqa: PLC0415
-    from foreseq.search import search  # noqa: PLC0415
+    from foreseq.selection import rules  # noqa: PLC0415
+    from foreseq.selection.search import search  # noqa: PLC0415
+    from foreseq.series import panel  # noqa: PLC0415
 
     experiment = load_experiment(CONFIG, overrides)
     ingested = ingest.ingest(experiment.dataset, Path("data/series"))
     series = panel.load(ingested.folder)
-    found = search(*auto.settle(experiment, series), series)
+    found = search(*rules.settle(experiment, series), series)
     outcome = conduct(found.experiment, series, checkpoint=Path("unfinished"))
     rivals = evaluation.rivals(outcome.backtest, series, found.experiment)
     pictures = report.pictures(outcome, series)
@@ -93,8 +96,8 @@ def bare(overrides: list[str]) -> None:
     fitted = bundle.load(bundle.save(outcome.bundle, Path("bundle")))
     evaluation.judge(fitted, None, series)
     version = f"{experiment.model}/1"
-    source = batch.Source(Forecaster(fitted.experiment, fitted.final), version, "bare")
-    batch.write(source, series, Path("out"))
+    source = writer.Source(Forecaster(fitted.experiment, fitted.final), version, "bare")
+    writer.write(source, series, Path("out"))
 
 
 def clock(words: list[str], place: Path) -> tuple[float, float]:
@@ -117,9 +120,9 @@ def processors() -> float:
 
 def digest(place: Path) -> list[str]:
     """Return what stands for the forecasts in a folder."""
-    from foreseq import batch  # noqa: PLC0415 the command's start-up is measured without it
+    from foreseq.forecasting import writer  # noqa: PLC0415 the command's start-up is measured without it
 
-    manifest = batch.read_manifest(place / "out")
+    manifest = writer.read_manifest(place / "out")
     return sorted(manifest.parts.values()) if manifest else []
 
 

@@ -35,12 +35,13 @@ from measuring import (
     workers_memory,
 )
 
-from foreseq import auto, ingest
+from foreseq import ingest
 from foreseq.config import ColumnsConfig, load_experiment
-from foreseq.experiment import conduct
-from foreseq.forecast import Forecaster
-from foreseq.search import search
-from foreseq.windows import Windows
+from foreseq.experiment.recipe import conduct
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.selection import rules
+from foreseq.selection.search import search
+from foreseq.series.windows import Windows
 
 PEERS = (
     "nf.LSTM", "nf.GRU", "nf.NHITS", "darts.LSTM", "sf.AutoETS", "sf.AutoTheta", "sf.AutoARIMA",
@@ -116,7 +117,7 @@ def ask_ourselves():
 def own(experiment, given, panel, chosen, target):
     """Choose, train, learn on and forecast, as `foreseq run` does; write what came out."""
     imports, begun = peak_memory(), time.perf_counter()
-    found = search(*auto.settle(experiment, given), given)
+    found = search(*rules.settle(experiment, given), given)
     fitted = conduct(found.experiment, given).bundle
     answer = Forecaster(fitted.experiment, fitted.final).point(panel, chosen)
     seconds = time.perf_counter() - begun

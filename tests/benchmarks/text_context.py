@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from measuring import say
 
 from foreseq.language import network, training
-from foreseq.text.config import load_text_experiment
-from foreseq.text.corpus import assemble, split
+from foreseq.language.config import load_text_experiment
+from foreseq.language.corpus import assemble, split
 
 WORDS = (
     "rosebud", "phosebut", "stamen", "flamer", "carton", "bartos", "planet", "magnes",

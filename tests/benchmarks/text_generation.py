@@ -10,8 +10,8 @@ import numpy as np
 from measuring import say
 
 from foreseq.language import network, training, writing
-from foreseq.text.config import SamplingConfig, load_text_experiment
-from foreseq.text.vocabulary import Vocabulary
+from foreseq.language.config import SamplingConfig, load_text_experiment
+from foreseq.language.vocabulary import Vocabulary
 
 BATCHES = (1, 64)
 SYMBOLS = 65

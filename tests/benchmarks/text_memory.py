@@ -8,9 +8,9 @@ import time
 
 from measuring import say
 
-from foreseq import probes
 from foreseq.config import CellsConfig
-from foreseq.probes import ProbeConfig
+from foreseq.diagnostics import probes
+from foreseq.diagnostics.probes import ProbeConfig
 
 UNITS = 64
 NEWEST = 100

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from measuring import say
 
-from foreseq.language import experiment, score, writing
+from foreseq.language import corpus, experiment, ngram, score, writing
+from foreseq.language.config import SamplingConfig, load_text_experiment
 from foreseq.language.training import Listener
-from foreseq.text import corpus, ngram
-from foreseq.text.config import SamplingConfig, load_text_experiment
 
 ORDERS = (1, 3, 5, 7)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from measuring import say
 
+from foreseq.language.config import load_text_experiment
+from foreseq.language.corpus import Parts, Passage
 from foreseq.language.training import Learner
-from foreseq.text.config import load_text_experiment
-from foreseq.text.corpus import Parts, Passage
 
 PEER = Path(__file__).with_name("text_speed_torch.py")
 SIZES = ((256, 1), (512, 1), (256, 2))

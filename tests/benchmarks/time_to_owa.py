@@ -14,10 +14,12 @@ import time
 
 from measuring import ROOT, ask_peer, histories, m4_owa, newest_horizon, say, stamp
 
-from foreseq import auto, bundle, training
 from foreseq.config import load_experiment
-from foreseq.forecast import Forecaster
-from foreseq.training import Task
+from foreseq.forecasting import bundle
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.selection import rules
+from foreseq.training import fitting
+from foreseq.training.fitting import Task
 
 FIRST, MOST = 25, 6400
 """Steps of the first training and of the last one tried."""
@@ -39,7 +41,7 @@ def main() -> None:
     overrides = [f"training.seed={told.seed}", *quick, *told.overrides]
     experiment = load_experiment(ROOT / told.config, overrides)
     panel, given, chosen = newest_horizon(experiment)
-    experiment, _ = auto.settle(experiment, given)
+    experiment, _ = rules.settle(experiment, given)
     seasonal, _ = m4_owa(panel, chosen, None)
     say(f"seasonal naive                 OWA {seasonal:.4f}")
 
@@ -55,7 +57,7 @@ def main() -> None:
 
     begun, steps, owa = time.perf_counter(), FIRST, float("inf")
     while owa > target and steps <= MOST:
-        (member,) = training.fit(Task(given, given.lengths, None, steps), experiment)
+        (member,) = fitting.fit(Task(given, given.lengths, None, steps), experiment)
         state = bundle.state(given, given.lengths, [member])
         owa, _ = m4_owa(panel, chosen, Forecaster(experiment, state).point(panel, chosen))
         seconds = time.perf_counter() - begun

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from foreseq import examples, store, tracking
 from foreseq.config import build_experiment
-from pipelines.run import Ran, run
-from pipelines.server import answers
+from foreseq.pipelines.flows.run import Ran, run
+from foreseq.pipelines.runtime.server import answers
+from foreseq.series import examples
+from foreseq.tracking import links, runs, store
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
@@ -34,7 +35,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def runs(api, tmp_path_factory) -> Iterator[list[Ran]]:
+def trained(api, tmp_path_factory) -> Iterator[list[Ran]]:
     """Run the whole road three times on the same series, with a cell each."""
     place = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +51,7 @@ def runs(api, tmp_path_factory) -> Iterator[list[Ran]]:
 
 
 @pytest.fixture(scope="module")
-def ui(runs) -> Iterator[str]:
+def ui(trained) -> Iterator[str]:
     """Serve `foreseq ui`; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -83,26 +84,26 @@ def page() -> Iterator["sync_api.Page"]:
         browser.close()
 
 
-def test_the_experiment_lists_the_runs_by_name_with_cell_and_skill(page, runs, ui):
-    page.goto(_at(ui, tracking.compare_link("shop")).replace("&compareRunsMode=CHART", ""))
-    for ran in runs:
-        page.get_by_text(tracking.find(ran.run_id).name).first.wait_for()
+def test_the_experiment_lists_the_runs_by_name_with_cell_and_skill(page, trained, ui):
+    page.goto(_at(ui, links.compare_link("shop")).replace("&compareRunsMode=CHART", ""))
+    for ran in trained:
+        page.get_by_text(runs.find(ran.run_id).name).first.wait_for()
     shown = page.inner_text("body")
     assert "shop" in shown
 
 
-def test_the_compare_view_lines_the_runs_up(page, runs, ui):
-    page.goto(_at(ui, tracking.compare_link("shop")))
-    for ran in runs:
-        page.get_by_text(tracking.find(ran.run_id).name).first.wait_for()
+def test_the_compare_view_lines_the_runs_up(page, trained, ui):
+    page.goto(_at(ui, links.compare_link("shop")))
+    for ran in trained:
+        page.get_by_text(runs.find(ran.run_id).name).first.wait_for()
     for metric in ("test/mase", "test/mase_by_horizon"):  # ours are the first charts
         page.get_by_text(metric, exact=True).first.wait_for()
     page.locator("svg.main-svg").first.wait_for()
     _keep(page, "compare")
 
 
-def test_the_report_says_what_was_found(page, runs):
-    report = store.open_store().download_artifacts(runs[0].run_id, "report.html")
+def test_the_report_says_what_was_found(page, trained):
+    report = store.open_store().download_artifacts(trained[0].run_id, "report.html")
     page.goto(Path(report).as_uri())
     assert page.locator("img").count() >= 5
     broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).length")
@@ -114,8 +115,8 @@ def test_the_report_says_what_was_found(page, runs):
     _keep(page, "report")
 
 
-def test_the_report_is_seen_within_mlflow(page, runs, ui):
-    page.goto(_at(ui, tracking.report_link(runs[0].run_id)))
+def test_the_report_is_seen_within_mlflow(page, trained, ui):
+    page.goto(_at(ui, links.report_link(trained[0].run_id)))
     frame = page.frame_locator("iframe")
     frame.get_by_text("Beside other forecasters").wait_for()
 

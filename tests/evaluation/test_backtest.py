@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from foreseq.evaluation import FORESEQ, NAIVE, SEASONAL_NAIVE, Backtest
-from foreseq.windows import Windows
+from foreseq.series.windows import Windows
 
 NAN = float("nan")
 

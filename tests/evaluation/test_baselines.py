@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from foreseq import evaluation, windows
+from foreseq import evaluation
 from foreseq.evaluation import BASELINES, DRIFT, LEVEL
-from foreseq.panel import from_series
-from foreseq.windows import Windows
+from foreseq.series import windows
+from foreseq.series.panel import from_series
+from foreseq.series.windows import Windows
 
 NAN = float("nan")
 

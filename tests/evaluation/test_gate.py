@@ -5,8 +5,8 @@ import pytest
 
 from foreseq import evaluation
 from foreseq.config import build_experiment
-from foreseq.experiment import conduct
-from foreseq.panel import from_series
+from foreseq.experiment.recipe import conduct
+from foreseq.series.panel import from_series
 
 SEASON, HORIZON, SERIES, LENGTH = 7, 5, 24, 140
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from foreseq.ingest import Changes, changes, compare
-from foreseq.panel import from_series, select
+from foreseq.series.panel import from_series, select
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from foreseq import calendar
 from foreseq.ingest import infer_freq
+from foreseq.series import calendar
 
 FREQUENCIES = ["s", "15min", "h", "6h", "D", "B", "W", "2W", "MS", "ME", "2MS", "QS", "QE", "YS",
                "YE", "1", "10"]  # fmt: skip

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import panel
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
 from foreseq.ingest import history, ingest, store
+from foreseq.series import panel
 
 HEAD = "unique_id,ds,y\n"
 

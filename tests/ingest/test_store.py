@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from foreseq import panel
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
 from foreseq.ingest import ingest, read_table, to_panel
+from foreseq.series import panel
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs" / "datasets").glob("*.yaml"))

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreseq import panel as panels
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest import Repairs, to_panel
+from foreseq.series import panel as panels
 
 
 def dataset(**told) -> DatasetConfig:

@@ -5,18 +5,18 @@ import sys
 import numpy as np
 import pytest
 
-from foreseq import learned
 from foreseq.errors import BundleRefused
 from foreseq.language import bundle, score, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
-from foreseq.text.config import load_text_experiment
-from foreseq.text.corpus import Passage
+from foreseq.language.config import load_text_experiment
+from foreseq.language.corpus import Passage
+from foreseq.training import network_weights
 
 
 @pytest.fixture(scope="module")
 def made():
     experiment = load_text_experiment(None, ["network.cells.units=[6]", "network.embedding=4"])
-    weights = learned.of(training.build(experiment, 5))
+    weights = network_weights.of(training.build(experiment, 5))
     return LanguageBundle(
         experiment, Alphabet(symbols="\nabcé", unknown="", corpus="0" * 64), weights
     )

@@ -3,11 +3,11 @@ import re
 import numpy as np
 import pytest
 
-from foreseq import learned
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.language import experiment, training, writing
-from foreseq.text.config import SamplingConfig, load_text_experiment
-from foreseq.text.corpus import assemble
+from foreseq.language.config import SamplingConfig, load_text_experiment
+from foreseq.language.corpus import assemble
+from foreseq.training import network_weights
 
 SMALL = [
     "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
@@ -31,7 +31,7 @@ def trained(corpus):
 @pytest.fixture(scope="module")
 def untrained(corpus, trained):
     model = training.build(trained.experiment, corpus.vocabulary.size)
-    weights = learned.of(model)
+    weights = network_weights.of(model)
     return experiment.LanguageBundle(trained.experiment, trained.alphabet, weights)
 
 

@@ -5,8 +5,8 @@ from tensorflow import GradientTape  # the one backend that tests run on
 
 from foreseq.config import CellsConfig
 from foreseq.language import network
+from foreseq.language.config import LanguageConfig
 from foreseq.language.network import Carried, language_model
-from foreseq.text.config import LanguageConfig
 
 SYMBOLS = 7
 

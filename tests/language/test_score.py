@@ -5,9 +5,9 @@ import pytest
 
 from foreseq.config import CellsConfig
 from foreseq.language import score
+from foreseq.language.config import LanguageConfig
+from foreseq.language.corpus import Passage
 from foreseq.language.network import language_model
-from foreseq.text.config import LanguageConfig
-from foreseq.text.corpus import Passage
 
 
 def model(symbols=5):

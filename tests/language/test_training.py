@@ -2,13 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from foreseq import learned
 from foreseq.errors import DataRefused
-from foreseq.language import network, score, training
+from foreseq.language import network, ngram, score, training
+from foreseq.language.config import load_text_experiment
+from foreseq.language.corpus import assemble, join, split
 from foreseq.language.training import Listener
-from foreseq.text import ngram
-from foreseq.text.config import load_text_experiment
-from foreseq.text.corpus import assemble, join, split
+from foreseq.training import network_weights
 
 SMALL = [
     "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
@@ -54,7 +53,7 @@ def test_the_weights_are_those_of_the_best_epoch(fitted, parts):
 
 
 def test_the_same_seed_gives_the_same_weights(parts):
-    one, other = (learned.of(fit(parts, "training.epochs=2").model) for _ in range(2))
+    one, other = (network_weights.of(fit(parts, "training.epochs=2").model) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -71,7 +70,9 @@ def test_training_that_was_stopped_ends_with_the_very_same_weights(parts, tmp_pa
         fit(parts, *told, listener=Listener(looked=stop), checkpoint=tmp_path / "state.npz")
     resumed = fit(parts, *told, checkpoint=tmp_path / "state.npz")
     assert resumed.looks == whole.looks
-    for first, second in zip(learned.of(resumed.model), learned.of(whole.model), strict=True):
+    for first, second in zip(
+        network_weights.of(resumed.model), network_weights.of(whole.model), strict=True
+    ):
         np.testing.assert_array_equal(first, second)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from foreseq import examples
-from pipelines.cli import main
+from foreseq.pipelines.cli.main import main
+from foreseq.series import examples
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
 

@@ -16,12 +16,12 @@ import traceback
 from itertools import count
 from pathlib import Path
 
-from pipelines import environment
+from foreseq.pipelines.runtime import environment
 
 environment.prepare()
 
 from foreseq.config import DatasetConfig, build_experiment  # noqa: E402 after the environment is set
-from pipelines import monitor, publish, run  # noqa: E402
+from foreseq.pipelines.flows import monitor, publish, run  # noqa: E402
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 FORECASTS = Path("forecasts")

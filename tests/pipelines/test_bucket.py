@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from foreseq import batch, examples
 from foreseq.config import build_experiment
-from pipelines import server
-from pipelines.forecast import forecast
-from pipelines.run import run
+from foreseq.forecasting import writer
+from foreseq.pipelines.flows.forecast import forecast
+from foreseq.pipelines.flows.run import run
+from foreseq.pipelines.runtime import server
+from foreseq.series import examples
 
 HOW = (
     "needs `uv run --extra s3 --with 'moto[server]' pytest -m slow tests/pipelines/test_bucket.py`"
@@ -67,4 +68,4 @@ def test_data_and_models_in_a_bucket_are_used_like_others(bucket, tracked, place
     ran = run(build_experiment({"dataset": dataset}, QUICK), Path("out"))
     assert [file for file in files.find(f"{bucket}/mlflow") if file.endswith(".npz")]
     forecast("shop@champion", None, Path("again"))
-    assert batch.read(Path("again")).equals(batch.read(ran.folder))
+    assert writer.read(Path("again")).equals(writer.read(ran.folder))

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from foreseq import batch, examples
 from foreseq.config import DatasetConfig, build_experiment
 from foreseq.errors import ConfigError
-from pipelines.bulk import forecast_files, runner
-from pipelines.forecast import forecast
-from pipelines.run import run
+from foreseq.forecasting import writer
+from foreseq.pipelines.flows.bulk import forecast_files, runner
+from foreseq.pipelines.flows.forecast import forecast
+from foreseq.pipelines.flows.run import run
+from foreseq.series import examples
 
 QUICK = (
     "auto.time_budget=0",
@@ -51,7 +52,7 @@ def alone(shops):
 def test_file_by_file_is_the_same_as_all_at_once(shops, alone):
     assert (alone.series, len(alone.parts)) == (20, 5)
     forecast("shop/1", shops, Path("whole"))
-    pd.testing.assert_frame_equal(batch.read(Path("alone")), batch.read(Path("whole")))
+    pd.testing.assert_frame_equal(writer.read(Path("alone")), writer.read(Path("whole")))
 
 
 def test_the_same_job_again_touches_nothing(shops, alone):

@@ -4,7 +4,7 @@ from prefect.states import Failed
 from foreseq import ingest
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
-from pipelines.ingest import may_pass
+from foreseq.pipelines.flows.ingest import may_pass
 
 
 def failure(source, raw):

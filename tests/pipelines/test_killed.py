@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from foreseq import batch, examples
+from foreseq.forecasting import writer
+from foreseq.series import examples
 
 POINTS = 30
 MORTAL = Path(__file__).with_name("mortal.py")
@@ -93,7 +94,7 @@ def test_after_kill_9_the_outputs_are_those_of_an_undisturbed_run(
     assert ended < 0, (place / "log.txt").read_text()
     april, calm_april = place / "forecasts" / "april", calm / "forecasts" / "april"
     if april.exists():
-        assert batch.read_manifest(april) == batch.read_manifest(calm_april)
+        assert writer.read_manifest(april) == writer.read_manifest(calm_april)
     assert mortal(place)["ended"] == 0, (place / "log.txt").read_text()
     assert outputs(place) == outputs(calm)
     known = (".state", ".lock", ".artifact.uploading")  # the last is MLflow's, of a run cut off

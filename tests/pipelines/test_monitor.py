@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import batch, bundle, ledger, panel, registry, store
-from foreseq.batch import Source
+from foreseq import monitoring
 from foreseq.config import DatasetConfig, build_experiment
-from foreseq.forecast import Forecaster
+from foreseq.forecasting import bundle, writer
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.writer import Source
 from foreseq.ingest import ingest
-from foreseq.ledger import memory
-from foreseq.ledger.recalibration import Recalibrated
-from foreseq.registry import Version
-from foreseq.tracking import monitoring
-from foreseq.tracking.monitoring import About
-from pipelines.forecast import forecast
-from pipelines.monitor import monitor
-from pipelines.run import run
+from foreseq.monitoring import decision_log
+from foreseq.monitoring.recalibration import Recalibrated
+from foreseq.pipelines.flows.forecast import forecast
+from foreseq.pipelines.flows.monitor import monitor
+from foreseq.pipelines.flows.run import run
+from foreseq.series import panel
+from foreseq.tracking import check_runs, registry, store
+from foreseq.tracking.check_runs import About
+from foreseq.tracking.registry import Version
 
 TRAINED, WEEKS = 200, 10
 QUICK = (
@@ -78,7 +80,7 @@ def weeks_pass(home) -> Callable[..., None]:
         for week in range(WEEKS):
             sales(TRAINED + 7 * week, **told).to_csv("known.csv", index=False)
             known = ingest(dataset, home / "known")
-            batch.write(source, panel.load(known.folder), home / f"data/forecasts/shop/{week}")
+            writer.write(source, panel.load(known.folder), home / f"data/forecasts/shop/{week}")
         sales(TRAINED + 7 * WEEKS, **told).to_csv("shop.csv", index=False)
 
     return pass_by
@@ -96,7 +98,7 @@ def test_a_quiet_time_keeps_the_champion_and_looking_again_changes_nothing(home,
     champion = registry.champion("shop")
     looked = monitor("shop", retrain="auto")
     assert looked.decided.action == "keep", looked.decided.reason
-    folder = home / "data/forecasts/shop" / ledger.LEDGER
+    folder = home / "data/forecasts/shop" / monitoring.LEDGER
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     again = monitor("shop", retrain="auto")
     assert again.run_id == looked.run_id
@@ -144,7 +146,7 @@ def narrowed(version: Version) -> Version:
     }
     made = Recalibrated(replace(fitted, **states), True, 0, 0, 0, 0)
     about = About(version.name, fitted.experiment.dataset, "none", "none")
-    run_id = monitoring.save_recalibrated(about, str(version), "2024", made)
+    run_id = check_runs.save_recalibrated(about, str(version), "2024", made)
     fresh = registry.register(run_id, version.name)
     registry.promote(fresh, expected=version)
     return fresh
@@ -181,7 +183,7 @@ def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, mon
             np.testing.assert_array_equal(weights, same)
     wider, before = (each.final.calibration.offsets for each in (fresh, fitted))
     assert (wider[:, -1] > before[:, -1]).all()
-    decisions = memory.read(home / "data/forecasts/shop" / ledger.LEDGER)
+    decisions = decision_log.read(home / "data/forecasts/shop" / monitoring.LEDGER)
     assert [each.acted for each in decisions] == [True]
     assert store.get_run(looked.run_id).data.tags["outcome"] == looked.decided.outcome
 
@@ -208,5 +210,7 @@ def test_through_half_a_year_of_weeks_only_the_shift_leads_to_a_retraining(home)
         forecast("shop@champion", None, Path(f"data/forecasts/shop/week{week:02}"))
     assert acted[weeks - 1] == "retrain", acted  # the first week on the new level has just come
     assert min(acted) == weeks - 1
-    outcomes = [each.outcome for each in memory.read(home / "data/forecasts/shop" / ledger.LEDGER)]
+    outcomes = [
+        each.outcome for each in decision_log.read(home / "data/forecasts/shop" / monitoring.LEDGER)
+    ]
     assert any(outcome.startswith("shop/2 ") for outcome in outcomes)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from foreseq import batch, examples
+from foreseq.forecasting import writer
+from foreseq.series import examples
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
 MY = """
@@ -61,7 +62,7 @@ def test_a_backfill_brings_each_interval_with_what_was_known_then(scheduled):
     found = sorted((scheduled / "data" / "forecasts" / "my").iterdir())
     days = [28, 29, 30]  # Berlin's three o'clock is two in UTC
     assert [folder.name for folder in found] == [f"2001-01-{day}T02-00-00" for day in days]
-    cutoffs = [batch.read(folder)["cutoff"].max().day for folder in found]
+    cutoffs = [writer.read(folder)["cutoff"].max().day for folder in found]
     assert cutoffs == [27, 28, 29]  # what is stamped with today's midnight is not known yet
 
 
@@ -85,7 +86,7 @@ def test_batch_jobs_end_with_the_same_parts_by_processes_and_on_dask(scheduled, 
     alone = (scheduled / "tonight").rename(scheduled / "alone")
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         type_in(on_dask.replace("tcp://scheduler:8786", cluster.scheduler_address))
-    manifest = batch.read_manifest(scheduled / "tonight")
-    assert manifest == batch.read_manifest(alone)
+    manifest = writer.read_manifest(scheduled / "tonight")
+    assert manifest == writer.read_manifest(alone)
     assert (manifest.series, manifest.failures) == (5000, {})
     assert (alone / "_SUCCESS").exists()

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from urllib.request import Request, urlopen
 
-from pipelines.server import answers
+from foreseq.pipelines.runtime.server import answers
 
 SERVED = """
 from datetime import timedelta

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foreseq import bundle, ingest, panel, registry, store, tracking
+from foreseq import ingest
 from foreseq.config import build_experiment
-from foreseq.experiment import conduct
-from pipelines.publish import decide
+from foreseq.experiment.recipe import conduct
+from foreseq.forecasting import bundle
+from foreseq.pipelines.flows.publish import decide
+from foreseq.series import panel
+from foreseq.tracking import registry, runs, store
 
 ROUNDS = 50
 
@@ -57,7 +60,7 @@ def rivals(tmp_path, monkeypatch, rng):
         experiment = build_experiment(TOLD, [f"training.steps={learned}"])
         ingested = ingest.ingest(experiment.dataset, tmp_path / "series")
         series = panel.load(ingested.folder)
-        with tracking.run(experiment, series) as run:
+        with runs.run(experiment, series) as run:
             made = conduct(experiment, series).bundle
             run.save_bundle(bundle.save(made, tmp_path / f"bundle{learned}"))
         ids.append(run.id)

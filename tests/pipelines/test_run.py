@@ -4,13 +4,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foreseq import batch, examples, registry, store, tracking
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.errors import ConfigError
-from pipelines.backtest import backtest
-from pipelines.forecast import forecast
-from pipelines.publish import publish
-from pipelines.run import Ran, run
+from foreseq.forecasting import writer
+from foreseq.pipelines.flows.backtest import backtest
+from foreseq.pipelines.flows.forecast import forecast
+from foreseq.pipelines.flows.publish import publish
+from foreseq.pipelines.flows.run import Ran, run
+from foreseq.series import examples
+from foreseq.tracking import registry, runs, store
 
 QUICK = (
     "auto.time_budget=0",
@@ -51,7 +53,7 @@ def test_a_run_ends_with_a_champion_and_its_forecasts(ran):
     assert ran.published.decision.published
     assert ran.published.skill > 0
     assert registry.champion("shop") == ran.published.version
-    table = batch.read(ran.folder)
+    table = writer.read(ran.folder)
     history = pd.read_csv("shop.csv", parse_dates=["ds"])
     assert sorted(table["unique_id"].unique()) == sorted(history["unique_id"].unique())
     assert (table["ds"] > history["ds"].max()).all()
@@ -62,7 +64,7 @@ def test_a_run_ends_with_a_champion_and_its_forecasts(ran):
 def test_the_manifest_tells_what_made_the_forecasts(ran):
     assert ran.manifest.model_version == "shop/1"
     assert ran.manifest.model_digest == ran.published.version.digest
-    assert batch.read_manifest(ran.folder) == ran.manifest
+    assert writer.read_manifest(ran.folder) == ran.manifest
 
 
 def test_the_same_run_again_changes_nothing(ran):
@@ -81,7 +83,7 @@ def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
         raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(tracking.Run, "save_bundle", stop)
+        patch.setattr(runs.Run, "save_bundle", stop)
         with pytest.raises(StoppedError):
             run(told, None)
     kept = {file.parent.name for file in home.glob("data/unfinished/*/*/*.npz")}

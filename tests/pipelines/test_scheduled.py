@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foreseq import batch, examples, registry
 from foreseq.errors import ConfigError
-from pipelines.scheduled import Interval, scheduled
+from foreseq.forecasting import writer
+from foreseq.pipelines.flows.scheduled import Interval, scheduled
+from foreseq.series import examples
+from foreseq.tracking import registry
 
 SHOP = """
 dataset: {name: shop, source: shop.csv, horizon: 7}
@@ -51,7 +53,7 @@ def test_overlapping_runs_give_one_result(home, overlapping):
     assert overlapping[0].champion
     assert [file.name for file in home.glob("data/schedules/*/*")] == ["2000-04-29T03-00-00.json"]
     assert registry.champion("shop").version == 1
-    assert batch.read(overlapping[0].forecast)["cutoff"].max() == datetime(2000, 4, 29)
+    assert writer.read(overlapping[0].forecast)["cutoff"].max() == datetime(2000, 4, 29)
 
 
 def test_an_interval_asked_for_again_touches_nothing(home, overlapping):
@@ -68,7 +70,7 @@ def test_an_older_interval_sees_what_was_known_then_and_replaces_no_newer_champi
     assert done.champion is False
     assert done.model_version == "shop/2"  # the champion knows what came after
     assert str(registry.champion("shop")) == overlapping[0].model_version
-    assert batch.read(done.forecast)["cutoff"].unique() == [datetime(2000, 4, 9)]
+    assert writer.read(done.forecast)["cutoff"].unique() == [datetime(2000, 4, 9)]
 
 
 def test_forecasts_alone_are_the_champions_who_refuses_a_past_that_it_has_seen(home, overlapping):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foreseq.errors import ConfigError
-from pipelines import schedules
-from pipelines.schedules import ScheduleConfig, moment
+from foreseq.pipelines.runtime import schedules
+from foreseq.pipelines.runtime.schedules import ScheduleConfig, moment
 
 PROJECT = Path(__file__).parents[2]
 TOLD = [

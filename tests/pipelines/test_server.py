@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from foreseq.errors import ForeseqError
-from pipelines import server
-from pipelines.server import answers
+from foreseq.pipelines.runtime import server
+from foreseq.pipelines.runtime.server import answers
 
 HOLDS = """
 import os, time
-from pipelines import server
+from foreseq.pipelines.runtime import server
 server.start()()
 print(os.environ["PREFECT_API_URL"], flush=True)
 time.sleep(300)

@@ -21,8 +21,9 @@ from urllib.request import Request, urlopen
 import pytest
 from mlflow import MlflowClient
 
-from foreseq import batch, examples
-from pipelines.server import answers
+from foreseq.forecasting import writer
+from foreseq.pipelines.runtime.server import answers
+from foreseq.series import examples
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240
@@ -207,7 +208,7 @@ def test_another_machine_forecasts_with_what_was_published(servers, shop, ran, t
     words = ("forecast", "--model", "my@champion", "--input", "my.csv", "--output", "out")
     told = foreseq(servers, tmp_path, *words)
     assert told["model_version"] == ran["version"]
-    assert batch.read(tmp_path / "out").equals(batch.read(shop / "out"))
+    assert writer.read(tmp_path / "out").equals(writer.read(shop / "out"))
 
 
 def test_mlflow_away_for_half_a_minute_and_a_restarted_database_cost_no_result(

@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from foreseq import batch, examples
-from pipelines import server
-from pipelines.scheduled import STAMP, Interval
+from foreseq.forecasting import writer
+from foreseq.pipelines.flows.scheduled import STAMP, Interval
+from foreseq.pipelines.runtime import server
+from foreseq.series import examples
 
 FORESEQ = Path(sys.executable).with_name("foreseq")
 EVERY = timedelta(seconds=20)
@@ -47,7 +48,7 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
     assert all(interval.logical <= interval.ended for interval in found)
     assert {interval.model_version for interval in found} == {"shop/1"}  # no new data, one training
     assert len({interval.forecast for interval in found}) == 3
-    tables = [batch.read(interval.forecast) for interval in found]
+    tables = [writer.read(interval.forecast) for interval in found]
     assert all(table.equals(tables[0]) for table in tables)
 
 

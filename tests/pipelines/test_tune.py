@@ -3,8 +3,8 @@ import json
 import pytest
 from mlflow.entities import ViewType
 
-from foreseq import store
 from foreseq.config import load_experiment
+from foreseq.tracking import store
 
 QUICK = ("--set", "training.steps=12", "--set", "training.looks=4", "--set", "training.batch=8")
 SMALL = (

@@ -6,12 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from foreseq import auto, bundle, compiled, evaluation, learned, training, windows
-from foreseq.auto import Choice
+from foreseq import evaluation
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.evaluation import Backtest
-from foreseq.forecast import Forecaster
-from foreseq.panel import Panel, from_series
+from foreseq.forecasting import bundle
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.selection import rules
+from foreseq.selection.rules import Choice
+from foreseq.series import windows
+from foreseq.series.panel import Panel, from_series
+from foreseq.training import fitting, model_cache, network_weights
 
 
 class Work(NamedTuple):
@@ -39,9 +43,9 @@ def work(tmp_path_factory) -> Work:
         },
         "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
     }
-    experiment, choices = auto.settle(build_experiment(told), panel)
-    weights = learned.of(compiled.build(experiment))
-    member = training.Member(weights, 1, ())
+    experiment, choices = rules.settle(build_experiment(told), panel)
+    weights = network_weights.of(model_cache.build(experiment))
+    member = fitting.Member(weights, 1, ())
     parts = windows.split(panel, 6, experiment.split)
     evaluated = bundle.state(panel, parts.train_ends, [member])
     folder = bundle.save(

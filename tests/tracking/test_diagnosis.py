@@ -1,9 +1,9 @@
 import numpy as np
 
-from foreseq import store
 from foreseq.config import CellsConfig
-from foreseq.diagnose import Flow
-from foreseq.probes import ProbeConfig
+from foreseq.diagnostics.gradients import Flow
+from foreseq.diagnostics.probes import ProbeConfig
+from foreseq.tracking import store
 from foreseq.tracking.diagnosis import track
 
 

@@ -6,15 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from foreseq import learned, manifest, registry, store
+from foreseq.durable import manifest
 from foreseq.errors import ConfigError
 from foreseq.language import bundle, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
+from foreseq.language.config import load_text_experiment
+from foreseq.language.corpus import assemble
 from foreseq.language.experiment import Decision
 from foreseq.language.training import Look
-from foreseq.text.config import load_text_experiment
-from foreseq.text.corpus import assemble
+from foreseq.tracking import registry, store
 from foreseq.tracking.language import find_text, text_run
+from foreseq.training import network_weights
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def folder(experiment, corpus, tmp_path_factory):
     """Save an untrained model: what it is worth does not matter."""
     model = training.build(experiment, corpus.vocabulary.size)
     alphabet = Alphabet(symbols=corpus.vocabulary.symbols, unknown="", corpus=corpus.fingerprint())
-    weights = learned.of(model)
+    weights = network_weights.of(model)
     made = LanguageBundle(experiment, alphabet, weights)
     return bundle.save(made, tmp_path_factory.mktemp("text") / "bundle")
 

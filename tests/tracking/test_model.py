@@ -7,10 +7,11 @@ import sys
 import pandas as pd
 import pytest
 
-from foreseq import bundle, forecast, registry, tracking
 from foreseq.errors import BundleRefused
-from foreseq.forecast import Forecaster
-from foreseq.panel import to_frame
+from foreseq.forecasting import bundle, ensemble
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.series.panel import to_frame
+from foreseq.tracking import registry, runs
 
 PREDICT = """
 import sys, mlflow, pandas as pd
@@ -21,7 +22,7 @@ model.predict(pd.read_csv("history.csv")).to_parquet("forecast.parquet")
 
 
 def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(home, work, tmp_path):
-    with tracking.run(work.experiment, work.panel) as run:
+    with runs.run(work.experiment, work.panel) as run:
         run.save_bundle(work.folder)
     registry.promote(registry.register(run.id, "waves"), expected=None)
 
@@ -38,7 +39,7 @@ def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(ho
     )
 
     ours = Forecaster(work.experiment, bundle.load(work.folder).final)
-    expected = forecast.from_table(ours, history, version=bundle.digest(work.folder)[:12])
+    expected = ensemble.from_table(ours, history, version=bundle.digest(work.folder)[:12])
     answered = pd.read_parquet(tmp_path / "forecast.parquet")
     pd.testing.assert_frame_equal(answered, expected, check_exact=True, check_dtype=False)
 
@@ -51,6 +52,6 @@ def test_damaged_bundle_is_not_logged(work, tmp_path):
     (broken / "config.json").write_text("{}")
     with (
         pytest.raises(BundleRefused),
-        tracking.run(work.experiment, work.panel) as run,
+        runs.run(work.experiment, work.panel) as run,
     ):
         run.save_bundle(broken)

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from mlflow.artifacts import download_artifacts
 
-from foreseq import bundle, evaluation, figures, registry, store, tracking
+from foreseq import evaluation
 from foreseq.errors import ConfigError
 from foreseq.evaluation import Decision
+from foreseq.forecasting import bundle
 from foreseq.ingest import Repairs
-from foreseq.tracking import facts
+from foreseq.report import figures
+from foreseq.tracking import facts, links, registry, runs, store
 from foreseq.tracking.facts import PROCESS
-from foreseq.training import Look, Progress
+from foreseq.training.fitting import Look, Progress
 
 
 def read(run_id, file):
@@ -29,7 +31,7 @@ def read(run_id, file):
 @pytest.fixture(scope="module")
 def done(work):
     """Return a run that was told everything."""
-    with tracking.run(work.experiment, work.panel) as run:
+    with runs.run(work.experiment, work.panel) as run:
         run.report("fit", Progress(0, 2, 40, Look(20, 0.5, 0.9), ended=False))
         run.report("fit", Progress(0, 2, 40, Look(40, 0.4, 0.8), ended=True))
         run.report("fit", Progress(1, 2, 40, Look(20, 0.6, float("nan")), ended=False))
@@ -47,7 +49,7 @@ def test_run_is_named_for_people_and_its_experiment_after_the_model(done):
         param for name, param in store.get_run(done.id).data.params.items() if "context" in name
     )
     assert done.name == f"gru-4x3 ctx{context} seed1"
-    assert tracking.find(done.id) == done
+    assert runs.find(done.id) == done
     assert done.model == "waves"
 
 
@@ -162,7 +164,7 @@ def test_dataset_is_known_by_its_fingerprint(done, work):
 
 def test_decision_can_be_added_when_the_run_is_done(done):
     decision = Decision(False, "not better", 0.9, float("nan"), None)
-    tracking.find(done.id).save_decision(decision, "waves/1")
+    runs.find(done.id).save_decision(decision, "waves/1")
     told = read(done.id, "decision.json")
     assert told["reason"] == "not better"
     assert told["seasonal_naive"] is None
@@ -172,7 +174,7 @@ def test_decision_can_be_added_when_the_run_is_done(done):
 
 
 def test_error_ends_the_run_as_failed_and_is_told(work):
-    with pytest.raises(ConfigError), tracking.run(work.experiment, work.panel) as run:
+    with pytest.raises(ConfigError), runs.run(work.experiment, work.panel) as run:
         raise ConfigError("units must be positive")
     ended = store.get_run(run.id)
     assert ended.info.status == "FAILED"
@@ -180,7 +182,7 @@ def test_error_ends_the_run_as_failed_and_is_told(work):
 
 
 def test_ctrl_c_ends_the_run_as_killed(work):
-    with pytest.raises(KeyboardInterrupt), tracking.run(work.experiment, work.panel) as run:
+    with pytest.raises(KeyboardInterrupt), runs.run(work.experiment, work.panel) as run:
         raise KeyboardInterrupt
     assert store.get_run(run.id).info.status == "KILLED"
 
@@ -198,7 +200,7 @@ def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
         "parent": {**here, "pid": str(os.getppid()), "process": "other"},
     }
     started = {name: client.create_run("0", tags=told).info.run_id for name, told in tags.items()}
-    with tracking.run(work.experiment, work.panel):
+    with runs.run(work.experiment, work.panel):
         pass
     closed = {
         name for name, run_id in started.items() if client.get_run(run_id).info.status == "KILLED"
@@ -207,15 +209,15 @@ def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
 
 
 def test_done_is_the_work_that_finished_with_a_forecaster(work):
-    assert tracking.done("waves", "w1") is None
-    with tracking.run(work.experiment, work.panel, work="w1"):
+    assert runs.done("waves", "w1") is None
+    with runs.run(work.experiment, work.panel, work="w1"):
         pass  # no forecaster
-    with tracking.run(work.experiment, work.panel, work="w1") as run:
+    with runs.run(work.experiment, work.panel, work="w1") as run:
         run.save_bundle(work.folder)
-        assert tracking.done("waves", "w1") is None
-    assert tracking.done("waves", "w1") == run.id
-    assert tracking.done("waves", "w2") is None
-    assert tracking.done("other", "w1") is None
+        assert runs.done("waves", "w1") is None
+    assert runs.done("waves", "w1") == run.id
+    assert runs.done("waves", "w2") is None
+    assert runs.done("other", "w1") is None
     assert registry.holds(run.id)
     manifest = registry.fetch(registry.register(run.id, "held")) / bundle.MANIFEST
     manifest.write_text("{}")
@@ -224,14 +226,14 @@ def test_done_is_the_work_that_finished_with_a_forecaster(work):
 
 def test_unknown_run_is_refused():
     with pytest.raises(ConfigError, match="no such run"):
-        tracking.find("0" * 32)
+        runs.find("0" * 32)
     with pytest.raises(ConfigError, match="nothing was tried"):
-        tracking.compare_link("unheard-of")
+        links.compare_link("unheard-of")
 
 
 def test_links_open_the_pages_for_forecasters(done):
     page = r"http://127\.0\.0\.1:5000/#/experiments/\d+/runs"
     kind = r"\?workflowType=machine_learning"
-    assert re.fullmatch(f"{page}/{done.id}{kind}", tracking.ui_link(done.id))
+    assert re.fullmatch(f"{page}/{done.id}{kind}", links.ui_link(done.id))
     chart = f"{page}{kind}&compareRunsMode=CHART"
-    assert re.fullmatch(chart, tracking.compare_link("waves"))
+    assert re.fullmatch(chart, links.compare_link("waves"))

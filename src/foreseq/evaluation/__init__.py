@@ -19,9 +19,9 @@ from foreseq.evaluation.baselines import (
     naive,
     seasonal_naive,
 )
-from foreseq.evaluation.classics import ARIMA, ETS, THETA
+from foreseq.evaluation.comparison import Rivals, rivals
 from foreseq.evaluation.gate import Decision, decide, forecast_alike, is_ahead, judge
-from foreseq.evaluation.rivals import Rivals, rivals
+from foreseq.evaluation.statistical_baselines import ARIMA, ETS, THETA
 
 __all__ = [
     "ARIMA",

@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq import calendar, metrics, windows
-from foreseq.bundle import Bundle, State
+from foreseq import metrics
 from foreseq.config import MEDIAN
 from foreseq.errors import DataRefused
 from foreseq.evaluation.baselines import BASELINES, SEASONAL_NAIVE
-from foreseq.forecast import Forecaster
+from foreseq.forecasting.bundle import Bundle, State
+from foreseq.forecasting.ensemble import Forecaster
 from foreseq.metrics import Errors, Scores
 from foreseq.network import middle
-from foreseq.panel import Panel
-from foreseq.windows import Windows
+from foreseq.series import calendar, windows
+from foreseq.series.panel import Panel
+from foreseq.series.windows import Windows
 
 FORESEQ = "foreseq"
 ROUNDING = 1e-9

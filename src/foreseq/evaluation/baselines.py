@@ -6,9 +6,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import windows
-from foreseq.panel import Panel
-from foreseq.windows import Windows
+from foreseq.series import windows
+from foreseq.series.panel import Panel
+from foreseq.series.windows import Windows
 
 NAIVE, SEASONAL_NAIVE, DRIFT, LEVEL = "naive", "seasonal_naive", "drift", "level"
 
@@ -24,7 +24,7 @@ def seasonal_naive(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.fl
     Where it was not observed, the season before that answers, and at last the newest value.
 
     Example:
-        >>> from foreseq.panel import from_series
+        >>> from foreseq.series.panel import from_series
         >>> panel = from_series({"a": [1.0, 2.0, 3.0, 4.0, 5.0]}, freq="1", season=2)
         >>> seasonal_naive(panel, Windows(np.array([0]), np.array([5])), 3).tolist()
         [[4.0, 5.0, 4.0]]
@@ -38,7 +38,7 @@ def drift(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:
     """Return the line through the first and the last observed value, shape (windows, horizon).
 
     Example:
-        >>> from foreseq.panel import from_series
+        >>> from foreseq.series.panel import from_series
         >>> panel = from_series({"a": [1.0, 9.0, np.nan, 4.0]}, freq="1", season=1)
         >>> drift(panel, Windows(np.array([0]), np.array([4])), 2).tolist()
         [[5.0, 6.0]]

@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq import calendar, windows
-from foreseq.bundle import Bundle
 from foreseq.config import GateConfig
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Losses, backtest, unseen
 from foreseq.evaluation.baselines import LEVEL, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.bootstrap import confidence
-from foreseq.forecast import Forecaster
-from foreseq.panel import Panel
+from foreseq.forecasting.bundle import Bundle
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.series import calendar, windows
+from foreseq.series.panel import Panel
 
 CHAMPION = "champion"
 TOLD = {SEASONAL_NAIVE: "seasonal naive", LEVEL: "median of the past"}

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar
-from foreseq.panel import Panel
+from foreseq.series import calendar
+from foreseq.series.panel import Panel
 
 STEPS = 4_000_000
 """Steps compared at a time: what bounds the memory."""
@@ -73,7 +73,7 @@ def compare(old: Panel, new: Panel) -> Changes:
     """Count what changed from one version to the next; series are known by their id.
 
     Example:
-        >>> from foreseq.panel import from_series
+        >>> from foreseq.series.panel import from_series
         >>> old = from_series({"a": [1.0, 2.0, np.nan], "b": [1.0, 2.0]}, freq="1", season=1)
         >>> new = from_series({"a": [1.0, 5.0, 3.0, 4.0]}, freq="1", season=1)
         >>> print(compare(old, new))

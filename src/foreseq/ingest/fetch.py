@@ -10,8 +10,8 @@ from typing import Any
 
 import fsspec
 
-from foreseq import files
 from foreseq.config import DatasetConfig
+from foreseq.durable import files
 from foreseq.errors import ConfigError, DataRefused
 
 PIECE = 1 << 20

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.calendar import DAY, canonical
+from foreseq.series.calendar import DAY, canonical
 
 SHORTEST_MONTH = 28 * DAY
 SATURDAY = 5

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from foreseq import calendar, files
 from foreseq.config import Config, DatasetConfig
+from foreseq.durable import files
 from foreseq.errors import DataRefused
+from foreseq.series import calendar
 
 HISTORY = "history.jsonl"
 UNTOLD = {"source", "horizon", "update", "until", "freq", "season"}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from foreseq import panel
 from foreseq.errors import DataRefused
 from foreseq.ingest.columns import Columns, parse
+from foreseq.series import panel
 
 ROWS = "rows.parquet"
 """Every row so far, as read: beside the panel, which may hold filled steps."""

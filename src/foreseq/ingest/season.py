@@ -11,7 +11,7 @@ they resemble those a season before, and not those a little sooner or later.
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import calendar
+from foreseq.series import calendar
 
 SAMPLE, MORE = 32, 256
 """Series that are asked, and of whose steps."""

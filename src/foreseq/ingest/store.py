@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from foreseq import files, panel
 from foreseq.config import DatasetConfig
+from foreseq.durable import files
 from foreseq.errors import DataRefused
 from foreseq.ingest import history, rows
 from foreseq.ingest.changes import Changes, compare
@@ -22,7 +22,8 @@ from foreseq.ingest.history import Entry
 from foreseq.ingest.read import read_file
 from foreseq.ingest.repairs import Repairs
 from foreseq.ingest.table import to_panel
-from foreseq.panel import Panel
+from foreseq.series import panel
+from foreseq.series.panel import Panel
 
 EDITION = 1
 """Raised whenever the same file and config would make another panel."""

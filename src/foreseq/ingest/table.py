@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq import calendar
-from foreseq.calendar import shown
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.frequency import infer_freq
 from foreseq.ingest.repairs import Repairs
 from foreseq.ingest.season import infer_season
-from foreseq.panel import Panel
+from foreseq.series import calendar
+from foreseq.series.calendar import shown
+from foreseq.series.panel import Panel
 
 MOST_STEPS_PER_ROW = 100
 SPARE_STEPS = 10_000

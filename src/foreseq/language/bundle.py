@@ -11,13 +11,14 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from foreseq import files, learned, manifest
 from foreseq.config import Config
+from foreseq.durable import files, manifest
 from foreseq.errors import BundleRefused
 from foreseq.language import training
-from foreseq.learned import Weights
-from foreseq.text.config import TextExperimentConfig
-from foreseq.text.vocabulary import Vocabulary
+from foreseq.language.config import TextExperimentConfig
+from foreseq.language.vocabulary import Vocabulary
+from foreseq.training import network_weights
+from foreseq.training.network_weights import Weights
 
 FORMAT = 1
 """Raised when bundles written before can no longer be read."""
@@ -55,7 +56,7 @@ class LanguageBundle:
             BundleRefused: If the weights do not fit it.
         """
         built = training.build(self.experiment, self.vocabulary.size)
-        learned.assign(built, self.weights)
+        network_weights.assign(built, self.weights)
         return built
 
 

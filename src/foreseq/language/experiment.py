@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from foreseq import learned
 from foreseq.errors import DataRefused
-from foreseq.language import score, training
+from foreseq.language import ngram, score, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
+from foreseq.language.config import CorpusConfig, TextExperimentConfig, TextGateConfig
+from foreseq.language.corpus import Corpus, Parts, Passage, split
 from foreseq.language.training import SILENCE, Fitted, Listener
-from foreseq.text import ngram
-from foreseq.text.config import CorpusConfig, TextExperimentConfig, TextGateConfig
-from foreseq.text.corpus import Corpus, Parts, Passage, split
-from foreseq.text.vocabulary import Vocabulary
+from foreseq.language.vocabulary import Vocabulary
+from foreseq.training import network_weights
 
 
 class Outcome(NamedTuple):
@@ -60,7 +59,7 @@ def conduct(
     )
     known = corpus.vocabulary
     alphabet = Alphabet(symbols=known.symbols, unknown=known.unknown, corpus=corpus.fingerprint())
-    return Outcome(LanguageBundle(experiment, alphabet, learned.of(fitted.model)), fitted)
+    return Outcome(LanguageBundle(experiment, alphabet, network_weights.of(fitted.model)), fitted)
 
 
 def parts(corpus: Corpus, config: CorpusConfig) -> Parts:

@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from foreseq.cells import recurrent_stack, state_widths
-from foreseq.text.config import LanguageConfig
+from foreseq.language.config import LanguageConfig
+from foreseq.network.cells import recurrent_stack, state_widths
 
 State = list[NDArray[np.float32]]
 """What the network remembers of some texts, shape (batch, width) each."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.language import network
-from foreseq.text.corpus import Passage
-from foreseq.text.streams import Streams
+from foreseq.language.corpus import Passage
+from foreseq.language.streams import Streams
 
 CHUNK = 256
 """Characters read at a time."""

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from foreseq import learned
-from foreseq.cells import has_gpu
 from foreseq.language import network, score
-from foreseq.learned import Weights
-from foreseq.text.config import TextExperimentConfig, TextTrainingConfig
-from foreseq.text.corpus import Parts
-from foreseq.text.streams import Chunk, Streams
+from foreseq.language.config import TextExperimentConfig, TextTrainingConfig
+from foreseq.language.corpus import Parts
+from foreseq.language.streams import Chunk, Streams
+from foreseq.network.cells import has_gpu
+from foreseq.training import network_weights
+from foreseq.training.network_weights import Weights
 
 TOLD = 20
 """Times an epoch tells how far it is."""
@@ -107,11 +107,11 @@ def fit(
         looks.append(Look(len(looks) + 1, loss, validation.nats_per_character))
         listener.looked(looks[-1], learner.model)
         if _best(looks) == len(looks):
-            best = learned.of(learner.model)
-        learned.assign(learner.model, latest)
+            best = network_weights.of(learner.model)
+        network_weights.assign(learner.model, latest)
         if checkpoint is not None:
             _keep(learner, checkpoint, best, looks)
-    learned.assign(learner.model, best)
+    network_weights.assign(learner.model, best)
     return Fitted(learner.model, _best(looks), tuple(looks))
 
 
@@ -183,7 +183,7 @@ class Learner:
 
     def average(self) -> Weights:
         """Give the network its averaged weights; return those it trains on with."""
-        latest = learned.of(self.model)
+        latest = network_weights.of(self.model)
         self.optimizer.finalize_variable_values(self.carried.trainable_variables)
         return latest
 
@@ -198,9 +198,9 @@ def _is_stale(looks: list[Look], patience: int) -> bool:
 
 
 def _keep(learner: Learner, checkpoint: Path, best: Weights, looks: list[Look]) -> None:
-    learned.keep(checkpoint, learner.carried, learner.optimizer, best, {"looks": looks})
+    network_weights.keep(checkpoint, learner.carried, learner.optimizer, best, {"looks": looks})
 
 
 def _restore(learner: Learner, checkpoint: Path) -> tuple[Weights, list[Look]]:
-    best, told = learned.restore(checkpoint, learner.carried, learner.optimizer)
+    best, told = network_weights.restore(checkpoint, learner.carried, learner.optimizer)
     return best, [Look(int(epoch), *rest) for epoch, *rest in told["looks"].tolist()]

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq import generate
 from foreseq.language import network
-from foreseq.text.config import SamplingConfig
-from foreseq.text.vocabulary import Vocabulary
+from foreseq.language.config import SamplingConfig
+from foreseq.language.sampling import collect, write
+from foreseq.language.vocabulary import Vocabulary
 
 
 def stream(
@@ -23,7 +23,7 @@ def stream(
         DataRefused: If it holds a character that the model does not know.
     """
     step, first = partial(network.step, model), network.blank(model, 1)
-    written = generate.write(step, first, [_encode(vocabulary, prompt)], sampling)
+    written = write(step, first, [_encode(vocabulary, prompt)], sampling)
     return (vocabulary.symbols[symbols[0]] for symbols in written)
 
 
@@ -38,7 +38,7 @@ def complete(
     """
     step, first = partial(network.step, model), network.blank(model, len(prompts))
     encoded = [_encode(vocabulary, prompt) for prompt in prompts]
-    written = generate.collect(generate.write(step, first, encoded, sampling))
+    written = collect(write(step, first, encoded, sampling))
     return [vocabulary.decode(symbols) for symbols in written]
 
 

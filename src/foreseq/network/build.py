@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from foreseq.cells import recurrent_stack
 from foreseq.config import NetworkConfig, settled
 from foreseq.network import decoders
-from foreseq.network.baseline import baseline
-from foreseq.network.frame import FAR, TINY, as_first_seen, frame
+from foreseq.network.cells import recurrent_stack
+from foreseq.network.naive_lags import baseline
 from foreseq.network.outputs import channels, outputs
+from foreseq.network.scaling import FAR, TINY, as_first_seen, frame
 
 
 def forecaster(  # noqa: PLR0913 - what to build, for which data, and how it begins

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import keras
 from keras import KerasTensor, ops
 
-from foreseq.cells import RecurrentStack
 from foreseq.config import NetworkConfig, settled
-from foreseq.network.frame import FAR
+from foreseq.network.cells import RecurrentStack
 from foreseq.network.outputs import by_step, channels, middle, outputs, reading
+from foreseq.network.scaling import FAR
 
 
 class Ahead(NamedTuple):

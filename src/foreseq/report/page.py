@@ -10,14 +10,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from foreseq import __version__
-from foreseq.auto import Choice
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, Decision, Interval, Rivals
 from foreseq.ingest import Repairs
-from foreseq.panel import Panel
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
-from foreseq.search import Candidate
-from foreseq.training import EARNED, Member
+from foreseq.selection.rules import Choice
+from foreseq.selection.search import Candidate
+from foreseq.series.panel import Panel
+from foreseq.training.fitting import EARNED, Member
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """What becomes known only after the page was written."""

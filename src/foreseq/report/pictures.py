@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from foreseq import evaluation, figures, windows
+from foreseq import evaluation
 from foreseq.evaluation import (
     ARIMA,
     DRIFT,
@@ -15,10 +15,12 @@ from foreseq.evaluation import (
     THETA,
     Backtest,
 )
-from foreseq.experiment import Outcome
-from foreseq.figures import Outlook
-from foreseq.panel import Panel
-from foreseq.windows import Windows
+from foreseq.experiment.recipe import Outcome
+from foreseq.report import figures
+from foreseq.report.figures import Outlook
+from foreseq.series import windows
+from foreseq.series.panel import Panel
+from foreseq.series.windows import Windows
 
 PAST_SEEN = 8
 """Horizons of the past that a picture may show."""

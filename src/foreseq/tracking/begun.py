@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 from mlflow.entities import DatasetInput, Param

@@ -4,15 +4,15 @@ import json
 from collections.abc import Sequence
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from foreseq import diagnose
 from foreseq.config import CellsConfig, settled
-from foreseq.diagnose import Flow
-from foreseq.probes import ProbeConfig
+from foreseq.diagnostics import gradients
+from foreseq.diagnostics.gradients import Flow
+from foreseq.diagnostics.probes import ProbeConfig
 from foreseq.tracking import facts, runs
 from foreseq.tracking.begun import Beginning, begin
 
@@ -36,14 +36,14 @@ def track(cells: CellsConfig, probe: ProbeConfig, flows: Sequence[Flow]) -> str:
     )
     with begin(beginning) as run_id:
         client = store.open_store()
-        client.log_figure(run_id, diagnose.gradient_figure(flows), "gradients.png")
-        table = diagnose.table(flows).astype({"cell": object, "stage": object})
+        client.log_figure(run_id, gradients.gradient_figure(flows), "gradients.png")
+        table = gradients.table(flows).astype({"cell": object, "stage": object})
         client.log_table(run_id, table, "gradients.json")
         for flow in flows:
             name = f"{flow.kind}/{flow.stage.replace(' ', '_')}"
             metrics = [runs.metric_of(name, norm, lag) for lag, norm in enumerate(flow.norms)]
             client.log_batch(run_id, metrics=metrics)
-        client.log_text(run_id, "\n".join(diagnose.warnings(flows)) + "\n", "warnings.txt")
+        client.log_text(run_id, "\n".join(gradients.warnings(flows)) + "\n", "warnings.txt")
     return run_id
 
 
@@ -52,6 +52,6 @@ def _dataset(probe: ProbeConfig) -> DatasetInput:
         name=probe.task,
         digest=f"seed{probe.seed}-length{probe.length}",
         source_type="code",
-        source=json.dumps({"made_by": "foreseq.probes"}),
+        source=json.dumps({"made_by": "foreseq.diagnostics.probes"}),
     )
     return DatasetInput(described, [InputTag("mlflow.data.context", "training")])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -17,7 +17,7 @@ from mlflow.utils.git_utils import get_git_commit
 
 from foreseq import __version__
 from foreseq.config import ExperimentConfig, settled
-from foreseq.panel import Panel
+from foreseq.series.panel import Panel
 
 UNTOLD = (
     "name",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 from matplotlib.figure import Figure
@@ -16,13 +16,13 @@ from mlflow.entities import DatasetInput
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from foreseq import manifest
 from foreseq.config import settled
+from foreseq.durable import manifest
 from foreseq.language import bundle
+from foreseq.language.config import SamplingConfig, TextExperimentConfig
+from foreseq.language.corpus import Corpus
 from foreseq.language.experiment import Decision
 from foreseq.language.training import Look
-from foreseq.text.config import SamplingConfig, TextExperimentConfig
-from foreseq.text.corpus import Corpus
 from foreseq.tracking import facts, runs
 from foreseq.tracking.begun import Beginning, begin
 from foreseq.tracking.wrapping import Wrapping, wrap
@@ -114,7 +114,7 @@ def _run_name(experiment: TextExperimentConfig) -> str:
     """Return what tells the runs of a model apart at a glance.
 
     Example:
-        >>> from foreseq.text.config import load_text_experiment
+        >>> from foreseq.language.config import load_text_experiment
         >>> _run_name(load_text_experiment())
         'gru-256 chunk64x16 seed1'
     """

@@ -12,7 +12,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from foreseq.config import build
 from foreseq.language import bundle, writing
-from foreseq.text.config import SamplingConfig
+from foreseq.language.config import SamplingConfig
 
 
 class Write(PythonModel):

@@ -1,7 +1,7 @@
 """Where people look at runs."""
 
-from foreseq import store
 from foreseq.errors import ConfigError
+from foreseq.tracking import store
 
 LOCAL_PAGES = "http://127.0.0.1:5000"
 """Where `foreseq ui` answers."""

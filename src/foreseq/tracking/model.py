@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 import mlflow.pyfunc
@@ -18,8 +18,9 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
-from foreseq import bundle, calendar
-from foreseq.bundle import Bundle
+from foreseq.forecasting import bundle
+from foreseq.forecasting.bundle import Bundle
+from foreseq.series import calendar
 
 NAME = "forecaster"
 """Of the model within its run."""

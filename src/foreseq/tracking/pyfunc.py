@@ -10,8 +10,8 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from foreseq import bundle, forecast
-from foreseq.forecast import Forecaster
+from foreseq.forecasting import bundle, ensemble
+from foreseq.forecasting.ensemble import Forecaster
 
 DIGITS = 12
 """Of the bundle's digest, the version here: a model does not know its registered name."""
@@ -35,7 +35,7 @@ class Forecast(PythonModel):
     ) -> pd.DataFrame:
         """Return the `horizon` steps after the last observation of every series."""
         del context, params
-        return forecast.from_table(self.forecaster, model_input, version=self.version)
+        return ensemble.from_table(self.forecaster, model_input, version=self.version)
 
 
 set_model(Forecast())

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 import pandas as pd
@@ -22,17 +22,19 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from foreseq import bundle, evaluation, processes, report
-from foreseq.auto import Choice
+from foreseq import evaluation, report
 from foreseq.config import ExperimentConfig
+from foreseq.durable import processes
 from foreseq.evaluation import Backtest, Decision, Rivals
+from foreseq.forecasting import bundle
 from foreseq.ingest import Repairs
-from foreseq.panel import Panel
-from foreseq.search import Candidate
+from foreseq.selection.rules import Choice
+from foreseq.selection.search import Candidate
+from foreseq.series.panel import Panel
 from foreseq.tracking import facts, measures, model
 from foreseq.tracking.links import REPORT
 from foreseq.tracking.measures import Measure
-from foreseq.training import Progress
+from foreseq.training.fitting import Progress
 
 ROWS = 1000
 """Most rows of the table of series, and most metrics in one message, that MLflow takes well."""

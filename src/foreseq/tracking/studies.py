@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from foreseq.config import ExperimentConfig
-from foreseq.panel import Panel
+from foreseq.selection.tuning import Best, Tried
+from foreseq.series.panel import Panel
 from foreseq.tracking import runs
 from foreseq.tracking.runs import Run
-from foreseq.training import Progress
-from foreseq.tuning import Best, Tried
+from foreseq.training.fitting import Progress
 
 STUDY, TRIAL, PARENT = "study", "study.trial", "mlflow.parentRunId"
 """Tags: the study of a run, the number of a trial, and MLflow's own for a nested run."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq import store
+from foreseq.tracking import store
 
 # isort: split
 import mlflow.pyfunc

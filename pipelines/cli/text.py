@@ -1,0 +1,179 @@
+"""The commands `foreseq text ...` and `foreseq diagnose ...`.
+
+Heavy imports wait inside the commands, so that `--help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from foreseq.errors import ConfigError, NotPublished
+from foreseq.pipelines.cli.command import begin, result
+
+if TYPE_CHECKING:
+    from foreseq.language.config import SamplingConfig
+
+text = typer.Typer(
+    help="Language models on the same cells: train, write, score.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+diagnose = typer.Typer(
+    help="Look inside a recurrent stack.", no_args_is_help=True, rich_markup_mode=None
+)
+
+DEFAULT_MODEL = "text-python-topics@champion"
+
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.epochs=5.")]
+Model = Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
+
+
+@text.command()
+def train(
+    config: Annotated[Path | None, typer.Argument(help="YAML.", show_default=False)] = None,
+    overrides: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a language model and publish it through the gate.
+
+    Without arguments: on the help texts that every Python carries.
+    """
+    from foreseq.language.config import load_text_experiment
+
+    told = load_text_experiment(config, overrides or [])
+    begin("text")
+    from foreseq.pipelines.flows.text import train as flow
+    from foreseq.pipelines.runtime import console
+    from foreseq.tracking import links
+
+    published = flow(told)
+    decision = published.decision
+    console.say(f"try      foreseq text generate --model {told.model}@champion --prompt 'The '")
+    console.say(f"compare  foreseq ui, then {links.ui_link(published.run_id)}")
+    result(
+        as_json,
+        run_id=published.run_id,
+        model=told.model,
+        version=str(published.version),
+        **decision._asdict(),
+    )
+    if not decision.published:
+        raise NotPublished(f"{published.version} is not published: {decision.reason}")
+
+
+@text.command()
+def generate(
+    model: Model = DEFAULT_MODEL,
+    prompt: Annotated[str | None, typer.Option(help="What to go on from.")] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="File with a prompt a line, written on side by side.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest; 1 as learned.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(help="Draw from so many likeliest only.")] = None,
+    top_p: Annotated[float, typer.Option(help="Draw from so much likelihood only.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 1,
+    length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
+    as_json: AsJson = False,
+) -> None:
+    """Write on from a prompt, letter by letter, or from many prompts of a file."""
+    from foreseq.config import build
+    from foreseq.language.config import SamplingConfig
+
+    choices = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    sampling = build(SamplingConfig, {**choices, "length": length}, origin="options")
+    if (prompt is None) == (prompts is None):
+        raise ConfigError("give --prompt TEXT or --prompts FILE, one of the two")
+    if prompt is not None:
+        _generate_one(model, prompt, sampling, as_json=as_json)
+    elif prompts is not None:
+        _generate_many(model, _lines(prompts), sampling, as_json=as_json)
+
+
+@text.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="Text to score.")],
+    model: Model = DEFAULT_MODEL,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how surprised a model is by a text."""
+    begin("text")
+    from foreseq.pipelines.flows.text import score_file
+
+    scored = score_file(model, file)
+    told = {
+        "characters": scored.predicted,
+        "nats_per_character": scored.nats_per_character,
+        "bits_per_character": scored.bits_per_character,
+        "perplexity": scored.perplexity,
+        "total_nats": scored.total_nats,
+    }
+    if as_json:
+        result(as_json, model=model, **told)
+        return
+    for name, value in told.items():
+        sys.stdout.write(f"{name.replace('_', ' '):<20} {value:.6g}\n")
+
+
+@diagnose.command()
+def gradients(
+    config: Annotated[
+        Path | None, typer.Argument(help="YAML of a forecaster or text.", show_default=False)
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override: probe.length=100.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far back simple, LSTM and GRU cells of a config's size can learn from."""
+    begin("diagnose")
+    from foreseq.pipelines.flows.diagnose import diagnose_gradients, load_diagnosis
+    from foreseq.pipelines.runtime import console
+
+    told = load_diagnosis(config, overrides or [])
+    diagnosed = diagnose_gradients(told)
+    for line in diagnosed.summary:
+        console.say(line)
+    for warning in diagnosed.warnings:
+        console.say(f"warning  {warning}")
+    result(as_json, run_id=diagnosed.run_id, warnings=diagnosed.warnings)
+
+
+def _generate_one(model: str, prompt: str, sampling: "SamplingConfig", *, as_json: bool) -> None:
+    begin()
+    from foreseq.pipelines.flows.text import stream
+
+    characters = stream(model, prompt, sampling)
+    if as_json:
+        result(as_json, prompt=prompt, text="".join(characters))
+        return
+    sys.stdout.write(prompt)
+    for character in characters:
+        sys.stdout.write(character)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def _generate_many(
+    model: str, prompts: list[str], sampling: "SamplingConfig", *, as_json: bool
+) -> None:
+    begin("text")
+    from foreseq.pipelines.flows.text import generate as flow
+
+    texts = flow(model, prompts, sampling)
+    for prompt, written in zip(prompts, texts, strict=True):
+        if as_json:
+            result(as_json, prompt=prompt, text=written)
+        else:
+            sys.stdout.write(f"{prompt}{written}\n\n")
+
+
+def _lines(file: Path) -> list[str]:
+    """Return the prompts of a file, a line each; empty lines are none."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: prompts cannot be read ({error})") from None
+    return [line for line in lines if line]

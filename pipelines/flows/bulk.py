@@ -1,0 +1,104 @@
+"""The flow that forecasts file by file, on several processes or a cluster."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.futures import as_completed
+from prefect.logging.handlers import APILogHandler
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+
+from foreseq import ingest
+from foreseq.config import DatasetConfig
+from foreseq.durable import locking, processes
+from foreseq.forecasting import bulk, bundle
+from foreseq.forecasting.bulk import Job, Part
+from foreseq.forecasting.writer import Manifest
+from foreseq.pipelines.flows.parts import write_part
+from foreseq.pipelines.runtime import cluster, console, environment
+from foreseq.pipelines.runtime.pace import series_progress
+from foreseq.tracking import registry
+
+
+@flow
+def forecast_files(
+    model: str, history: DatasetConfig | None, output: Path, paths: int = 0
+) -> Manifest:
+    """Forecast the steps after the last observation of every series of many files.
+
+    Args:
+        model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
+        history: Where the files are; None: where the model's own data came from.
+        output: Folder for the forecasts.
+        paths: To simulate for each series.
+    """
+    version = registry.resolve(model)
+    folder = registry.fetch(version).absolute()
+    told = bundle.load(folder).experiment.dataset
+    shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
+    dataset = (history or told).model_copy(update=shape)
+    source = ingest.fetch(dataset, environment.data() / "raw").absolute()
+    planned = bulk.plan(dataset, source, output, str(version), version.digest)
+    job = planned.model_copy(update={"paths": paths})
+    with locking.claim(environment.data() / "unfinished", job.beside.name.rpartition(".")[2]):
+        manifest = bulk.finished(job)
+        if manifest is None:
+            manifest = bulk.finish(job, _write(job, folder))
+    failed = f", {len(manifest.failures)} without" if manifest.failures else ""
+    refused = f", {len(manifest.refused)} files refused" if manifest.refused else ""
+    console.say(
+        f"forecast {manifest.series} series x {manifest.horizon} steps{failed}{refused}: {output}"
+    )
+    return manifest
+
+
+def runner(workers: int, dask: str | None) -> TaskRunner[Any]:
+    """Return what runs the parts: processes of this machine, or a Dask cluster at an address.
+
+    Raises:
+        ConfigError: If a cluster is asked for and prefect-dask is not installed.
+    """
+    if dask is None:
+        return ProcessPoolTaskRunner(max_workers=workers)
+    return cluster.task_runner(dask)
+
+
+def _write(job: Job, folder: Path) -> list[Part]:
+    """Write what is missing, and tell how it goes."""
+    parts = {n: part for n in range(len(job.files)) if (part := bulk.done(job, n))}
+    missing = [n for n in range(len(job.files)) if n not in parts]
+    with _one_core_each(), series_progress(sum(job.series)) as show:
+        show(sum(job.series[n] for n in parts), fresh=False)
+        futures = {write_part.submit(job, n, folder): n for n in missing}
+        for future in as_completed(list(futures)):
+            number = futures[future]
+            parts[number] = future.result()
+            show(job.series[number], fresh=True)
+    _hear_the_cluster()
+    return [parts[n] for n in range(len(job.files))]
+
+
+def _hear_the_cluster() -> None:
+    """Wait for what a cluster's workers log: the server they tell it to may end with the flow."""
+    context = FlowRunContext.get()
+    client = context and getattr(context.task_runner, "client", None)
+    if client:
+        client.run(APILogHandler.aflush)
+
+
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Give the processes that are started meanwhile one core each."""
+    before = {name: os.environ.get(name) for name in processes.ONE_CORE}
+    os.environ.update(processes.ONE_CORE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

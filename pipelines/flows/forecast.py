@@ -1,0 +1,52 @@
+"""The flow that forecasts many series with one version of a model."""
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from foreseq.config import DatasetConfig
+from foreseq.forecasting import bundle, writer
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.writer import Manifest, Source
+from foreseq.ingest import Ingested
+from foreseq.pipelines.flows.ingest import ingest
+from foreseq.pipelines.runtime import console
+from foreseq.series import panel
+from foreseq.tracking import registry
+from foreseq.tracking.registry import Version
+
+
+@task(cache_policy=NO_CACHE)
+def write(version: Version, folder: Path, output: Path, paths: int = 0) -> Manifest:
+    """Forecast every series of an ingested panel into a folder, whole or not at all."""
+    fitted = bundle.load(registry.fetch(version))
+    forecaster = Forecaster(fitted.experiment, fitted.final)
+    source = Source(forecaster, str(version), version.digest, paths)
+    return writer.write(source, panel.load(folder), output)
+
+
+def history_of(version: Version, history: DatasetConfig | None) -> Ingested:
+    """Ingest histories as a version needs them; None: from where its own data came."""
+    told = bundle.load(registry.fetch(version)).experiment.dataset
+    if history is None:
+        return ingest(told)
+    shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
+    return ingest(history.model_copy(update=shape))
+
+
+@flow
+def forecast(model: str, history: DatasetConfig | None, output: Path, paths: int = 0) -> Manifest:
+    """Forecast the steps after the last observation of every series.
+
+    Args:
+        model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
+        history: Where the series are; None: where the model's own data came from.
+        output: Folder for the forecasts.
+        paths: Simulated paths of each series, a column each.
+    """
+    version = registry.resolve(model)
+    manifest = write(version, history_of(version, history).folder, output, paths)
+    failed = f", {len(manifest.failures)} without" if manifest.failures else ""
+    console.say(f"forecast {manifest.series} series x {manifest.horizon} steps{failed}: {output}")
+    return manifest

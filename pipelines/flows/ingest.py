@@ -1,0 +1,40 @@
+"""The flow that brings series into the store."""
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+
+from foreseq import ingest as library
+from foreseq.config import DatasetConfig
+from foreseq.errors import DataRefused
+from foreseq.ingest import Ingested
+from foreseq.pipelines.runtime import console, environment
+
+
+def may_pass(_task: Any, _run: Any, state: Any) -> bool:
+    """Tell whether trying again can help: a source out of reach, not one that breaks a rule."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, DataRefused) and isinstance(error.__cause__, OSError)
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=exponential_backoff(2),
+    retry_condition_fn=may_pass,
+)
+def read(dataset: DatasetConfig) -> Ingested:
+    """Fetch, validate and store the panel, unless the same input is there already."""
+    return library.ingest(dataset, environment.data() / "series")
+
+
+@flow
+def ingest(dataset: DatasetConfig) -> Ingested:
+    """Bring a dataset into the store; return where its panel is and what was mended."""
+    ingested = read(dataset)
+    console.say(f"data     {ingested.repairs}")
+    if ingested.changes:
+        console.say(f"changes  {ingested.changes}")
+    return ingested

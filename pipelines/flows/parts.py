@@ -1,0 +1,46 @@
+"""The task that forecasts one file of many, in a process of its own or on another machine.
+
+A module apart, so that such a process imports no more than it needs.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from foreseq.errors import BundleRefused
+from foreseq.forecasting import bulk, bundle
+from foreseq.forecasting.bulk import Job, Part
+from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.writer import Source
+
+
+@task(cache_policy=NO_CACHE, retries=2)
+def write_part(job: Job, number: int, folder: Path) -> Part:
+    """Forecast the series of one file.
+
+    Args:
+        job: What it belongs to.
+        number: Position of the file.
+        folder: The bundle that forecasts, as this machine sees it.
+    """
+    return bulk.write(job, number, _source(folder, job.model_version, job.model_digest, job.paths))
+
+
+@cache
+def _source(folder: Path, version: str, digest: str, paths: int) -> Source:
+    """Load the forecaster, once a process, and only if it is the one that is meant."""
+    if not folder.exists():
+        folder = _fetch(version)
+    fitted = bundle.load(folder)
+    if bundle.digest(folder) != digest:
+        raise BundleRefused(f"{folder}: needed the bundle {digest[:12]}, found another; try again")
+    return Source(Forecaster(fitted.experiment, fitted.final), version, digest, paths)
+
+
+def _fetch(version: str) -> Path:
+    """Bring the bundle from MLflow's server to a machine that does not share the folder."""
+    from foreseq.tracking import registry  # noqa: PLC0415 MLflow costs seconds and memory, rarely needed
+
+    return registry.fetch(registry.resolve(version))

@@ -1,0 +1,49 @@
+"""The whole road: ingest, train, publish through the gate, forecast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import flow
+
+from foreseq.config import ExperimentConfig, load_experiment
+from foreseq.forecasting.writer import Manifest
+from foreseq.pipelines.flows.forecast import write
+from foreseq.pipelines.flows.ingest import ingest
+from foreseq.pipelines.flows.publish import Published, publish
+from foreseq.pipelines.flows.train import train
+from foreseq.pipelines.runtime import environment
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run brought."""
+
+    run_id: str
+    published: Published
+    folder: Path
+    """Where the forecasts are."""
+    manifest: Manifest
+
+
+@flow
+def run(
+    experiment: ExperimentConfig | Path = environment.EXAMPLE, output: Path | None = None
+) -> Ran:
+    """Bring data to a published forecaster and its forecasts.
+
+    What forecasts is the champion; a forecaster that the gate turned down answers only where there
+    is no champion, and its version says so.
+
+    Args:
+        experiment: The experiment, or the YAML file that tells it.
+        output: Folder for the forecasts; None: `forecasts/MODEL/LAST TIME` under the data folder.
+    """
+    if isinstance(experiment, Path):
+        experiment = load_experiment(experiment)
+    ingested = ingest(experiment.dataset)
+    run_id = train(experiment, ingested)
+    published = publish(run_id, ingested.folder)
+    last = ingested.repairs.last.replace(":", "").replace(" ", "T")
+    folder = output or environment.data() / "forecasts" / experiment.model / last
+    manifest = write(published.answers, ingested.folder, folder)
+    return Ran(run_id, published, folder, manifest)

@@ -1,0 +1,114 @@
+"""The flow that trains a forecaster and writes down how it went."""
+
+import tempfile
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_link_artifact
+from prefect.cache_policies import NO_CACHE
+
+from foreseq import evaluation, report
+from foreseq.config import ExperimentConfig
+from foreseq.durable import locking
+from foreseq.durable.resume_log import Journal
+from foreseq.experiment.recipe import conduct
+from foreseq.forecasting import bundle
+from foreseq.ingest import Ingested
+from foreseq.pipelines.runtime import console, environment
+from foreseq.report import Findings
+from foreseq.selection import rules
+from foreseq.selection.search import search
+from foreseq.series import panel
+from foreseq.tracking import links, registry, runs
+from foreseq.training.fitting import EARNED, Progress
+
+
+@task(cache_policy=NO_CACHE)
+def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
+    """Choose, fit, test and track, unless that has been done; return the MLflow run id."""
+    experiment = _timeless(experiment)
+    key = locking.key(experiment, ingested.fingerprint)
+    runs.close_the_dead()
+    with locking.claim(environment.data() / "unfinished", key, wait=_tell_of_waiting) as folder:
+        done = runs.done(experiment.model, key)
+        if done is not None and registry.holds(done):
+            console.say(
+                "trained  before, with the same data, config and code; another seed differs"
+            )
+            return done
+        return _learn(experiment, ingested, key, folder)
+
+
+def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> str:
+    """Do the work, or what is left of it in a folder."""
+    series = panel.load(ingested.folder)
+    found = search(
+        *rules.settle(experiment, series),
+        series,
+        journal=Journal(folder / "search.json"),
+        report=console.say_candidate,
+    )
+    settled, choices = found.experiment, found.choices
+    for choice in choices:
+        console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
+    with runs.run(settled, series, work=key) as run, console.training_progress() as show:
+
+        def looked(stage: str, progress: Progress) -> None:
+            show(stage, progress)
+            run.report(stage, progress)
+
+        run.save_choices(choices, ingested.repairs)
+        run.save_candidates(found.candidates)
+        outcome = conduct(settled, series, checkpoint=folder, report=looked)
+        if not any(member.best_step for member in outcome.members):
+            bar = f"{EARNED:.0%}"
+            console.say(
+                f"learned  nothing worth {bar} of the validation error: the baseline forecasts"
+            )
+        rivals = evaluation.rivals(outcome.backtest, series, settled)
+        run.save_backtest(outcome.backtest, series)
+        run.save_rivals(rivals, series)
+        pictures = report.pictures(outcome, series)
+        for file, figure in pictures.items():
+            run.save_figure(figure, file)
+        told = Findings(
+            model=run.model,
+            run=run.name,
+            panel=series,
+            repairs=ingested.repairs,
+            tested=outcome.backtest,
+            rivals=rivals,
+            choices=choices,
+            candidates=found.candidates,
+            members=outcome.members,
+        )
+        run.save_report(report.page(told, pictures))
+        with tempfile.TemporaryDirectory() as scratch:
+            run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
+    return run.id
+
+
+def _timeless(experiment: ExperimentConfig) -> ExperimentConfig:
+    """Return the experiment without its time limit, which the panel has met.
+
+    Thus intervals that bring no new data train once, and a forecaster goes on to newer data.
+    """
+    dataset = experiment.dataset.model_copy(update={"until": None})
+    return experiment.model_copy(update={"dataset": dataset})
+
+
+def _tell_of_waiting() -> None:
+    console.say("waiting  for another process that trains the same")
+
+
+@flow
+def train(experiment: ExperimentConfig, ingested: Ingested) -> str:
+    """Train the experiment on an ingested panel; return the run id that `publish` takes."""
+    run_id = learn(experiment, ingested)
+    create_link_artifact(
+        key="mlflow-run", link=links.ui_link(run_id), description="The training in MLflow"
+    )
+    create_link_artifact(
+        key="report", link=links.report_link(run_id), description="How far to trust it"
+    )
+    return run_id

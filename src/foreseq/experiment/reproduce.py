@@ -1,0 +1,90 @@
+"""Train a tracked forecaster again, and hold the weights against those it has."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from foreseq.durable import files
+from foreseq.errors import DataRefused
+from foreseq.experiment.recipe import conduct
+from foreseq.forecasting import bundle
+from foreseq.forecasting.bundle import Bundle
+from foreseq.series.panel import Panel
+from foreseq.training.fitting import Progress
+
+DIGITS = 12
+PARTS = {"tested": bundle.EVALUATED, "final": bundle.FINAL, "calibration": bundle.CALIBRATION}
+"""What must be alike, by the name it has for people."""
+
+
+class Part(NamedTuple):
+    """One part of a forecaster, then and now."""
+
+    name: str
+    then: str
+    """SHA-256 of the part as it was tracked."""
+    now: str
+    """SHA-256 of the part as it was trained again."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether not a bit differs."""
+        return self.then == self.now
+
+    def __str__(self) -> str:
+        """Return one line for people.
+
+        Example:
+            >>> print(Part("final", "9c1f" * 16, "9c1f" * 16))
+            final: 9c1f9c1f9c1f, the same
+            >>> print(Part("final", "9c1f" * 16, "0e5a" * 16))
+            final: was 9c1f9c1f9c1f, now 0e5a0e5a0e5a
+        """
+        then, now = self.then[:DIGITS], self.now[:DIGITS]
+        return f"{self.name}: {then}, the same" if self.alike else (
+            f"{self.name}: was {then}, now {now}"
+        )  # fmt: skip
+
+
+def require_same_data(fitted: Bundle, found: str) -> None:
+    """See that the source holds what the forecaster was trained on.
+
+    Args:
+        fitted: The forecaster.
+        found: Fingerprint of what its source holds now.
+
+    Raises:
+        DataRefused: If it does not.
+    """
+    needed = fitted.origin.data
+    if found != needed:
+        raise DataRefused(
+            f"the data of {needed[:DIGITS]} are needed to train this forecaster again",
+            found=f"{found[:DIGITS]}: the source has changed since",
+            remedy="bring the file back as it was, or put it where dataset.source says",
+            file=fitted.experiment.dataset.source,
+        )
+
+
+def again(
+    folder: Path, panel: Panel, *, report: Callable[[str, Progress], None] = lambda _s, _p: None
+) -> list[Part]:
+    """Train the forecaster of a bundle again, on the same data, and compare.
+
+    Args:
+        folder: The bundle as it was tracked.
+        panel: Its data.
+        report: Told where training is.
+
+    Raises:
+        BundleRefused: If the bundle is not as it was written.
+    """
+    fitted = bundle.load(folder)
+    outcome = conduct(fitted.experiment, panel, report=report)
+    with TemporaryDirectory() as scratch:
+        beside = bundle.save(outcome.bundle, Path(scratch) / "bundle")
+        return [
+            Part(name, files.sha256(folder / file), files.sha256(beside / file))
+            for name, file in PARTS.items()
+        ]

@@ -1,0 +1,90 @@
+"""Whole courses that a series may take, so that sums over the horizon have an interval, too.
+
+Quantiles say how far each step may go, not whether the steps go together. Past misses tell that:
+each path takes, at every step, the quantile at the rank that one window held back had there (the
+Schaake shuffle of Clark et al. 2004, an empirical copula). At each step the paths are spread
+exactly as the quantiles say. As for the intervals, every window counts mirrored as well.
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreseq.errors import BundleRefused
+from foreseq.forecasting.calibration import Calibration
+
+NORMAL = NormalDist()
+
+
+def draw(
+    calibration: Calibration, quantiles: NDArray[np.float64], count: int, seeds: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return paths that are spread, at each step, as the quantiles say.
+
+    Args:
+        calibration: Knows how the misses of one window go together.
+        quantiles: Calibrated, shape (windows, horizon, levels).
+        count: Paths of each window.
+        seeds: One per window: equal ones give paths of equal ranks.
+
+    Returns:
+        Shape (windows, horizon, count); NaN where there are no quantiles.
+
+    Raises:
+        BundleRefused: If no complete window was held back, so that nothing is known.
+    """
+    if not len(calibration.together):
+        raise BundleRefused(
+            "paths need to know how misses go together, and this forecaster does not: it was"
+            " trained by an older version, or on no complete validation window; train it again"
+        )
+    spread = at_ranks(calibration, quantiles, count)
+    ranks = np.stack([_ranks(calibration.together, count, seed) for seed in seeds])
+    return np.take_along_axis(spread, ranks, axis=-1)
+
+
+def at_ranks(
+    calibration: Calibration, quantiles: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """Return `count` equally likely values of each step, ascending, shape (..., horizon, count).
+
+    Between levels and beyond them they lie on lines over normal scores, which is exact where
+    misses are normal; of a forecaster on logarithms, on lines of logarithms.
+
+    Example:
+        >>> known = Calibration((0.1, 0.5, 0.9), np.zeros((1, 3)), log=False)
+        >>> at_ranks(known, np.array([[[-1.0, 0.0, 2.0]]]), 5).round(3).tolist()
+        [[[-1.0, -0.409, 0.0, 0.818, 2.0]]]
+    """
+    weights = _weights(calibration.levels, (np.arange(count) + 0.5) / count)
+    if not calibration.log:
+        return np.asarray(quantiles @ weights)
+    return np.asarray(np.exp(np.log(quantiles) @ weights))
+
+
+def _weights(levels: tuple[float, ...], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what each level's quantile weighs in the values wanted, shape (levels, wanted)."""
+    if len(levels) == 1:
+        return np.ones((1, len(wanted)))
+    known = np.array([NORMAL.inv_cdf(level) for level in levels])
+    scores = np.array([NORMAL.inv_cdf(level) for level in wanted])
+    left = np.clip(np.searchsorted(known, scores) - 1, 0, len(known) - 2)
+    share = (scores - known[left]) / (known[left + 1] - known[left])
+    weights = np.zeros((len(levels), len(wanted)))
+    weights[left, np.arange(len(wanted))] = 1 - share
+    weights[left + 1, np.arange(len(wanted))] += share
+    return weights
+
+
+def _ranks(together: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Return the rank of each path at each step, shape (horizon, count): each rank once a step.
+
+    Windows are drawn as evenly as they go; those drawn more than once part by lot.
+    """
+    rng = np.random.default_rng(seed)
+    both = np.concatenate([together, len(together) - 1 - together])  # (windows, horizon)
+    drawn = both[np.resize(rng.permutation(len(both)), count)]
+    order = np.argsort(drawn + rng.random(drawn.shape), axis=0)
+    return np.argsort(order, axis=0).T

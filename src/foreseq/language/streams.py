@@ -1,0 +1,100 @@
+"""Text for training: several places of it read at once, chunk by chunk, none twice in an epoch.
+
+A chunk never crosses from one document into the next: what is missing is padded and weighs
+nothing, and the next chunk begins with a fresh state.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreseq.errors import DataRefused
+from foreseq.language.corpus import Passage
+
+
+class Chunk(NamedTuple):
+    """What each stream reads in one step, and what it must answer."""
+
+    symbols: NDArray[np.int32]
+    """Read, shape (streams, chunk)."""
+    following: NDArray[np.int32]
+    """The true next symbols, shape (streams, chunk)."""
+    weight: NDArray[np.float32]
+    """One where there is a next symbol of the same document, else zero, shape (streams, chunk)."""
+    fresh: NDArray[np.float32]
+    """One where a stream begins a document or begins at all, shape (streams, 1)."""
+
+
+class Streams:
+    """The chunks of one reading of a text.
+
+    Example:
+        >>> from foreseq.language.corpus import assemble
+        >>> corpus = assemble(["steep"])
+        >>> whole = Streams(corpus.passage, chunk=4, streams=1).chunk(0)
+        >>> corpus.vocabulary.decode(whole.symbols[0]), corpus.vocabulary.decode(whole.following[0])
+        ('stee', 'teep')
+    """
+
+    def __init__(
+        self, passage: Passage, *, chunk: int, streams: int, shift: int = 0, before: int = 0
+    ) -> None:
+        """Divide a text among streams.
+
+        Args:
+            passage: The text.
+            chunk: Characters a stream reads in one step.
+            streams: Places read at the same time; fewer are used of a text with fewer chunks.
+            shift: Characters by which the first chunk of every document is shorter, so that epochs
+                cut the text at different places; below `chunk`.
+            before: Chunks that a stream reads, unweighed, of what precedes it, to begin with a
+                state.
+
+        Raises:
+            DataRefused: If the text does not fill one chunk.
+        """
+        if passage.length <= chunk:
+            raise DataRefused(
+                f"a text needs more than one chunk of {chunk} characters",
+                found=f"{passage.length}",
+                remedy="bring a longer text or set a shorter training.chunk",
+            )
+        self.passage, self.size, self.streams, self.before = passage, chunk, streams, before
+        self.first, self.length, self.opens = _divide(passage, chunk, shift)
+        self.steps = before - (-len(self.first) // streams)
+
+    def chunk(self, step: int) -> Chunk:
+        """Return what all streams read in one of the `steps` of an epoch."""
+        each = self.steps - self.before
+        place = np.arange(self.streams) * each + step - self.before
+        last = np.minimum((np.arange(self.streams) + 1) * each, len(self.first))
+        there = (place >= 0) & (place < last)
+        place = np.where(there, place, 0)
+        length = np.where(there, self.length[place], 0)
+        within = np.arange(self.size)
+        real = within < length[:, None]  # (streams, chunk)
+        at = np.where(real, self.first[place][:, None] + within, 0)
+        counted = real if step >= self.before else np.zeros_like(real)
+        return Chunk(
+            self.passage.symbols[at],
+            np.where(real, self.passage.symbols[np.minimum(at + 1, self.passage.length - 1)], 0),
+            counted.astype(np.float32),
+            (self.opens[place] | (step == 0) | ~there).astype(np.float32)[:, None],
+        )
+
+
+def _divide(
+    passage: Passage, chunk: int, shift: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return first character, number of targets, and whether it opens a document, of each chunk."""
+    first, length, opens = [], [], []
+    for begin, end in zip(passage.starts, [*passage.starts[1:], passage.length], strict=True):
+        places = np.arange(begin - shift, end - 1, chunk)
+        ends = np.minimum(places + chunk, end - 1)
+        places = np.maximum(places, begin)
+        kept = ends > places
+        first.append(places[kept])
+        length.append((ends - places)[kept])
+        opens.append(np.arange(kept.sum()) == 0)
+    return np.concatenate(first), np.concatenate(length), np.concatenate(opens)

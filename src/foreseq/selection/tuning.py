@@ -1,0 +1,305 @@
+"""A study: trainings with other values, judged on validation windows, remembered in a storage.
+
+Several processes may work on one study, and one that was stopped goes on where it was. Each trial
+draws from a sampler seeded by the study's seed and the trial's number, so that with one worker a
+resumed study tries what an undisturbed one would have tried. Nothing here sees the test span.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import yaml
+from filelock import FileLock, Timeout
+
+from foreseq.config import ExperimentConfig, settled
+from foreseq.durable import files
+from foreseq.errors import ConfigError
+from foreseq.selection.space import MEMBERS, Space, change
+from foreseq.series import windows
+from foreseq.series.panel import Panel
+from foreseq.training import fitting
+from foreseq.training.fitting import Progress, Task
+
+try:
+    import optuna
+    from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIISampler, TPESampler
+    from optuna.trial import Trial, TrialState
+except ImportError:  # pragma: no cover - the tests have it
+    raise ConfigError("tuning needs Optuna: install foreseq[tune]") from None
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+SAMPLERS = ("tpe", "cmaes", "evolutionary")
+STARTUP = 4
+"""Whole trials before any is pruned, and random ones before TPE goes by what it saw."""
+WARMUP = 0.25
+"""Share of a training before which it is not pruned."""
+POPULATION = 8
+"""Trials in a generation of the evolutionary sampler."""
+BUSY = 120.0
+"""Seconds to wait for another worker that writes to the storage."""
+TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is tuned, how, and where it is remembered; a worker process is given the same."""
+
+    name: str
+    storage: Path
+    """SQLite file."""
+    experiment: ExperimentConfig
+    """With every choice settled by the rules."""
+    space: Space
+    sampler: Literal["tpe", "cmaes", "evolutionary"] = "tpe"
+    trials: int = 20
+    """In the whole study, those of earlier calls included."""
+    deadline: float = float("inf")
+    """Time (`time.time`) after which no trial begins, and none goes on once one is whole."""
+
+
+class Tried(NamedTuple):
+    """One trial that has ended."""
+
+    number: int
+    values: dict[str, object]
+    error: float
+    """Least validation error; NaN where the values do not go together."""
+    pruned: bool
+
+
+class Record(Protocol):
+    """Takes how a trial goes."""
+
+    def report(self, stage: str, progress: Progress) -> None:
+        """Take one look at the training."""
+
+    def conclude(self, tried: Tried) -> None:
+        """Take how it ended."""
+
+
+class Best(NamedTuple):
+    """The best trial of a study."""
+
+    number: int
+    error: float
+    values: dict[str, object]
+    whole: int
+    """Trials that ran to their end."""
+    pruned: int
+
+
+Recorder = Callable[[int, ExperimentConfig], AbstractContextManager[Record]]
+"""Opens the record of a trial, by its number and what is trained."""
+
+
+class _Pruned(Exception):
+    """Ends a training early."""
+
+
+@contextmanager
+def opened(study: Study, panel: Panel) -> Iterator[None]:
+    """Keep a study from other callers; within, any number of processes may `attempt` trials.
+
+    Trials that were under way when an earlier caller died are tried again.
+
+    Raises:
+        ConfigError: If it is being tuned already, or was begun with other data or another config.
+    """
+    study.storage.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(_beside(study, "open"), timeout=0):
+            _begin(study, panel)
+            yield
+    except Timeout:
+        raise ConfigError(
+            f"study {study.name} is being tuned by another process; use --workers for several"
+        ) from None
+
+
+def attempt(study: Study, panel: Panel, record: Recorder) -> Tried | None:
+    """Try the next values; return how that ended, or None once trials or time are used up.
+
+    Args:
+        study: Must be `opened`, be it by another process.
+        panel: The data.
+        record: Opens the record of the trial.
+    """
+    stored = _load(study)
+    trial = _claim(study, stored)
+    if trial is None:
+        return None
+    try:
+        return _try(study, panel, stored, trial, record)
+    except Exception:
+        stored.tell(trial, state=TrialState.FAIL)
+        raise
+
+
+def best(study: Study) -> Best:
+    """Return the best trial.
+
+    Raises:
+        ConfigError: If none has ended.
+    """
+    trials = _load(study).get_trials(deepcopy=False)
+    whole = [each for each in trials if each.state == TrialState.COMPLETE]
+    if not whole:
+        raise ConfigError(
+            f"study {study.name} has no whole trial; give it more time or fewer steps"
+        )
+    first = min(whole, key=lambda each: (settled(each.value), each.number))
+    pruned = sum(each.state == TrialState.PRUNED for each in trials)
+    values = json.loads(first.user_attrs["values"])
+    return Best(first.number, settled(first.value), values, len(whole), pruned)
+
+
+def write_best(study: Study, told: ExperimentConfig, file: Path) -> ExperimentConfig:
+    """Write the best trial as YAML that says only what differs from the defaults.
+
+    Fields of network and training that the rules settled are written, too: with others the values
+    found may be worth nothing. Members, split and season are left to the rules again.
+
+    Args:
+        study: What was tuned.
+        told: The experiment as the user told it.
+        file: Where to; replaced if there.
+    """
+    found = change(study.experiment, best(study).values)
+    members = told.training.members
+    written = told.model_copy(
+        update={
+            "network": found.network,
+            "training": found.training.model_copy(update={"members": members}),
+        }
+    )
+    text = yaml.safe_dump(written.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    with files.new_file(file) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return written
+
+
+def _begin(study: Study, panel: Panel) -> None:
+    """Create the study or see that it is the same, and put back what was left unfinished."""
+    stored = optuna.create_study(
+        study_name=study.name, storage=_storage(study), load_if_exists=True
+    )
+    identity = _identity(study, panel)
+    known = stored.user_attrs.get("identity")
+    if known is None:
+        stored.set_user_attr("identity", identity)
+        as_ruled = study.space.find(study.experiment)
+        if as_ruled is not None:  # so that the best is never worse than the rules
+            stored.enqueue_trial(as_ruled)
+    elif known != identity:
+        raise ConfigError(
+            f"study {study.name} was begun with other data, another config or space; name another"
+            " one with --study"
+        )
+    for left in stored.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        stored.tell(left.number, state=TrialState.FAIL)
+        if left.params:
+            stored.enqueue_trial(left.params)
+
+
+def _identity(study: Study, panel: Panel) -> str:
+    told = [study.experiment.model_dump_json(), study.space.model_dump_json(), panel.fingerprint()]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _claim(study: Study, stored: optuna.Study) -> Trial | None:
+    """Return the next trial, no one else's, or None where there is nothing left to do."""
+    with FileLock(_beside(study, "claim"), timeout=BUSY):
+        taken = stored.get_trials(deepcopy=False, states=TAKEN)
+        if len(taken) >= study.trials or time.time() > study.deadline:
+            return None
+        number = len(stored.get_trials(deepcopy=False))
+        stored.sampler = _sampler(study, number)
+        trial = stored.ask()
+        trial.set_user_attr("values", json.dumps(study.space.suggest(trial, study.experiment)))
+        return trial
+
+
+def _try(study: Study, panel: Panel, stored: optuna.Study, trial: Trial, record: Recorder) -> Tried:
+    """Train once; tell the study and the record how it ended."""
+    values = json.loads(trial.user_attrs["values"])
+    try:
+        experiment = change(study.experiment, {**values, MEMBERS: 1})
+    except ConfigError:  # they do not go together
+        stored.tell(trial, state=TrialState.PRUNED)
+        return Tried(trial.number, values, float("nan"), pruned=True)
+    errors: list[float] = []
+    with record(trial.number, experiment) as run:
+
+        def look(progress: Progress) -> None:
+            run.report("fit", progress)
+            errors.append(progress.look.validation)
+            trial.report(progress.look.validation, progress.look.step)
+            if trial.should_prune() or _is_late(study, stored):
+                raise _Pruned
+
+        cut_short = _train(panel, experiment, look)
+        error = min((each for each in errors if isfinite(each)), default=float("nan"))
+        pruned = cut_short or not isfinite(error)
+        if pruned:
+            stored.tell(trial, state=TrialState.PRUNED)
+        else:
+            stored.tell(trial, error)
+        tried = Tried(trial.number, values, error, pruned)
+        run.conclude(tried)
+    return tried
+
+
+def _train(panel: Panel, experiment: ExperimentConfig, look: Callable[[Progress], None]) -> bool:
+    """Train a single member; return whether it was cut short."""
+    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    steps = settled(experiment.training.steps)
+    try:
+        fitting.fit(Task(panel, parts.train_ends, parts.validation, steps), experiment, report=look)
+    except _Pruned:
+        return True
+    return False
+
+
+def _is_late(study: Study, stored: optuna.Study) -> bool:
+    """Tell whether time is over; a study without a whole trial is given the time for one."""
+    whole = (TrialState.COMPLETE,)
+    late = time.time() > study.deadline
+    return late and bool(stored.get_trials(deepcopy=False, states=whole))
+
+
+def _sampler(study: Study, number: int) -> BaseSampler:
+    seed = 10_000 * study.experiment.training.seed + number
+    if study.sampler == "cmaes":
+        return CmaEsSampler(
+            seed=seed,
+            warn_independent_sampling=False,
+            independent_sampler=TPESampler(seed=seed, n_startup_trials=STARTUP),
+        )
+    if study.sampler == "evolutionary":
+        return NSGAIISampler(seed=seed, population_size=POPULATION)
+    return TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=False)
+
+
+def _load(study: Study) -> optuna.Study:
+    steps = settled(study.experiment.training.steps)
+    pruner = optuna.pruners.MedianPruner(STARTUP, n_warmup_steps=int(WARMUP * steps))
+    return optuna.load_study(study_name=study.name, storage=_storage(study), pruner=pruner)
+
+
+def _storage(study: Study) -> optuna.storages.RDBStorage:
+    return optuna.storages.RDBStorage(
+        f"sqlite:///{study.storage.absolute().as_posix()}",
+        engine_kwargs={"connect_args": {"timeout": BUSY}},
+    )
+
+
+def _beside(study: Study, purpose: str) -> Path:
+    return study.storage.with_name(f".{study.storage.stem}-{study.name}.{purpose}.lock")

@@ -1,0 +1,187 @@
+"""Many series end to end in one array, so that a window is a slice and a file is a memory map."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foreseq.durable import files
+from foreseq.errors import DataRefused
+from foreseq.series import calendar
+
+ARRAYS = ("values", "observed", "offsets", "starts", "ids")
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Series on one regular grid of time each, all of one frequency.
+
+    Example:
+        >>> panel = from_series({"a": [1.0, 2.0, 3.0], "b": [5.0, 6.0]}, freq="1", season=1)
+        >>> panel.lengths.tolist()
+        [3, 2]
+        >>> panel.series(1)[:, 0].tolist()
+        [5.0, 6.0]
+    """
+
+    values: NDArray[np.float64]
+    """Shape (steps_total, channels), series after series; zero where nothing was observed."""
+    observed: NDArray[np.bool_]
+    """Shape (steps_total,): false where the grid has a step but the source had no number."""
+    offsets: NDArray[np.int64]
+    """Shape (n_series + 1,): series i is `values[offsets[i] : offsets[i + 1]]`."""
+    starts: NDArray[Any]
+    """Shape (n_series,): first time of each series, datetime64[ns] or int64."""
+    ids: NDArray[np.str_]
+    """Shape (n_series,): names, ascending."""
+    freq: str
+    """Pandas alias, or the integer step as text."""
+    season: int
+    """Steps after which the pattern repeats; 1 means none."""
+
+    @property
+    def n_series(self) -> int:
+        """How many series there are."""
+        return len(self.ids)
+
+    @property
+    def channels(self) -> int:
+        """Numbers per step."""
+        return int(self.values.shape[1])
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each series, shape (n_series,)."""
+        return np.diff(self.offsets)
+
+    def series(self, position: int) -> NDArray[np.float64]:
+        """Return one series as a view, shape (steps, channels)."""
+        return self.values[self.offsets[position] : self.offsets[position + 1]]
+
+    def seen(self, position: int) -> NDArray[np.bool_]:
+        """Return which steps of one series were observed, as a view, shape (steps,)."""
+        return self.observed[self.offsets[position] : self.offsets[position + 1]]
+
+    def times(self, position: int, first: int, count: int) -> NDArray[Any]:
+        """Return `count` times of one series from step `first` on, past its end if need be."""
+        return calendar.times(self.starts[position], first, count, self.freq)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of everything the panel holds."""
+        digest = hashlib.sha256(f"{self.freq}|{self.season}|{self.starts.dtype.kind}".encode())
+        digest.update("\0".join(self.ids.tolist()).encode())
+        for array in (self.offsets, self.starts.view(np.int64), self.observed, self.values):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def from_series(
+    series: dict[str, Sequence[float]], *, freq: str, season: int, start: Any = 0
+) -> Panel:
+    """Build a panel from plain sequences that start together; NaN marks what was not observed.
+
+    Args:
+        series: Name to values, shape (steps,) each.
+        freq: Pandas alias, or the integer step as text.
+        season: Steps after which the pattern repeats.
+        start: First time of every series: an integer, or what `np.datetime64` takes.
+    """
+    ids = sorted(series)
+    parts = [np.asarray(series[name], dtype=np.float64) for name in ids]
+    values = np.concatenate(parts) if parts else np.empty(0)
+    first = np.int64(start) if calendar.is_integer(freq) else np.datetime64(start, "ns")
+    return Panel(
+        values=np.where(np.isfinite(values), values, 0.0)[:, None],
+        observed=np.isfinite(values),
+        offsets=np.cumsum([0, *map(len, parts)], dtype=np.int64),
+        starts=np.repeat(first, len(ids)),
+        ids=np.array(ids, dtype=np.str_),
+        freq=freq,
+        season=season,
+    )
+
+
+def select(panel: Panel, positions: Sequence[int] | NDArray[np.int64]) -> Panel:
+    """Return the panel of some series only, in the order given."""
+    chosen = np.asarray(positions, dtype=np.int64)
+    lengths = panel.lengths[chosen]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    rows = np.repeat(panel.offsets[chosen], lengths) + within
+    return Panel(
+        values=panel.values[rows],
+        observed=panel.observed[rows],
+        offsets=offsets,
+        starts=panel.starts[chosen],
+        ids=panel.ids[chosen],
+        freq=panel.freq,
+        season=panel.season,
+    )
+
+
+def to_frame(panel: Panel) -> pd.DataFrame:
+    """Return the long table `unique_id, ds, y` of the first channel; unobserved steps are NaN."""
+    lengths = panel.lengths
+    steps = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], lengths)
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(panel.ids.astype(object), lengths),
+            "ds": calendar.at(np.repeat(panel.starts, lengths), steps, panel.freq),
+            "y": np.where(panel.observed, panel.values[:, 0], np.nan),
+        }
+    )
+
+
+def save(panel: Panel, folder: Path) -> Path:
+    """Write the panel as a folder of arrays, whole or not at all; return `folder`."""
+    with files.new_folder(folder) as beside:
+        for name in ARRAYS:
+            np.save(beside / f"{name}.npy", getattr(panel, name), allow_pickle=False)
+        facts = {"freq": panel.freq, "season": panel.season, "fingerprint": panel.fingerprint()}
+        (beside / "panel.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def load(folder: Path) -> Panel:
+    """Open a saved panel; values stay on disk until they are read.
+
+    Raises:
+        DataRefused: If the folder does not hold a whole panel.
+    """
+    try:
+        facts = json.loads((folder / "panel.json").read_text(encoding="utf-8"))
+        arrays = {
+            name: np.load(
+                folder / f"{name}.npy",
+                allow_pickle=False,
+                mmap_mode="r" if name in ("values", "observed") else None,
+            )
+            for name in ARRAYS
+        }
+        panel = Panel(**arrays, freq=facts["freq"], season=facts["season"])
+        _check_whole(panel)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataRefused(
+            "must be a folder that foreseq ingest wrote",
+            found=str(error),
+            file=str(folder),
+            remedy="delete it and ingest again",
+        ) from None
+    return panel
+
+
+def _check_whole(panel: Panel) -> None:
+    if not panel.offsets[-1] == len(panel.values) == len(panel.observed):
+        raise ValueError(f"{len(panel.values)} of {panel.offsets[-1]} steps")
+
+
+def each(panel: Panel) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.bool_]]]:
+    """Yield id, values (steps, channels) and observed (steps,) of every series, in order."""
+    for position, name in enumerate(panel.ids.tolist()):
+        yield name, panel.series(position), panel.seen(position)

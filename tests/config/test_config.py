@@ -1,0 +1,170 @@
+import runpy
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from foreseq import config
+from foreseq.config import ExperimentConfig, build_experiment, load_experiment
+from foreseq.errors import ConfigError
+
+PROJECT = Path(__file__).parents[2]
+DATASET = {"source": "a.csv", "horizon": 12}
+
+
+def refusal(told: dict, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        build_experiment(told, overrides, origin="shop.yaml")
+    return str(caught.value)
+
+
+def test_an_experiment_needs_only_a_source_and_a_horizon():
+    experiment = build_experiment({"dataset": DATASET})
+    assert experiment.network.cells.kind == "gru"
+    assert experiment.model == "panel"
+
+
+def test_an_experiment_says_what_it_was_told_and_no_more():
+    told = {"dataset": DATASET, "network": {"cells": {"units": [32]}}}
+    assert build_experiment(told).model_dump(mode="json", exclude_defaults=True) == told
+
+
+def test_dumping_and_building_gives_the_experiment_back():
+    experiment = build_experiment({"dataset": DATASET | {"freq": 2}, "training": {"seed": 3}})
+    assert build_experiment(experiment.model_dump(mode="json")) == experiment
+
+
+def test_overrides_reach_fields_at_any_depth_in_order():
+    experiment = build_experiment(
+        {"dataset": DATASET},
+        ["network.cells.units=[8, 4]", "training.seed=2", "name=shop", "training.seed=3"],
+    )
+    assert experiment.network.cells.units == (8, 4)
+    assert (experiment.training.seed, experiment.model) == (3, "shop")
+
+
+def test_overrides_leave_what_was_told_alone():
+    told = {"dataset": dict(DATASET)}
+    build_experiment(told, ["dataset.horizon=3"])
+    assert told == {"dataset": DATASET}
+
+
+def test_an_override_may_empty_a_field():
+    told = {"dataset": DATASET | {"season": 7}}
+    assert build_experiment(told, ["dataset.season=null"]).dataset.season is None
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("training.seed", "write it as field.subfield=value"),
+        ("=3", "write it as field.subfield=value"),
+        ("training.speed=3", "shop.yaml: training.speed: no such field"),
+        ("training.seed=-1", "shop.yaml: training.seed: Input should be greater than or equal"),
+        ("dataset.source.name=x", "source holds no fields"),
+        ("training.seed=[", "is not a YAML value"),
+        ("network.cells.dropout=1", "less than 1, found 1"),
+        ("network.cells.units=[]", "network.cells.units"),
+        ("dataset.name=a b", "dataset.name"),
+    ],
+)
+def test_a_wrong_override_is_refused_by_name(override, says):
+    assert says in refusal({"dataset": DATASET}, override)
+
+
+def test_all_mistakes_are_told_at_once():
+    told = refusal({"dataset": {"source": "a.csv"}, "gate": {"margin": "wide"}})
+    assert "shop.yaml: dataset.horizon: is required" in told
+    assert "shop.yaml: gate.margin: " in told
+
+
+@pytest.mark.parametrize("levels", [[0.9, 0.5], [0.1, 0.9], [0.5, 0.5]])
+def test_quantiles_ascend_around_the_median(levels):
+    told = {"dataset": DATASET, "network": {"quantiles": levels}}
+    assert "quantiles must ascend and hold 0.5" in refusal(told)
+
+
+def test_the_context_holds_whole_patches():
+    told = {"dataset": DATASET, "network": {"context": 25, "patch": 12}}
+    assert "context 25 is not a multiple of patch 12" in refusal(told)
+
+
+def test_a_config_is_a_value():
+    experiment = build_experiment({"dataset": DATASET})
+    with pytest.raises(ValidationError, match="frozen"):
+        experiment.name = "other"
+    assert hash(experiment) == hash(build_experiment({"dataset": DATASET}))
+
+
+def test_an_experiment_may_name_the_file_of_its_dataset(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "shop.yaml").write_text("source: a.csv\nhorizon: 12\n")
+    path = tmp_path / "shop.yaml"
+    path.write_text("dataset: datasets/shop.yaml\n")
+    assert load_experiment(path, ["dataset.horizon=3"]).dataset.horizon == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("a: [", "is not YAML"), ("- a\n", "found list"), ("", "found NoneType")]
+)
+def test_a_file_that_holds_no_fields_is_refused(tmp_path, text, says):
+    (tmp_path / "shop.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        load_experiment(tmp_path / "shop.yaml")
+
+
+def test_a_file_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"nowhere.yaml: cannot be read \(No such file"):
+        load_experiment(Path("nowhere.yaml"))
+
+
+def test_every_field_has_its_sentence():
+    for kind in vars(config).values():
+        if isinstance(kind, type) and issubclass(kind, config.Config):
+            assert kind.__doc__
+            for name, field in kind.model_fields.items():
+                assert field.description, f"{kind.__name__}.{name}"
+
+
+def test_every_default_is_within_its_bounds():
+    told = build_experiment({"dataset": DATASET}).model_dump()
+    assert ExperimentConfig.model_validate(told).model_dump() == told
+
+
+def test_the_page_of_configs_tells_every_field_as_it_is():
+    fields = runpy.run_path(str(PROJECT / ".ci" / "fields.py"))
+    page = (PROJECT / "configs" / "README.md").read_text(encoding="utf-8")
+    assert fields["page"](page) == page, "run `make fields`"
+
+
+def test_the_levels_of_the_forecast_table_are_those_told_or_the_networks_or_the_usual():
+    plain = build_experiment({"dataset": DATASET})
+    assert plain.levels == (0.1, 0.5, 0.9)
+    assert build_experiment({"dataset": DATASET}, ["network.quantiles=[0.2,0.5]"]).levels == (
+        0.2,
+        0.5,
+    )
+    both = ["network.quantiles=[0.2,0.5]", "intervals.levels=[]"]
+    assert build_experiment({"dataset": DATASET}, both).levels == ()
+    told = {"dataset": DATASET, "intervals": {"levels": [0.9, 0.1]}}
+    assert "levels must ascend and hold 0.5" in refusal(told)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (["network.decoder=recursive"], "recursive with gru cells does not have"),
+        (["network.decoder=segment", "network.cells.kind=lstm"], "segment with lstm cells"),
+    ],
+)
+def test_several_cutoffs_need_the_states_at_each_of_them(told, says):
+    dataset = {"dataset": {"source": "s.csv", "horizon": 3}}
+    build_experiment(dataset, told)
+    with pytest.raises(ConfigError, match=says):
+        build_experiment(dataset, [*told, "training.cutoffs=2"])
+
+
+def test_made_up_series_do_not_go_with_series_that_are_read_together():
+    told = {"dataset": {"source": "s.csv", "horizon": 3}, "network": {"multivariate": "all"}}
+    with pytest.raises(ConfigError, match="made-up series"):
+        build_experiment(told, ["training.synthetic=0.5"])

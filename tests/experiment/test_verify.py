@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from foreseq.config import build_experiment
+from foreseq.evaluation import contracts
+from foreseq.experiment import verify
+from foreseq.selection import rules
+from foreseq.series import windows
+from foreseq.series.panel import from_series
+from foreseq.series.windows import Windows
+
+HORIZON = 4
+LEARNED = {}
+
+
+def make_panel():
+    rng = np.random.default_rng(1)
+    steps = np.arange(80)
+    series = {
+        name: 20 + 5 * np.sin(2 * np.pi * (steps + shift) / 7) + rng.normal(0, 1, size=80)
+        for shift, name in enumerate("abcdef")
+    }
+    series["b"][[10, 77]] = np.nan
+    return from_series(series, freq="1", season=7)
+
+
+def make_experiment():
+    told = {
+        "dataset": {"source": "memory", "horizon": HORIZON},
+        "network": {"cells": {"units": [8]}, "context": 14, "patch": 7},
+        "training": {"steps": 40, "members": 1},
+        "split": {"test_windows": 2},
+    }
+    return rules.settle(build_experiment(told), make_panel())[0]
+
+
+def learn_once(experiment, panel):
+    """Learn once from the same data; the tests ask for the same."""
+    key = panel.fingerprint()
+    if key not in LEARNED:
+        LEARNED[key] = verify.learn(experiment, panel)
+    return LEARNED[key]
+
+
+def by_name(learn=learn_once):
+    findings = list(verify.verify(make_experiment(), make_panel(), learn))
+    return {finding.name: finding for finding in findings}
+
+
+class Leaky:
+    """Adds a trace of the future, such as a scaler fitted on all data would leave."""
+
+    def __init__(self, honest, panel):
+        self.honest, self.mean = honest, panel.values[panel.observed].mean()
+
+    def __call__(self, panel, chosen):
+        return self.honest(panel, chosen) + 1e-9 * self.mean
+
+
+class Clairvoyant:
+    """Answers with what will come."""
+
+    def __call__(self, panel, chosen):
+        return windows.futures(panel, chosen, HORIZON)[..., None]
+
+
+class Crowded:
+    """Lets each window lean on the others asked about, as normalising over a batch does."""
+
+    def __init__(self, honest):
+        self.honest = honest
+
+    def __call__(self, panel, chosen):
+        answers = self.honest(panel, chosen)
+        return answers - 0.01 * np.nanmean(answers, axis=0)
+
+
+def test_an_honest_experiment_passes():
+    findings = by_name()
+    assert all(finding.holds for finding in findings.values()), findings
+    assert "6 of 6" in findings["no look-ahead"].told
+    assert "12 of 12" in findings["no window depends on another"].told
+    assert "no skill" in findings["no skill on shuffled values"].told
+
+
+def leaking(answer_of):
+    """Return a way to learn whose answers pass through `answer_of`."""
+
+    def learn(experiment, panel):
+        honest, tested = learn_once(experiment, panel)
+        answer = answer_of(honest, panel)
+        told = answer(panel, tested.windows)
+        forecasts = tested.forecasts | {"foreseq": told[..., told.shape[-1] // 2]}
+        return answer, tested._replace(forecasts=forecasts)
+
+    return learn
+
+
+def test_a_trace_of_the_future_in_the_scale_is_caught():
+    assert not by_name(leaking(Leaky))["no look-ahead"].holds
+
+
+def test_a_clairvoyant_is_caught_twice():
+    findings = by_name(leaking(lambda _honest, _panel: Clairvoyant()))
+    assert not findings["no look-ahead"].holds
+    assert not findings["no skill on shuffled values"].holds
+
+
+def test_windows_that_lean_on_one_another_are_caught():
+    findings = by_name(leaking(lambda honest, _panel: Crowded(honest)))
+    assert not findings["no window depends on another"].holds
+
+
+def test_only_what_comes_after_a_cutoff_is_altered():
+    panel = make_panel()
+    other = contracts.altered(panel, Windows(np.array([1, 1]), np.array([70, 75])))
+    changed = (panel.values != other.values)[:, 0] & panel.observed
+    start = panel.offsets[1]
+    expected = [start + step for step in range(70, 80) if step != 77]
+    assert np.flatnonzero(changed).tolist() == expected
+
+
+def test_shuffling_keeps_the_values_of_each_series_and_its_gaps():
+    panel = make_panel()
+    other = verify.shuffled(panel)
+    assert (other.observed == panel.observed).all()
+    for series in range(panel.n_series):
+        one, two = (each.series(series)[each.seen(series), 0] for each in (panel, other))
+        assert sorted(one) == sorted(two)
+        assert (one != two).any()
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_rows_are_compared_bit_for_bit(value):
+    row = np.array([[value, 1.0]])
+    assert contracts.same_rows(row, row.copy()).all()
+    assert not contracts.same_rows(row, np.array([[value, np.nextafter(1, 2)]])).any()

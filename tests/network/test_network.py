@@ -1,0 +1,367 @@
+import numpy as np
+import pytest
+
+from foreseq import evaluation, network
+from foreseq.config import CellsConfig, NetworkConfig
+from foreseq.errors import ConfigError
+from foreseq.series import windows
+from foreseq.series.panel import from_series
+from foreseq.series.windows import Windows
+from foreseq.training import network_weights
+
+HORIZON, SEASON = 6, 4
+DECODERS = ("direct", "segment", "recursive")
+NAIVE = (evaluation.naive, evaluation.seasonal_naive)
+
+
+def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
+    """Return a network as it is born: its head is zero, so it answers its baseline."""
+    told = {
+        "cells": CellsConfig(units=(8,)),
+        "context": 16,
+        "patch": 4,
+        "log": False,
+        "baseline": (SEASON,),
+        "recent": 8,
+        "decoder": "direct",
+        "calendar": dates > 0,
+    }
+    config = NetworkConfig(**(told | choices))
+    return network.forecaster(
+        config, horizon=HORIZON, season=SEASON, dates=dates, seed=seed, cutoffs=cutoffs
+    )
+
+
+def shaken(model, seed=1):
+    """Return the network with other weights, none of them zero."""
+    rng = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        variable.assign(np.array(variable) + rng.normal(0, 0.2, variable.shape))
+    return model
+
+
+def make_panel(series=30, length=40, *, level=20.0, scale=1.0):
+    rng = np.random.default_rng(1)
+    values = rng.gamma(9, 1, size=(series, length)) + level
+    names = [f"s{number:03}" for number in range(series)]
+    return from_series(dict(zip(names, scale * values, strict=True)), freq="1", season=SEASON)
+
+
+@pytest.fixture(scope="module", params=DECODERS)
+def shaken_network(request):
+    return shaken(make_network(decoder=request.param))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
+@pytest.mark.parametrize(
+    ("baseline", "method"),
+    [((SEASON,), evaluation.seasonal_naive), ((1,), evaluation.naive)],
+)
+def test_a_network_is_born_as_its_baseline(baseline, method, log, decoder):
+    panel = make_panel()
+    chosen = windows.newest(panel)
+    born = make_network(baseline=baseline, log=log, decoder=decoder)
+    answers = network.answer(born, panel, chosen)
+    np.testing.assert_allclose(answers[..., 0], method(panel, chosen, HORIZON), rtol=2e-6)
+
+
+def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season():
+    panel = make_panel()
+    answers = network.answer(make_network(baseline=()), panel, windows.newest(panel))
+    means = [panel.series(i)[-SEASON:].mean() for i in range(panel.n_series)]
+    np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
+
+
+def below_newest(model):
+    """Return how far forecasts are below the newest of four seasons, each 10 above the last."""
+    season = np.array([5.0, 9.0, 1.0, 7.0])
+    rising = np.concatenate([season + 10 * year for year in range(4)])
+    panel = from_series({"a": rising}, freq="1", season=SEASON)
+    answers = network.answer(model, panel, windows.newest(panel))
+    newest = evaluation.seasonal_naive(panel, windows.newest(panel), HORIZON)
+    return (newest - answers[..., 0])[:, :SEASON]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    ("relevel", "below"),
+    [(True, 0), (False, 10), ("learned", 10 / (1 + np.exp(2)))],
+    ids=["wholly", "not", "mostly"],
+)
+def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder, relevel, below):
+    born = make_network(baseline=(4, 8, 12), decoder=decoder, relevel=relevel)
+    np.testing.assert_allclose(below_newest(born), below, atol=1e-3)
+
+
+@pytest.mark.parametrize(("lean", "below"), [(30, 0), (-30, 10)], ids=["wholly", "not"])
+def test_how_far_earlier_seasons_are_moved_can_be_learned(lean, below):
+    learner = make_network(baseline=(4, 8, 12), relevel="learned")
+    shares = learner.get_layer("shares").bias
+    shares.assign(np.full(shares.shape, lean))
+    np.testing.assert_allclose(below_newest(learner), below, atol=1e-3)
+
+
+def drifting(values, *, decoder="direct"):
+    """Return what a newborn network forecasts for a series, over its last value."""
+    panel = from_series({"a": values}, freq="1", season=1)
+    born = make_network(baseline=(1,), drift=True, decoder=decoder, patch=2)
+    answers = network.answer(born, panel, windows.newest(panel))
+    return answers[0, :, 0] - panel.values[-1, 0]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_last_value_goes_on_by_what_is_certain_of_its_drift(decoder):
+    moves = np.tile([1.5, 2.5], 12)  # around 2 by 0.5, and the last two horizons hold 12 of them
+    doubt = 12 * 0.5**2 / (12 - 3) / 12
+    certain = 1 - 3**2 * doubt / 2**2
+    found = drifting(10 + np.cumsum(moves), decoder=decoder)
+    np.testing.assert_allclose(found, 2 * certain * np.arange(1, HORIZON + 1), rtol=1e-3)
+
+
+def test_a_drift_within_three_standard_errors_is_luck():
+    moves = np.tile([5.0, -4.0, 3.0, -2.0], 6)
+    np.testing.assert_allclose(drifting(10 + np.cumsum(moves)), 0, atol=1e-4)
+
+
+def test_a_line_goes_on_whatever_is_missing_of_it():
+    line = 3.0 * np.arange(24)
+    line[[-3, -6, -7]] = np.nan
+    np.testing.assert_allclose(drifting(line), 3.0 * np.arange(1, HORIZON + 1), rtol=1e-3)
+
+
+def test_few_known_steps_do_not_make_a_drift_certain():
+    np.testing.assert_allclose(drifting([1.0, 2.0, 3.1, 4.0]), 0, atol=1e-4)
+
+
+def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
+    panel = from_series({"a": [5.0, 7.0] * 6 + [np.nan] * 4}, freq="1", season=SEASON)
+    answers = network.answer(make_network(), panel, windows.newest(panel))
+    np.testing.assert_allclose(answers, 6.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scale", "level"), [("mean", 6.0), ("last", 4.0), ("robust", 5.0)], ids=str
+)
+def test_the_level_is_taken_as_the_scale_says(scale, level):
+    """Without a baseline, a network is born as its level."""
+    season = {
+        "mean": [5.0, 5.0, 11.0, 3.0],
+        "last": [5.0, 11.0, 4.0, np.nan],
+        "robust": [1.0, 5.0, 5.0, 90.0],
+    }
+    panel = from_series({"a": [8.0] * 12 + season[scale]}, freq="1", season=SEASON)
+    answers = network.answer(make_network(baseline=(), scale=scale), panel, windows.newest(panel))
+    np.testing.assert_allclose(answers, level, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["mean", "last", "robust"])
+def test_forecasts_are_in_the_unit_of_the_data_for_every_scale(scale):
+    model = shaken(make_network(scale=scale))
+    panel, larger = make_panel(), make_panel(scale=1000)
+    chosen = windows.newest(panel)
+    expected = 1000 * network.answer(model, panel, chosen)
+    np.testing.assert_allclose(network.answer(model, larger, chosen), expected, rtol=1e-4)
+
+
+def test_forecasts_are_in_the_unit_of_the_data(shaken_network):
+    panel, larger = make_panel(), make_panel(scale=1000)
+    chosen = windows.newest(panel)
+    np.testing.assert_allclose(
+        network.answer(shaken_network, larger, chosen),
+        1000 * network.answer(shaken_network, panel, chosen),
+        rtol=1e-5,
+    )
+
+
+def test_forecasts_rise_with_the_level_of_the_data(shaken_network):
+    panel, higher = make_panel(), make_panel(level=30)
+    chosen = windows.newest(panel)
+    np.testing.assert_allclose(
+        network.answer(shaken_network, higher, chosen),
+        10 + network.answer(shaken_network, panel, chosen),
+        atol=0.01,
+    )
+
+
+def test_a_forecast_does_not_depend_on_what_else_is_forecast(shaken_network):
+    panel = make_panel(20, 60)
+    series, cutoff = np.divmod(np.arange(700), 35)
+    chosen = Windows(series, cutoff + 20)
+    together = network.answer(shaken_network, panel, chosen)
+    order = np.random.default_rng(1).permutation(700)
+    assert network.answer(shaken_network, panel, chosen.take(order)).tobytes() == (
+        together[order].tobytes()
+    )
+    for row in (0, 333, 699):
+        alone = network.answer(shaken_network, panel, chosen.take(np.array([row])))
+        assert alone.tobytes() == together[[row]].tobytes()
+
+
+def test_no_windows_have_no_answers(shaken_network):
+    none = Windows(np.array([], np.int64), np.array([], np.int64))
+    assert network.answer(shaken_network, make_panel(), none).shape == (0, HORIZON, 1)
+
+
+def test_a_window_without_an_observation_still_gets_finite_numbers(shaken_network):
+    panel = from_series({"a": [np.nan] * 20}, freq="1", season=SEASON)
+    answers = network.answer(shaken_network, panel, windows.newest(panel))
+    assert np.isfinite(answers).all()
+
+
+def test_quantiles_ascend_even_where_the_network_crosses_them():
+    model = shaken(make_network(quantiles=(0.1, 0.5, 0.9)))
+    panel = make_panel()
+    answers = network.answer(model, panel, windows.newest(panel))
+    raw = model.predict_on_batch(network.inputs(model, panel, windows.newest(panel))._asdict())
+    assert (np.diff(raw) < 0).any()
+    assert (np.diff(answers) >= 0).all()
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.5,), (0.1, 0.5), (0.5, 0.7, 0.9), (0.2, 0.5, 0.9)])
+def test_the_middle_is_the_median_wherever_it_stands(quantiles):
+    answers = np.array([quantiles or (0.5,)])
+    assert network.middle(answers, quantiles).tolist() == [0.5]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_dates_of_the_future_are_part_of_the_answer(decoder):
+    model = shaken(make_network(dates=2, decoder=decoder))
+    panel = make_panel()
+    batch = windows.gather(panel, windows.newest(panel), 16, HORIZON, dates=False)
+    rng = np.random.default_rng(1)
+    calendar = rng.normal(size=(panel.n_series, 16 + HORIZON, 2)).astype(np.float32)
+    told = batch._replace(calendar=calendar)._asdict()
+    other = batch._replace(calendar=np.concatenate([calendar[:, :-1], calendar[:, :1]], 1))
+    changed = model.predict_on_batch(told) != model.predict_on_batch(other._asdict())
+    assert changed[..., -1, :].all()
+    assert not changed[..., :-1, :].any()
+
+
+@pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
+def test_same_seed_same_weights_and_other_seed_other_weights(kind):
+    cells = CellsConfig(kind=kind, units=(8, 8))
+    first, again, other = (
+        network_weights.of(make_network(cells=cells, seed=seed)) for seed in (1, 1, 2)
+    )
+    assert all(one.tobytes() == two.tobytes() for one, two in zip(first, again, strict=True))
+    assert any(one.tobytes() != two.tobytes() for one, two in zip(first, other, strict=True))
+
+
+def test_several_lags_begin_with_equal_weights():
+    panel = make_panel()
+    chosen = windows.newest(panel)
+    answers = network.answer(make_network(baseline=(1, SEASON)), panel, chosen)
+    both = [method(panel, chosen, HORIZON) for method in NAIVE]
+    np.testing.assert_allclose(answers[..., 0], np.mean(both, axis=0), rtol=2e-6)
+
+
+def test_a_lag_that_was_not_observed_weighs_nothing():
+    panel = from_series({"a": [5.0, 7.0, 6.0, 9.0] * 4 + [np.nan]}, freq="1", season=SEASON)
+    answers = network.answer(make_network(baseline=(1, SEASON)), panel, windows.newest(panel))
+    np.testing.assert_allclose(answers[0, :3, 0], [7.0, 6.0, 9.0], rtol=1e-6)
+
+
+def test_a_recursion_reads_its_own_answer_and_segments_do_not():
+    """The answer to the first patch reaches the second only where it is fed back."""
+    panel = make_panel()
+    chosen = windows.newest(panel)
+    reached = {}
+    for decoder in ("segment", "recursive"):
+        model = shaken(make_network(decoder=decoder, patch=2))
+        before = network.answer(model, panel, chosen)
+        bias = model.get_layer("horizon").bias
+        bias.assign(np.array(bias) + np.array([0.5, 0.0]))  # the first step of every patch
+        change = network.answer(model, panel, chosen) - before
+        reached[decoder] = bool((np.abs(change[:, 3::2]) > 1e-3).any())
+    assert reached == {"segment": False, "recursive": True}
+
+
+PASSES = [("direct", "gru"), ("direct", "lstm"), ("segment", "gru"), ("segment", "simple")]
+"""Decoders and cells that forecast from several cutoffs in one pass."""
+
+
+def one_pass(decoder, kind, panel, cutoff, *, cutoffs=3):
+    """Return what one pass says at each cutoff of the windows that end at `cutoff`."""
+    told = {"decoder": decoder, "cells": CellsConfig(kind=kind, units=(8, 8)), "baseline": (1, 4)}
+    many, one = shaken(make_network(cutoffs=cutoffs, **told)), shaken(make_network(**told))
+    chosen = Windows(np.arange(panel.n_series), np.full(panel.n_series, cutoff))
+    answers = many.predict_on_batch(network.inputs(many, panel, chosen)._asdict())
+    return one, answers[:, :, 0]  # (windows, cutoffs, horizon, outputs)
+
+
+@pytest.mark.parametrize(("decoder", "kind"), PASSES)
+def test_the_earliest_cutoff_of_a_pass_is_forecast_as_if_it_were_alone(decoder, kind):
+    panel = make_panel()
+    one, answers = one_pass(decoder, kind, panel, 40)
+    alone = network.answer(one, panel, Windows(np.arange(30), np.full(30, 32)))
+    np.testing.assert_allclose(answers[:, 0], alone, rtol=1e-5)
+    assert np.isfinite(answers).all()
+
+
+@pytest.mark.parametrize(("decoder", "kind"), PASSES)
+def test_no_cutoff_of_a_pass_sees_what_came_after_it(decoder, kind):
+    panel = make_panel()
+    _, before = one_pass(decoder, kind, panel, 40)
+    panel.values.reshape(30, 40)[:, 36:] *= 5  # after the second of the cutoffs 32, 36 and 40
+    _, after = one_pass(decoder, kind, panel, 40)
+    assert before[:, :2].tobytes() == after[:, :2].tobytes()
+    assert (before[:, 2] != after[:, 2]).any(axis=(1, 2)).all()
+
+
+def test_cutoffs_before_the_first_observation_disturb_none_that_come_later():
+    panel = make_panel(length=9)
+    one, answers = one_pass("direct", "gru", panel, 9, cutoffs=6)  # the earliest at -11
+    alone = network.answer(one, panel, Windows(np.arange(30), np.full(30, 1)))
+    np.testing.assert_allclose(answers[:, 3], alone, rtol=1e-5)
+
+
+def make_joint(panel, **choices):
+    return shaken(make_network(multivariate=tuple(panel.ids.tolist()), **choices))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_series_that_are_read_together_are_born_as_their_baselines(decoder):
+    panel = make_panel(4)
+    born = make_network(multivariate=tuple(panel.ids.tolist()), decoder=decoder)
+    chosen = Windows(np.array([0, 1, 2, 3, 2]), np.array([40, 31, 40, 25, 31]))
+    expected = evaluation.seasonal_naive(panel, chosen, HORIZON)
+    np.testing.assert_allclose(network.answer(born, panel, chosen)[..., 0], expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_series_that_are_read_together_see_the_past_of_all_and_the_future_of_none(decoder):
+    panel = make_panel(4)
+    joint = make_joint(panel, decoder=decoder)
+    chosen = Windows(np.arange(4), np.full(4, 30))
+    before = network.answer(joint, panel, chosen)
+    panel.values[panel.offsets[1] + 30 : panel.offsets[2]] *= 9
+    assert network.answer(joint, panel, chosen).tobytes() == before.tobytes()
+    panel.values[panel.offsets[1] + 29] *= 9
+    assert (network.answer(joint, panel, chosen) != before).any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_each_of_several_series_keeps_its_own_unit(decoder):
+    panel = make_panel(4)
+    joint, chosen = make_joint(panel, decoder=decoder), windows.newest(panel)
+    before = network.answer(joint, panel, chosen)
+    panel.values[panel.offsets[1] : panel.offsets[2]] *= 1000
+    unit = np.array([1, 1000, 1, 1])[:, None, None]
+    np.testing.assert_allclose(network.answer(joint, panel, chosen), unit * before, rtol=1e-4)
+
+
+def test_a_pass_over_several_series_forecasts_all_of_them_from_every_cutoff():
+    panel = make_panel(3)
+    names = tuple(panel.ids.tolist())
+    many, one = (shaken(make_network(multivariate=names, cutoffs=cutoffs)) for cutoffs in (2, 1))
+    chosen = Windows(np.arange(3), np.full(3, 40))
+    answers = many.predict_on_batch(network.inputs(many, panel, chosen)._asdict())
+    assert answers.shape == (3, 2, 3, HORIZON, 1)
+    alone = network.answer(one, panel, Windows(np.arange(3), np.full(3, 36)))
+    np.testing.assert_allclose(answers[0, 0], alone, rtol=1e-5)
+
+
+def test_an_open_choice_is_refused():
+    with pytest.raises(ConfigError, match=r"auto\.settle"):
+        make_network(context=None)

@@ -1,0 +1,154 @@
+"""A page says what happened, in words and pictures, and needs nothing but itself."""
+
+import re
+
+import numpy as np
+import pytest
+
+from foreseq import evaluation, report
+from foreseq.config import build_experiment
+from foreseq.evaluation import FORESEQ, Backtest, Decision
+from foreseq.experiment.recipe import Outcome
+from foreseq.ingest import Repairs
+from foreseq.report import Findings
+from foreseq.selection.rules import Choice
+from foreseq.selection.search import Candidate
+from foreseq.series import windows
+from foreseq.series.panel import from_series
+from foreseq.series.windows import Windows
+from foreseq.training.fitting import Look, Member
+
+HORIZON, LEVELS = 6, (0.025, 0.1, 0.5, 0.9, 0.975)
+EXPERIMENT = build_experiment(
+    {"dataset": {"source": "memory", "horizon": HORIZON}, "network": {"log": False}}
+)
+DECISION = Decision(True, "beats <all> of them", 0.5, 0.75, None, 0.8, 0.9, 0.991, 3, 3, 18)
+
+
+def make_findings(*, error=0.2, names="abc", skipped=()):
+    rng = np.random.default_rng(1)
+    steps = np.arange(60)
+    series = {name: 9 + np.sin(steps * np.pi / 3) + rng.normal(0, 0.3, 60) for name in names}
+    panel = from_series(series | {name: [1.0] for name in skipped}, freq="1", season=6)
+    chosen = Windows(np.arange(len(names)), np.full(len(names), 54))
+    actual = windows.futures(panel, chosen, HORIZON)
+    ours = actual + error
+    spread = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    simple = {name: each(panel, chosen, HORIZON) for name, each in evaluation.BASELINES.items()}
+    tested = Backtest(
+        windows=chosen,
+        actual=actual,
+        forecasts={FORESEQ: ours, **simple},
+        quantiles=ours[..., None] + 0.3 * spread,
+        seasonal_error=np.ones(panel.n_series),
+        levels=LEVELS,
+    )
+    return Findings(
+        model="waves",
+        run="gru-8 ctx12 seed1",
+        panel=panel,
+        repairs=Repairs(181, panel.n_series, 180, "0", "59", gaps=7, gaps_filled=2),
+        tested=tested,
+        rivals=evaluation.rivals(tested, panel, EXPERIMENT),
+        choices=[Choice("network.log", False, "some values are < 0")],
+        candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
+        members=[Member([], 20, (Look(10, 1.0, 0.9), Look(20, 0.8, 0.7)))],
+    )
+
+
+def drawn(found):
+    outcome = Outcome(None, found.tested, list(found.choices), list(found.members))
+    return report.pictures(outcome, found.panel)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return make_findings(skipped=["tiny"])
+
+
+@pytest.fixture(scope="module")
+def page(found):
+    return report.page(found, drawn(found))
+
+
+def text(page):
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+
+
+def test_a_page_needs_nothing_but_itself(page):
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert "http" not in page
+    assert "<script" not in page
+    assert page.count("data:image/png;base64,") == 5
+
+
+def test_the_first_sentence_tells_the_skill_and_the_best_classical_method(page, found):
+    skill = f"{100 * found.tested.skill():.0f}%"
+    assert f"err {skill} less than the seasonal naive" in text(page)
+    assert "than the best classical method" in text(page)
+
+
+def test_one_series_is_not_compared_with_itself():
+    single = make_findings(names="a")
+    page = report.page(single, drawn(single))
+    assert page.count("data:image/png;base64,") == 4
+    assert "On the same 1 test window of 1 series." in text(page)
+
+
+def test_where_there_is_no_skill_it_says_so():
+    worse = make_findings(error=5.0)
+    assert "no better than the seasonal naive: use that" in text(report.page(worse, {}))
+
+
+def test_every_forecaster_has_its_row_with_skill_and_wins(page):
+    for name in ("seasonal naive", "naive", "drift", "median of the past", "ETS", "Theta", "ARIMA"):
+        assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{4}}<td>-?\d+%', page), name
+
+
+def test_intervals_are_told_for_both_shares_and_every_method(page):
+    for share in ("80%", "95%"):
+        assert page.count(f"<td>{share}</td>") == 4  # foreseq and three classical methods
+
+
+def test_it_tells_what_was_chosen_and_tried_and_how_healthy_the_data_are(page):
+    told = text(page)
+    assert "network.log False some values are &lt; 0" in told
+    assert "network.context = 24 0.9123" in told
+    assert "steps without a row 7, of which filled 2" in told
+    assert "series too short to be tested 1: tiny" in told
+
+
+def test_it_tells_how_many_networks_learned_nothing_that_was_used(page, found):
+    assert "which may be luck" not in page
+    unused = [found.members[0]._replace(best_step=0), *found.members]
+    told = report.page(found._replace(members=unused), {})
+    assert "What 1 of 2 networks learned" in told
+
+
+def test_the_decision_is_put_in_when_it_is_known_and_again_when_it_changes(page):
+    assert "Not asked yet" in page
+    once = report.with_decision(page, DECISION)
+    assert "Not asked yet" not in once
+    assert "Published : beats &lt;all&gt; of them" in text(once)
+    again = report.with_decision(once, DECISION._replace(published=False, champion=0.4))
+    assert "Not published" in again
+    assert "champion so far 0.4" in text(again)
+    assert again.count("data:image") == once.count("data:image")
+
+
+def test_a_decision_has_a_page_of_its_own():
+    told = text(report.decision_page("waves/3", DECISION))
+    assert "The gate on waves/3" in told
+    assert "99.1% confidence" in told
+
+
+def test_pictures_have_the_same_names_in_every_run(found):
+    assert set(drawn(found)) == {
+        "forecast.png", "horizon.png", "series.png", "curves.png", "calibration.png",
+    }  # fmt: skip
+
+
+def test_a_calibration_picture_shows_the_shares_below_each_quantile(found):
+    line = drawn(found)["calibration.png"].axes[0].lines[1]
+    assert line.get_xdata().tolist() == [2.5, 10, 50, 90, 97.5]
+    assert line.get_ydata().tolist() == [100 * share for share in found.tested.shares_below()]

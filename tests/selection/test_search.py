@@ -1,0 +1,284 @@
+import numpy as np
+import pytest
+
+from foreseq.config import build_experiment
+from foreseq.durable.resume_log import Journal
+from foreseq.selection import rules
+from foreseq.selection.search import (
+    Candidate,
+    _fields,
+    _members,
+    _shares,
+    _steps,
+    _unvaried,
+    search,
+)
+from foreseq.series.panel import from_series
+from foreseq.training.fitting import Pace
+
+SEASON = 4
+UNAIDED = ("training.synthetic", 0.0)
+
+
+class StoppedError(Exception):
+    """What ends a search from outside."""
+
+
+@pytest.fixture(scope="module")
+def panel():
+    """Return series with a season that a network must not miss, at levels far apart."""
+    rng = np.random.default_rng(1)
+    wave = np.tile([3.0, 9.0, 6.0, 4.0], 20)
+    series = {f"s{i}": 10.0**i * (20 + wave + rng.normal(0, 0.3, 80)) for i in range(3)}
+    return from_series(series, freq="1", season=SEASON)
+
+
+def settled(panel, *overrides):
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}},
+        "training": {"steps": 60, "batch": 8, "loss": "mase", "synthetic": 0.0},
+    }
+    return rules.settle(build_experiment(told, overrides), panel)
+
+
+def test_without_time_the_rules_stand(panel):
+    experiment, choices = settled(panel, "auto.time_budget=0")
+    assert search(experiment, choices, panel) == (experiment, choices, [])
+
+
+@pytest.fixture(scope="module")
+def found(panel):
+    """Search where the user has said something."""
+    return search(*settled(panel, "network.baseline=[4]", "network.log=false"), panel)
+
+
+def test_what_the_user_said_is_not_tried(found):
+    assert {each.field for each in found.candidates} == {"", "network.context"}
+    assert found.experiment.network.baseline == (4,)
+
+
+def test_a_change_that_lowers_the_validation_error_is_made(panel):
+    experiment, choices = settled(panel, "network.log=false", "network.context=16")
+    poor = experiment.model_copy(
+        update={"network": experiment.network.model_copy(update={"baseline": (1,)})}
+    )
+    told: list[Candidate] = []
+    found = search(poor, choices, panel, report=told.append)
+    assert told == found.candidates
+    assert SEASON in found.experiment.network.baseline
+    reason = next(each.reason for each in found.choices if each.field == "network.baseline")
+    assert "validation error" in reason
+
+
+def test_the_time_left_makes_members(found):
+    assert 1 < found.experiment.training.members <= 6
+
+
+def test_little_time_shortens_the_training():
+    rng = np.random.default_rng(1)
+    panel = from_series({"a": rng.normal(10, 1, 300)}, freq="1", season=SEASON)
+    told = {"dataset": {"source": "memory", "horizon": 4}, "auto": {"time_budget": 1e-3}}
+    experiment, choices = rules.settle(build_experiment(told, ["network.cells.units=[8]"]), panel)
+    found = search(experiment, choices, panel)
+    reasons = {choice.field: choice.reason for choice in found.choices}
+    assert found.experiment.training.steps == 100 < experiment.training.steps
+    assert "time budget allows" in reasons["training.steps"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param("auto.time_budget=1", id="no-time-for-another"),
+        pytest.param("network.context=16", id="nothing-to-vary"),
+    ],
+)
+def test_a_short_training_that_would_be_alone_is_not_made(panel, told):
+    known = ("network.baseline=[4]", "network.log=false")
+    found = search(*settled(panel, *known, told), panel)
+    assert found.candidates == []
+
+
+@pytest.mark.slow
+def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path):
+    experiment, choices = settled(panel, "network.baseline=[4]", "network.log=false")
+    file = tmp_path / "search.json"
+
+    def stop_at_the_second(candidate):
+        told.append(candidate)
+        if len(told) == 2:
+            raise StoppedError
+
+    told: list[Candidate] = []
+    with pytest.raises(StoppedError):
+        search(experiment, choices, panel, journal=Journal(file), report=stop_at_the_second)
+    whole = search(experiment, choices, panel, journal=Journal(file))
+    assert whole.candidates[:2] == told
+    assert search(experiment, choices, panel, journal=Journal(file)) == whole
+
+
+def test_nothing_of_the_test_span_is_seen(panel, found):
+    lengths = panel.lengths
+    altered = panel.values.copy()
+    for start, length in zip(panel.offsets, lengths, strict=False):
+        altered[start + length - 4 : start + length] *= 100
+    other = type(panel)(**{**vars(panel), "values": altered})
+    again = search(*settled(other, "network.baseline=[4]", "network.log=false"), other)
+    assert [c.error for c in found.candidates] == [c.error for c in again.candidates]
+
+
+def five_steps(seed):
+    """Return a series with a rhythm of its own, which no series has that is made up."""
+    return 10 + np.tile(np.random.default_rng(seed).normal(size=5), 32)
+
+
+def wander(seed):
+    rng = np.random.default_rng(seed)
+    return 100 + rng.normal(size=60).cumsum() + np.tile([0, 5, 2, 1], 15)
+
+
+@pytest.mark.parametrize(
+    ("series", "kept"),
+    [
+        pytest.param([five_steps(n) for n in range(16)], False, id="five-steps"),
+        pytest.param([wander(n) for n in range(6)], True, id="wandering-seasons"),
+    ],
+)
+def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kept):
+    panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=SEASON)
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4, 8]},
+        "training": {
+            "steps": 1000,
+            "batch": 64,
+            "loss": "mase",
+            "members": 1,
+            "workers": 1,
+            "jit": False,
+        },
+        "auto": {"time_budget": 600},
+    }
+    experiment, choices = rules.settle(build_experiment(told), panel)
+    assert experiment.training.synthetic > 0
+    found = search(experiment, choices, panel)
+    assert [(each.field, each.value) for each in found.candidates] == [("", None), UNAIDED]
+    assert (found.experiment.training.synthetic > 0) is kept
+    assert found.experiment.network.cells.units == (8,)
+    chosen = {choice.field: choice.value for choice in found.choices}
+    assert chosen["training.synthetic"] == found.experiment.training.synthetic
+
+
+def test_what_lies_far_behind_is_not_varied():
+    series = {f"s{n}": wander(n)[:24] for n in range(4)}
+    panel = from_series(series, freq="1", season=SEASON)
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}, "log": False},
+        "training": {"batch": 32, "steps": 1000, "workers": 1, "jit": False},
+    }
+    experiment, choices = rules.settle(build_experiment(told), panel)
+    found = search(experiment, choices, panel)
+    errors = {(each.field, each.value): each.error for each in found.candidates}
+    assert errors[UNAIDED] > 1.5 * min(errors.values())
+    assert (found.candidates[-1].field, found.candidates[-1].value) == UNAIDED
+    assert ("training.loss", "owa") in errors
+
+
+def test_doing_without_made_up_series_reopens_what_the_rules_chose_and_nothing_else(panel):
+    told = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
+    aided = rules.settle(build_experiment(told), panel)
+    unaided, choices = rules.unaided(*aided, panel)
+    assert aided[0].network.decoder == "segment"
+    assert unaided == rules.settle(build_experiment(told, ["training.synthetic=0"]), panel)[0]
+    assert unaided.training.learning_rate == 0.02
+    assert {choice.field for choice in choices} == {choice.field for choice in aided[1]}
+
+
+def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}},
+        "training": {"batch": 8},
+        "auto": {"time_budget": 0.5},
+    }
+    experiment, choices = rules.settle(build_experiment(told), panel)
+    assert experiment.training.synthetic > 0
+    found = search(experiment, choices, panel)
+    assert found.experiment.training.synthetic == 0
+    assert UNAIDED not in [(each.field, each.value) for each in found.candidates]
+    (reason,) = [each.reason for each in found.choices if each.field == "training.synthetic"]
+    assert reason.endswith("steps are too few to learn from made-up series")
+
+
+def test_up_and_down_are_alike_unless_windows_tell_otherwise():
+    rng = np.random.default_rng(1)
+    wander = [100 + rng.normal(size=120).cumsum() for _ in range(6)]
+    rise = [each + 2 * np.arange(120) for each in wander]
+    for series, mirrored in ((wander, True), (rise, False)):
+        panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=1)
+        told = ("training.steps=200", "training.batch=32", "network.log=false")
+        found = search(*settled(panel, "network.context=8", *told), panel)
+        assert ("training.mirror", False) in [(each.field, each.value) for each in found.candidates]
+        assert found.experiment.training.mirror is mirrored
+
+
+def test_few_long_series_are_also_tried_beside_made_up_ones():
+    rng = np.random.default_rng(1)
+    rhythm = np.tile([3.0, 9.0, 6.0, 4.0], 900)
+    panel = from_series(
+        {f"s{n}": rhythm + rng.normal(size=3600) for n in range(3)}, freq="1", season=SEASON
+    )
+    told = {
+        "dataset": {"source": "memory", "horizon": 4},
+        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4]},
+        "training": {"steps": 1000, "batch": 8, "loss": "mase", "members": 1, "workers": 1},
+    }
+    experiment, choices = rules.settle(build_experiment(told), panel)
+    found = search(experiment, choices, panel)
+    beside = ("training.synthetic", rules.BESIDE)
+    assert beside in [(each.field, each.value) for each in found.candidates]
+    assert found.experiment.network == experiment.network
+    few = rules.facts_of(experiment, panel)
+    many = from_series({f"s{n}": range(3600) for n in range(101)}, freq="1", season=SEASON)
+    assert not list(_shares(rules.facts_of(experiment, many), experiment))
+    assert list(_shares(few, experiment)) == [rules.BESIDE]
+
+
+def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
+    series = {f"s{n}": range(200) for n in range(101)}
+    panel = from_series(series, freq="D", season=7, start="2020-01-01")
+    told = {"dataset": {"source": "memory", "horizon": 7}}
+    experiment, _ = rules.settle(build_experiment(told), panel)
+    assert experiment.training.synthetic == 0
+    assert list(_shares(rules.facts_of(experiment, panel), experiment)) == [rules.BESIDE]
+
+
+@pytest.mark.parametrize(("share", "varied"), [(0.0, True), (rules.BESIDE, False)])
+def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share, varied):
+    begun = _unvaried(*settled(panel, f"training.synthetic={share}"), Pace(1.0, 0.0, 0.01))
+    assert ("network.baseline" in _fields(begun)) is varied
+
+
+@pytest.mark.parametrize(
+    ("told", "left", "steps"),
+    [
+        ((), 50, 375),  # a third of them again, after the test
+        ((), 1000, 600),
+        ((), 1, 100),
+        (("training.refit=false",), 50, 500),
+        (("training.members=3", "training.workers=2"), 50, 187),  # one after the other
+    ],
+)
+def test_steps_are_those_of_the_rules_or_as_many_as_there_is_time_for(panel, told, left, steps):
+    experiment, _ = settled(panel, *told)
+    ruled = rules.Choice("training.steps", 600, "by rule")
+    changed, choice = _steps(experiment, ruled, 0.1, left)
+    assert changed.training.steps == choice.value == steps
+    assert (choice == ruled) is (steps == 600)
+
+
+def test_more_workers_than_members_are_worth_still_fit_one_each(panel):
+    experiment, _ = settled(panel, "training.workers=8")
+    changed, _ = _members(experiment, seconds=1.0, left=1e6)
+    assert changed.training.members == 8

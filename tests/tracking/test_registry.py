@@ -1,0 +1,155 @@
+"""There is one champion, it changes only against the one the gate saw, and there is a way back."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from foreseq.config import build_experiment
+from foreseq.errors import BundleRefused, ConfigError, NotPublished
+from foreseq.forecasting import bundle
+from foreseq.selection import rules
+from foreseq.series.panel import from_series
+from foreseq.tracking import registry, runs, store
+from foreseq.training import fitting, model_cache, network_weights
+
+
+@pytest.fixture(scope="module")
+def run_ids(tmp_path_factory):
+    """Return three runs with a bundle and one without, in a store of their own."""
+    folder = tmp_path_factory.mktemp("registry")
+    values = 50 + np.sin(np.arange(60.0))
+    panel = from_series({"a": values}, freq="1", season=6)
+    told = {"dataset": {"name": "sine", "source": "s.csv", "horizon": 3}}
+    experiment, _ = rules.settle(build_experiment(told, ["network.cells.units=[2]"]), panel)
+    weights = network_weights.of(model_cache.build(experiment))
+    state = bundle.state(panel, panel.lengths, [fitting.Member(weights, 1, ())])
+    made = bundle.Bundle(
+        experiment=experiment,
+        origin=bundle.Origin(data=panel.fingerprint(), steps=(1,)),
+        evaluated=state,
+        final=state,
+    )
+    saved = bundle.save(made, folder / "bundle")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
+        ids = []
+        for count in range(4):
+            with runs.run(experiment, panel) as run:
+                if count:
+                    run.save_bundle(saved)
+            ids.append(run.id)
+        yield [*ids[1:], ids[0]]
+
+
+@pytest.fixture
+def versions(run_ids, request):
+    """Return three versions of a model that no other test knows."""
+    name = request.node.name
+    return [registry.register(run_id, name) for run_id in run_ids[:3]]
+
+
+def test_registering_a_run_twice_gives_the_same_version(run_ids):
+    first = registry.register(run_ids[0], "twice")
+    assert registry.register(run_ids[0], "twice") == first
+    assert str(first) == "twice/1"
+
+
+def test_run_without_a_bundle_or_unknown_cannot_be_registered(run_ids):
+    with pytest.raises(ConfigError, match="without a forecaster"):
+        registry.register(run_ids[3], "none")
+    with pytest.raises(ConfigError, match="no such run"):
+        registry.register("0" * 32, "none")
+
+
+def test_champion_goes_by_three_names(versions):
+    name = versions[1].name
+    assert registry.champion(name) is None
+    registry.promote(versions[1], expected=None)
+    for wanted in (name, f"{name}@champion", f"{name}/2"):
+        assert registry.resolve(wanted) == versions[1]
+    assert registry.resolve(f"{name}/3") == versions[2]
+
+
+def test_what_is_not_there_is_refused_with_what_is(versions):
+    registry.promote(versions[0], expected=None)
+    name = versions[0].name
+    with pytest.raises(ConfigError, match=rf"{name}/1, {name}/2, {name}/3, {name}@champion"):
+        registry.resolve(f"{name}@challenger")
+    with pytest.raises(ConfigError, match=f"the models.* {name}.*foreseq run"):
+        registry.resolve("nobody")
+    with pytest.raises(ConfigError, match="NAME@champion"):
+        registry.resolve("no such name")
+
+
+def test_fetched_bundle_is_the_registered_one_read_in_place(versions):
+    folder = registry.fetch(versions[0])
+    assert bundle.digest(folder) == versions[0].digest
+    assert bundle.load(folder).experiment.dataset.name == "sine"
+    assert folder.is_relative_to(store.home() / "artifacts")
+
+
+def test_bundle_exchanged_or_gone_is_not_fetched(run_ids):
+    version = registry.register(run_ids[2], "exchanged")
+    manifest = registry.fetch(version) / bundle.MANIFEST
+    genuine = manifest.read_bytes()
+    try:
+        manifest.write_bytes(genuine + b" ")
+        with pytest.raises(BundleRefused, match="another bundle"):
+            registry.fetch(version)
+        manifest.unlink()
+        with pytest.raises(BundleRefused, match="no bundle"):
+            registry.fetch(version)
+    finally:
+        manifest.write_bytes(genuine)
+
+
+def test_champion_that_the_gate_did_not_see_is_not_replaced(versions):
+    old, first, second = versions
+    registry.promote(old, expected=None)
+    registry.promote(first, expected=old)
+    with pytest.raises(NotPublished, match=f"{old}, but now that is {first}"):
+        registry.promote(second, expected=old)
+    assert registry.champion(old.name) == first
+    assert registry.previous(old.name) == old
+
+
+def test_publishing_again_what_is_published_changes_nothing(versions):
+    registry.promote(versions[0], expected=None)
+    registry.promote(versions[1], expected=versions[0])
+    registry.promote(versions[1], expected=versions[0])
+    assert registry.previous(versions[0].name) == versions[0]
+
+
+def test_of_those_that_publish_at_once_one_succeeds(versions):
+    def publish(version):
+        try:
+            registry.promote(version, expected=None)
+        except NotPublished:
+            return None
+        return version
+
+    with ThreadPoolExecutor() as pool:
+        winners = [version for version in pool.map(publish, versions) if version]
+    assert winners == [registry.champion(versions[0].name)]
+
+
+def test_rollback_brings_the_previous_champion_back_once(versions):
+    registry.promote(versions[0], expected=None)
+    with pytest.raises(ConfigError, match="no previous champion"):
+        registry.rollback(versions[0].name)
+    registry.promote(versions[1], expected=versions[0])
+    assert registry.rollback(versions[0].name) == versions[0]
+    assert registry.champion(versions[0].name) == versions[0]
+    assert registry.previous(versions[0].name) is None
+    with pytest.raises(ConfigError, match="no previous champion"):
+        registry.rollback(versions[0].name)
+
+
+@pytest.mark.usefixtures("run_ids")
+def test_model_of_somebody_else_is_not_taken_for_ours():
+    client = store.open_store()
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", "s3://bucket/model")
+    with pytest.raises(ConfigError, match="not registered by foreseq"):
+        registry.resolve("foreign/1")

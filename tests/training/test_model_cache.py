@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+
+from foreseq.config import build_experiment
+from foreseq.training import losses, model_cache
+
+
+def make_experiment(*overrides):
+    """Return a settled experiment that is tiny and drops inputs, so that dropout has a state."""
+    told = {
+        "dataset": {"source": "memory", "horizon": 2, "freq": "1", "season": 4},
+        "network": {
+            "cells": {"units": [3], "dropout": 0.1},
+            "context": 8,
+            "patch": 4,
+            "log": False,
+            "baseline": [],
+            "recent": 8,
+            "decoder": "direct",
+            "calendar": False,
+        },
+        "training": {
+            "loss": "mase",
+            "batch": 4,
+            "cutoffs": 1,
+            "learning_rate": 0.01,
+            "average": 0.8,
+            "jit": False,
+        },
+    }
+    return build_experiment(told, overrides)
+
+
+def take(experiment, rival=losses.EVEN):
+    """Return the network that is lent for an experiment."""
+    with model_cache.lent(experiment, rival) as ready:
+        return ready
+
+
+def state(ready):
+    """Return all that the next step depends on."""
+    variables = [*ready.model.variables, *ready.optimizer.variables]
+    return [np.array(variable).tobytes() for variable in variables]
+
+
+@pytest.fixture(autouse=True)
+def keep_none():
+    """Begin and end without a network that is kept."""
+    model_cache.release()
+    yield
+    model_cache.release()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "training.steps=7",
+        "training.learning_rate=0.5",
+        "training.looks=3",
+        "training.members=3",
+        "training.mirror=true",
+        "split.stride=2",
+        "auto.time_budget=5",
+        "dataset.source=elsewhere",
+    ],
+)
+def test_trainings_of_one_kind_share_a_network(told):
+    assert take(make_experiment()) is take(make_experiment(told))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "dataset.horizon=3",
+        "dataset.season=2",
+        "network.cells.units=[4]",
+        "network.context=4",
+        "training.loss=huber",
+        "training.batch=5",
+        "training.cutoffs=2",
+        "training.clip_norm=2",
+        "training.weight_decay=0.1",
+        "training.average=0",
+        "training.seed=2",
+        "training.jit=true",
+        "training.precision=bfloat16",
+    ],
+)
+def test_another_kind_has_a_network_of_its_own(told):
+    one, other = make_experiment("network.recent=4"), make_experiment("network.recent=4", told)
+    assert take(one) is not take(other)
+
+
+def test_other_units_of_the_loss_are_another_kind():
+    assert take(make_experiment()) is not take(make_experiment(), losses.Naive(2.0, 1.0))
+
+
+@pytest.mark.parametrize("member", [0, 1])
+def test_a_network_that_has_learned_is_renewed_as_if_it_were_new(member):
+    ready = take(make_experiment())
+    ready.renew(member, 0.1, 5)
+    new = state(ready)
+    inputs = {name: np.ones([4, *told.shape[1:]]) for name, told in ready.model.input.items()}
+    ready.model.train_on_batch(inputs, np.ones([4, *ready.model.output.shape[1:-1], 2]))
+    assert state(ready) != new
+    ready.renew(member, 0.1, 5)
+    assert state(ready) == new
+
+
+def test_a_training_that_failed_leaves_no_network():
+    with pytest.raises(RuntimeError), model_cache.lent(make_experiment(), losses.EVEN) as ready:
+        raise RuntimeError
+    assert take(make_experiment()) is not ready
+
+
+def test_what_is_lent_is_lent_once():
+    with (
+        model_cache.lent(make_experiment(), losses.EVEN) as one,
+        model_cache.lent(make_experiment(), losses.EVEN) as other,
+    ):
+        assert one is not other
+
+
+def test_members_of_one_network_are_born_different():
+    ready = take(make_experiment())
+    ready.renew(0, 0.1, 5)
+    first = state(ready)
+    ready.renew(1, 0.1, 5)
+    assert state(ready) != first
+
+
+def test_the_rate_falls_along_a_cosine_to_a_hundredth():
+    ready = take(make_experiment())
+    for rate, steps in ((0.5, 4), (0.2, 10)):
+        ready.renew(0, rate, steps)
+        shares = []
+        for done in (0, steps // 2, steps, 2 * steps):
+            ready.optimizer.iterations.assign(done)
+            shares.append(float(ready.optimizer.learning_rate) / rate)
+        np.testing.assert_allclose(
+            shares, [1, (1 + model_cache.LEAST_RATE) / 2, 0.01, 0.01], rtol=1e-5
+        )
