@@ -8,7 +8,7 @@ from typing import Any
 from foreseq.config import Config, ExperimentConfig
 
 PAGE = Path(__file__).parents[1] / "configs" / "README.md"
-BEGIN = "<!-- fields: written by `make fields` from src/foreseq/config.py -->\n"
+BEGIN = "<!-- fields: written by `make fields` from src/foreseq/config -->\n"
 
 NAMES = {"array": "list", "string": "text", "boolean": "true, false"}
 BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

@@ -39,7 +39,7 @@ app.command()(trust.reproduce)
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
 Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.steps=500.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.max_steps=500.")]
 Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
 Budget = Annotated[str | None, typer.Option(help="For search and training: 90s, 10m, 1h.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]

@@ -37,7 +37,7 @@ def tune(
     data: Annotated[str | None, typer.Option(help="Long CSV or Parquet, without a config.")] = None,
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override: training.steps=500.")
+        list[str] | None, typer.Option("--set", help="Override: training.max_steps=500.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on the last line of stdout.")
@@ -50,23 +50,23 @@ def tune(
 
     varied = spaces.read_space(space) if space else spaces.open_space(experiment)
     begin("tune")
+    from foreseq.pipelines.flows.tune import Plan
     from foreseq.pipelines.flows.tune import tune as flow
     from foreseq.pipelines.runtime.console import say
-    from foreseq.selection.tuning import Study
     from foreseq.tracking import links, store
 
     name = study or f"{experiment.model}-{sampler}"
     tuned = flow(
-        Study(
+        experiment,
+        Plan(
             name=name,
             storage=store.home() / "studies.db",
-            experiment=experiment,
             space=varied,
+            output=output or Path(f"{name}.yaml"),
             sampler=sampler.value,
             trials=trials,
             deadline=deadline,
         ),
-        output or Path(f"{name}.yaml"),
         workers,
         dask,
     )

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from foreseq.config import CellsConfig, Config, build, read_yaml, wide
+from foreseq.config import Config, ResolvedCells, build, read_yaml
+from foreseq.config.network import Units
 from foreseq.diagnostics import gradients
 from foreseq.diagnostics.probes import ProbeConfig
 from foreseq.errors import ConfigError
@@ -17,10 +17,16 @@ from foreseq.tracking import links
 from foreseq.tracking.diagnosis import track
 
 
+class ProbedCells(ResolvedCells):
+    """A recurrent stack of one small layer unless told otherwise."""
+
+    units: Units = (32,)
+
+
 class DiagnosisConfig(Config):
     """Which stack is looked at, and with which task."""
 
-    cells: Annotated[CellsConfig, wide(32)] = CellsConfig(units=(32,))
+    cells: ProbedCells = ProbedCells()
     """Its size and options; its kind is each of the three in turn."""
     probe: ProbeConfig = ProbeConfig()
     """What it is trained on in between."""

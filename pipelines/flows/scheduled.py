@@ -131,13 +131,13 @@ def _forecast(experiment: ExperimentConfig, output: Path) -> str:
             return write(version, folder, output).model_version
     raise ConfigError(
         f"{experiment.model}: champion and previous have learned from what came after"
-        f" {experiment.dataset.until}; backfill a schedule of flow run, which trains as of then"
+        f" {experiment.dataset.as_of}; backfill a schedule of flow run, which trains as of then"
     )
 
 
 def _until(experiment: ExperimentConfig, when: datetime) -> ExperimentConfig:
     """Return the experiment as it could have been carried out then."""
-    dataset = DatasetConfig.model_validate({**experiment.dataset.model_dump(), "until": when})
+    dataset = DatasetConfig.model_validate({**experiment.dataset.model_dump(), "as_of": when})
     return experiment.model_copy(update={"dataset": dataset})
 
 

@@ -1,4 +1,4 @@
-"""The flow that trains a forecaster and writes down how it went."""
+"""The flow that trains a forecaster and tracks it."""
 
 import tempfile
 from pathlib import Path
@@ -10,17 +10,16 @@ from prefect.cache_policies import NO_CACHE
 from foreseq import evaluation, report
 from foreseq.config import ExperimentConfig
 from foreseq.durable import locking
-from foreseq.durable.resume_log import Journal
-from foreseq.experiment.recipe import conduct
+from foreseq.durable.resume_log import ResumeLog
+from foreseq.experiment import recipe
 from foreseq.forecasting import bundle
 from foreseq.ingest import Ingested
 from foreseq.pipelines.runtime import console, environment
 from foreseq.report import Findings
-from foreseq.selection import rules
-from foreseq.selection.search import search
+from foreseq.selection.choose import choose
 from foreseq.series import panel
 from foreseq.tracking import links, registry, runs
-from foreseq.training.fitting import EARNED, Progress
+from foreseq.training.fitting import MIN_GAIN, Progress
 
 
 @task(cache_policy=NO_CACHE)
@@ -29,7 +28,7 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
     experiment = _timeless(experiment)
     key = locking.key(experiment, ingested.fingerprint)
     runs.close_the_dead()
-    with locking.claim(environment.data() / "unfinished", key, wait=_tell_of_waiting) as folder:
+    with locking.claim(environment.data() / "unfinished", key, wait=_say_waiting) as folder:
         done = runs.done(experiment.model, key)
         if done is not None and registry.holds(done):
             console.say(
@@ -40,49 +39,45 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
 
 
 def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> str:
-    """Do the work, or what is left of it in a folder."""
+    """Train and track, from where an earlier process stopped."""
     series = panel.load(ingested.folder)
-    found = search(
-        *rules.settle(experiment, series),
-        series,
-        journal=Journal(folder / "search.json"),
-        report=console.say_candidate,
-    )
-    settled, choices = found.experiment, found.choices
-    for choice in choices:
+    log = ResumeLog(folder / "search.json")
+    chosen = choose(experiment, series, log=log, report=console.say_candidate)
+    resolved = chosen.experiment
+    for choice in chosen.choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
-    with runs.run(settled, series, work=key) as run, console.training_progress() as show:
+    with runs.run(resolved, series, work=key) as run, console.training_progress() as show:
 
-        def looked(stage: str, progress: Progress) -> None:
+        def track(stage: str, progress: Progress) -> None:
             show(stage, progress)
             run.report(stage, progress)
 
-        run.save_choices(choices, ingested.repairs)
-        run.save_candidates(found.candidates)
-        outcome = conduct(settled, series, checkpoint=folder, report=looked)
+        run.save_choices(chosen.choices, ingested.repairs)
+        run.save_candidates(chosen.candidates)
+        outcome = recipe.fit(resolved, series, chosen.split, checkpoint=folder, report=track)
         if not any(member.best_step for member in outcome.members):
-            bar = f"{EARNED:.0%}"
             console.say(
-                f"learned  nothing worth {bar} of the validation error: the baseline forecasts"
+                f"warning  training improved validation error by less than {MIN_GAIN:.0%};"
+                " using the naive baseline"
             )
-        rivals = evaluation.rivals(outcome.backtest, series, settled)
+        rivals = evaluation.rivals(outcome.backtest, series, resolved)
         run.save_backtest(outcome.backtest, series)
         run.save_rivals(rivals, series)
         pictures = report.pictures(outcome, series)
         for file, figure in pictures.items():
             run.save_figure(figure, file)
-        told = Findings(
+        findings = Findings(
             model=run.model,
             run=run.name,
             panel=series,
             repairs=ingested.repairs,
             tested=outcome.backtest,
             rivals=rivals,
-            choices=choices,
-            candidates=found.candidates,
+            choices=chosen.choices,
+            candidates=chosen.candidates,
             members=outcome.members,
         )
-        run.save_report(report.page(told, pictures))
+        run.save_report(report.page(findings, pictures))
         with tempfile.TemporaryDirectory() as scratch:
             run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
     return run.id
@@ -93,11 +88,11 @@ def _timeless(experiment: ExperimentConfig) -> ExperimentConfig:
 
     Thus intervals that bring no new data train once, and a forecaster goes on to newer data.
     """
-    dataset = experiment.dataset.model_copy(update={"until": None})
+    dataset = experiment.dataset.model_copy(update={"as_of": None})
     return experiment.model_copy(update={"dataset": dataset})
 
 
-def _tell_of_waiting() -> None:
+def _say_waiting() -> None:
     console.say("waiting  for another process that trains the same")
 
 

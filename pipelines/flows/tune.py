@@ -4,18 +4,21 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from foreseq.config import ExperimentConfig
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import cluster, console, environment
-from foreseq.selection import rules, tuning
-from foreseq.selection.space import POSITIVE
+from foreseq.selection import choose, rules, tuning
+from foreseq.selection.facts import are_positive
+from foreseq.selection.space import POSITIVE, Space
 from foreseq.selection.tuning import Best, Study, Tried
 from foreseq.series import panel
 from foreseq.tracking import store, studies
@@ -33,38 +36,65 @@ class Tuned:
     """The best config."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a study tries, how often, and where it keeps its results."""
+
+    name: str
+    storage: Path
+    """SQLite file."""
+    space: Space
+    output: Path
+    """YAML for the best config."""
+    sampler: Literal["tpe", "cmaes", "evolutionary"] = "tpe"
+    trials: int = 20
+    deadline: float = float("inf")
+    """Time (`time.time`) after which no trial begins."""
+
+
 @task(cache_policy=NO_CACHE)
-def explore(study: Study, folder: Path, output: Path, workers: int, dask: str | None) -> Tuned:
-    """Work on the study until its trials or its time are used up; write the best config."""
+def explore(
+    experiment: ExperimentConfig, plan: Plan, folder: Path, workers: int, dask: str | None
+) -> Tuned:
+    """Run trials until their number or the time is used up; write the best config."""
     series = panel.load(folder)
-    told = study.experiment
-    settled, choices = rules.settle(told, series)
+    facts = choose.facts_of(experiment, series)
+    resolved, choices = rules.resolve(experiment, facts)
     for choice in choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
-    positive = rules.are_positive(rules.facts_of(settled, series))
-    space = study.space if positive else study.space.without(POSITIVE)
-    study = replace(study, experiment=settled, space=space)
-    with tuning.opened(study, series), studies.study(study.name, settled, series) as run:
+    space = plan.space if are_positive(facts) else plan.space.without(POSITIVE)
+    study = Study(
+        plan.name,
+        plan.storage,
+        resolved,
+        space,
+        sampler=plan.sampler,
+        trials=plan.trials,
+        deadline=plan.deadline,
+    )
+    with tuning.opened(study, series), studies.study(study.name, resolved, series) as run:
         for tried in _work(partial(_attempt, study, run, folder), workers, dask):
             console.say_trial(tried)
         best = tuning.best(study)
-        tuning.write_best(study, told, output)
-        studies.save_best(run, best, output.read_text(encoding="utf-8"))
-    return Tuned(run.id, best, output)
+        tuning.write_best(study, experiment, plan.output)
+        studies.save_best(run, best, plan.output.read_text(encoding="utf-8"))
+    return Tuned(run.id, best, plan.output)
 
 
 @flow
-def tune(study: Study, output: Path, workers: int = 1, dask: str | None = None) -> Tuned:
-    """Look for a better config on the validation windows; what the user left open may be open.
+def tune(
+    experiment: ExperimentConfig, plan: Plan, workers: int = 1, dask: str | None = None
+) -> Tuned:
+    """Search for a better config on the validation windows.
 
     Args:
-        study: What is tried, and how often.
-        output: YAML for the best config.
+        experiment: What to tune; fields left open are chosen by rules first.
+        plan: What is tried, and how often.
         workers: Processes of this machine that take trials.
         dask: Address of a cluster, whose workers take them instead.
     """
-    ingested = ingest(study.experiment.dataset)
-    return explore(study, ingested.folder.absolute(), output, workers, dask)
+    ingested = ingest(experiment.dataset)
+    return explore(experiment, plan, ingested.folder.absolute(), workers, dask)
 
 
 def _work(attempt: Callable[[], Tried | None], workers: int, dask: str | None) -> Iterator[Tried]:

@@ -10,7 +10,7 @@ from foreseq.experiment import verify
 from foreseq.experiment.verify import Finding
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
-from foreseq.selection import rules
+from foreseq.selection import choose
 from foreseq.series import panel
 
 
@@ -18,9 +18,8 @@ from foreseq.series import panel
 def look(experiment: ExperimentConfig, folder: Path) -> list[Finding]:
     """Look at one thing after the other, and say each as it is known."""
     series = panel.load(folder)
-    settled = rules.settle(experiment, series)[0]
     findings = []
-    for finding in verify.verify(settled, series):
+    for finding in verify.verify(choose.by_rules(experiment, series).experiment, series):
         console.say(f"{'holds' if finding.holds else 'FAILS':<8} {finding.name}: {finding.told}")
         findings.append(finding)
     return findings

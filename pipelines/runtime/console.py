@@ -104,7 +104,7 @@ def _bars() -> Iterator[Report]:
                 tasks[stage] = bars.add_task(
                     stage, total=progress.steps * progress.members, told=""
                 )
-            done = progress.steps if progress.ended else progress.look.step
+            done = progress.steps if progress.ended else progress.point.step
             reached[stage][progress.member] = done
             bars.update(tasks[stage], completed=sum(reached[stage].values()), told=_told(progress))
             _say_the_end(stage, progress)
@@ -119,7 +119,7 @@ def _say_the_end(stage: str, progress: "Training") -> None:
 
 
 def _told(progress: "Training") -> str:
-    look = progress.look
+    look = progress.point
     validation = "" if look.validation != look.validation else f", validation {look.validation:.4f}"
     return f"step {look.step}, loss {look.loss:.4f}{validation}"
 

@@ -90,7 +90,7 @@ def judge(name, told):
     chosen = cutoffs(given, panel, horizon, judged.stride)
     actual = windows.futures(panel, chosen, horizon)
     scale = metrics.seasonal_errors(
-        given.values[:, 0], given.observed, given.offsets, given.lengths, given.season
+        given.values, given.observed, given.offsets, given.lengths, given.season
     )
 
     forecaster, seconds = by_itself(name, experiment, given)

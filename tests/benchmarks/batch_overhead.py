@@ -21,7 +21,7 @@ from foreseq.config import build_experiment
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.ensemble import Forecaster, calibrate
 from foreseq.forecasting.writer import Source
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.training import fitting, model_cache, network_weights
@@ -40,7 +40,7 @@ def main() -> None:
         {"dataset": {"source": "memory", "horizon": 48}},
         ["auto.time_budget=0", "network.context=336", *told.overrides],
     )
-    experiment, _ = rules.settle(experiment, panel)
+    experiment, _, _, _ = by_rules(experiment, panel)
     model = model_cache.build(experiment)
     weights = network_weights.of(model)
     member = fitting.Member(weights, 1, ())

@@ -33,7 +33,7 @@ def main() -> None:
     told.folder.mkdir(parents=True, exist_ok=True)
     if not (told.folder / "trained").exists():
         foreseq(told.folder, "example-data", "train.csv", *months(300))
-        quick = ("--set", "auto.time_budget=0", "--set", "training.steps=200")
+        quick = ("--set", "auto.time_budget=0", "--set", "training.max_steps=200")
         horizon = ("--horizon", str(HORIZON))
         foreseq(told.folder, "run", "--data", "train.csv", *horizon, *quick, "--output", "trained")
     source = f"series-{told.series}"

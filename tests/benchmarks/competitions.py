@@ -90,9 +90,7 @@ def judge(name, told):
     given = heads(panel, ends)
     chosen = windows.newest(given)
     actual = windows.futures(panel, chosen, part.horizon)
-    scale = metrics.seasonal_errors(
-        given.values[:, 0], given.observed, given.offsets, ends, given.season
-    )
+    scale = metrics.seasonal_errors(given.values, given.observed, given.offsets, ends, given.season)
 
     forecaster, seconds = by_itself(name, experiment, given)
 

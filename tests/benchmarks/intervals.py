@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from foreseq import ingest, metrics
-from foreseq.config import ClassicsConfig, ExperimentConfig, load_experiment
+from foreseq.config import ExperimentConfig, StatisticalBaselinesConfig, load_experiment
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, comparison, seasonal_naive
 from foreseq.forecasting import writer
 from foreseq.series import panel, windows
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600, help="for the classics")
     told = parser.parse_args()
     experiment = load_experiment(told.config)
-    plan = ClassicsConfig(windows=told.windows, seconds=told.seconds)
+    plan = StatisticalBaselinesConfig(windows=told.windows, seconds=told.seconds)
     data = Path("data") / "series"
     series = panel.load(ingest.ingest(experiment.dataset, data).folder)
     table, actual = writer.read(told.forecasts), ingest.read_file(told.test, experiment.dataset)
@@ -83,7 +83,7 @@ def held_against(
         },
         quantiles=quantiles,
         seasonal_error=metrics.seasonal_errors(
-            series.values[:, 0], series.observed, series.offsets, series.lengths, series.season
+            series.values, series.observed, series.offsets, series.lengths, series.season
         ),
         levels=levels,
     )
@@ -99,14 +99,14 @@ def say(name: str, where: str, tested: Backtest) -> None:
 
 
 def _with_log(
-    experiment: ExperimentConfig, series: Panel, plan: ClassicsConfig
+    experiment: ExperimentConfig, series: Panel, plan: StatisticalBaselinesConfig
 ) -> ExperimentConfig:
     """Return the experiment with its logarithm settled and the classics bounded."""
     log = experiment.network.log
     if log is None:
         log = bool((series.values[series.observed] > 0).all())
     network = experiment.network.model_copy(update={"log": log})
-    return experiment.model_copy(update={"network": network, "classics": plan})
+    return experiment.model_copy(update={"network": network, "statistical_baselines": plan})
 
 
 if __name__ == "__main__":

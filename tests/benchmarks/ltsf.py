@@ -16,10 +16,10 @@ import pandas as pd
 from measuring import looked, say
 
 from foreseq import ingest
-from foreseq.config import ColumnsConfig, load_experiment, settled
+from foreseq.config import ColumnsConfig, load_experiment
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.series import windows
 from foreseq.training import fitting
 from foreseq.training.fitting import Task
@@ -41,11 +41,11 @@ def main() -> None:
     long = ingest.read_table(experiment.dataset).groupby("unique_id", sort=False).head(END)
     canonical = {"columns": ColumnsConfig(), "layout": "long"}
     panel, _ = ingest.to_panel(long, experiment.dataset.model_copy(update=canonical))
-    experiment, _ = rules.settle(experiment, panel)
+    experiment, _, _, _ = by_rules(experiment, panel)
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
 
     begun = time.perf_counter()
-    steps = settled(experiment.training.steps)
+    steps = experiment.training.max_steps
     task = Task(panel, parts.train_ends, parts.validation, steps)
     members = fitting.fit(task, experiment, report=looked)
     best = [member.best_step for member in members]
@@ -54,7 +54,7 @@ def main() -> None:
     chosen = parts.test if told.test else parts.validation
     point = forecaster.point(panel, chosen)
 
-    values = panel.values[:, 0].reshape(panel.n_series, -1)
+    values = panel.values.reshape(panel.n_series, -1)
     std = values[:, :TRAIN].std(axis=1)[chosen.series, None]
     actual = windows.futures(panel, chosen, experiment.dataset.horizon)
     error = (point - actual) / std

@@ -20,10 +20,9 @@ import pandas as pd
 
 from foreseq import evaluation, ingest, metrics
 from foreseq.config import ColumnsConfig
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment import recipe
 from foreseq.forecasting.ensemble import Forecaster
-from foreseq.selection import rules
-from foreseq.selection.search import search
+from foreseq.selection.choose import choose
 from foreseq.series import windows
 from foreseq.series.windows import Windows
 
@@ -39,7 +38,7 @@ def say(line):
 
 def looked(progress):
     """Tell how training goes; what `training.fit` wants to be given."""
-    look = progress.look
+    look = progress.point
     at = f"  member {progress.member + 1}  step {look.step}"
     say(f"{at}  loss {look.loss:.4f}  validation {look.validation:.4f}")
 
@@ -66,10 +65,10 @@ def judge_each(names, judge, told, **noted):
 def by_itself(name, experiment, given):
     """Return the final forecaster of `foreseq run`, and the seconds it took to choose and train."""
     begun = time.perf_counter()
-    found = search(*rules.settle(experiment, given), given, report=tried)
+    found = choose(experiment, given, report=tried)
     for choice in found.choices:
         say(f"  {name}: {choice.field}={choice.value}: {choice.reason}")
-    fitted = conduct(found.experiment, given).bundle
+    fitted = recipe.fit(found.experiment, given, found.split).bundle
     seconds = time.perf_counter() - begun
     return Forecaster(fitted.experiment, fitted.final), seconds
 
@@ -142,7 +141,7 @@ def histories(panel, chosen, longest=None):
     parts = []
     for row, (series, cutoff) in enumerate(zip(chosen.series, chosen.cutoff, strict=True)):
         first = max(0, cutoff - longest) if longest else 0
-        values = panel.series(series)[first:cutoff, 0].copy()
+        values = panel.series(series)[first:cutoff].copy()
         seen = panel.seen(series)[first:cutoff]
         steps = np.arange(len(values))
         values[~seen] = np.interp(steps[~seen], steps[seen], values[seen])
@@ -225,12 +224,10 @@ def m4_owa(panel, chosen, forecast):
     actual = windows.futures(panel, chosen, horizon)
     ends = panel.lengths.copy()
     ends[chosen.series] = chosen.cutoff
-    scale = metrics.seasonal_errors(
-        panel.values[:, 0], panel.observed, panel.offsets, ends, panel.season
-    )
+    scale = metrics.seasonal_errors(panel.values, panel.observed, panel.offsets, ends, panel.season)
     if forecast is None:
         forecast = evaluation.seasonal_naive(panel, chosen, horizon)
-    past = [panel.series(s)[:end, 0] for s, end in zip(chosen.series, chosen.cutoff, strict=True)]
+    past = [panel.series(s)[:end] for s, end in zip(chosen.series, chosen.cutoff, strict=True)]
     rival = np.stack([naive2(values, panel.season, horizon) for values in past])
     ours, theirs = (metrics.score(actual, f, chosen.series, scale) for f in (forecast, rival))
     return metrics.owa(ours, theirs), ours

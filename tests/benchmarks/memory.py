@@ -50,14 +50,14 @@ def generate(told):
 
     steps = np.arange(told.length)
     total = told.series * told.length
-    values = np.empty((total, 1))
+    values = np.empty(total)
     day, week = np.sin(steps * 2 * np.pi / 24), np.sin(steps * 2 * np.pi / WEEK)
     for position in range(told.series):
         rng = np.random.default_rng(position)
         level, swing = rng.uniform(50, 500), rng.uniform(0.1, 0.4, 2)
         shape = 1 + swing[0] * day + swing[1] * week
         noise = rng.normal(1, 0.1, told.length)
-        values[position * told.length : (position + 1) * told.length, 0] = level * shape * noise
+        values[position * told.length : (position + 1) * told.length] = level * shape * noise
     made = Panel(
         values=values,
         observed=np.ones(total, bool),
@@ -75,17 +75,16 @@ def train(told):
     """Do what `foreseq run` does from the stored panel on, and tell the peak after each part."""
     from foreseq import report  # noqa: PLC0415
     from foreseq.config import build_experiment  # noqa: PLC0415
-    from foreseq.experiment.recipe import conduct  # noqa: PLC0415
+    from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
-    from foreseq.selection import rules  # noqa: PLC0415
-    from foreseq.selection.search import search  # noqa: PLC0415
+    from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
     experiment = build_experiment(
         {"dataset": {"source": "memory", "horizon": 24}},
         [
-            f"training.steps={told.steps}",
+            f"training.max_steps={told.steps}",
             "training.members=1",
             "training.jit=true",  # as of long trainings
             "auto.time_budget=120",
@@ -102,11 +101,9 @@ def train(told):
         )
 
     series = panel.load(told.folder)
-    settled, choices = rules.settle(experiment, series)
-    tell("rules")
-    found = search(settled, choices, series)
+    found = choose(experiment, series)
     tell("search")
-    outcome = conduct(found.experiment, series)
+    outcome = recipe.fit(found.experiment, series, found.split)
     tell("training")
     report.pictures(outcome, series)
     tell("pictures")

@@ -28,8 +28,8 @@ MOST, PATIENCE = 0.10, 20
 def main() -> None:
     told = arguments()
     source = (ROOT / (told.source or source_of(CONFIG))).resolve()
-    quick = ("auto.time_budget=0", "training.members=1", f"training.steps={told.steps}")
-    equal = "classics.windows=10"  # few enough that no time limit decides how many
+    quick = ("auto.time_budget=0", "training.members=1", f"training.max_steps={told.steps}")
+    equal = "statistical_baselines.windows=10"  # few enough that no time limit decides how many
     overrides = [f"dataset.source={source}", *quick, equal]
     if told.bare:
         bare(overrides)
@@ -66,19 +66,18 @@ def bare(overrides: list[str]) -> None:
     """Do what the command does, without Prefect and MLflow."""
     from foreseq import evaluation, ingest, report  # noqa: PLC0415
     from foreseq.config import load_experiment  # noqa: PLC0415
-    from foreseq.experiment.recipe import conduct  # noqa: PLC0415
+    from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
     from foreseq.report import Findings  # noqa: PLC0415
-    from foreseq.selection import rules  # noqa: PLC0415
-    from foreseq.selection.search import search  # noqa: PLC0415
+    from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
     experiment = load_experiment(CONFIG, overrides)
     ingested = ingest.ingest(experiment.dataset, Path("data/series"))
     series = panel.load(ingested.folder)
-    found = search(*rules.settle(experiment, series), series)
-    outcome = conduct(found.experiment, series, checkpoint=Path("unfinished"))
+    found = choose(experiment, series)
+    outcome = recipe.fit(found.experiment, series, found.split, checkpoint=Path("unfinished"))
     rivals = evaluation.rivals(outcome.backtest, series, found.experiment)
     pictures = report.pictures(outcome, series)
     findings = Findings(

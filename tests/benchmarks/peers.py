@@ -37,10 +37,9 @@ from measuring import (
 
 from foreseq import ingest
 from foreseq.config import ColumnsConfig, load_experiment
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment import recipe
 from foreseq.forecasting.ensemble import Forecaster
-from foreseq.selection import rules
-from foreseq.selection.search import search
+from foreseq.selection.choose import choose
 from foreseq.series.windows import Windows
 
 PEERS = (
@@ -117,8 +116,8 @@ def ask_ourselves():
 def own(experiment, given, panel, chosen, target):
     """Choose, train, learn on and forecast, as `foreseq run` does; write what came out."""
     imports, begun = peak_memory(), time.perf_counter()
-    found = search(*rules.settle(experiment, given), given)
-    fitted = conduct(found.experiment, given).bundle
+    found = choose(experiment, given)
+    fitted = recipe.fit(found.experiment, given, found.split).bundle
     answer = Forecaster(fitted.experiment, fitted.final).point(panel, chosen)
     seconds = time.perf_counter() - begun
     np.save(target, answer)

@@ -21,7 +21,7 @@ WORDS = (
 )  # fmt: skip
 PLAN = (
     "network.cells.units=[64]", "network.embedding=16", "training.chunk=16", "training.streams=8",
-    "training.epochs=12", "training.average=0.9", "training.learning_rate=0.01",
+    "training.epochs=12", "training.ema=0.9", "training.learning_rate=0.01",
 )  # fmt: skip
 
 

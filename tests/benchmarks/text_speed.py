@@ -54,7 +54,7 @@ def prepare(kind, units, layers):
             f"network.embedding={EMBEDDING}",
             f"training.streams={STREAMS}",
             f"training.chunk={CHUNK}",
-            "training.average=0",
+            "training.ema=0",
         ],
     )
     symbols = np.random.default_rng(1).integers(0, SYMBOLS, 4 * STREAMS * CHUNK).astype(np.int32)

@@ -17,7 +17,7 @@ from measuring import ROOT, ask_peer, histories, m4_owa, newest_horizon, say, st
 from foreseq.config import load_experiment
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.training import fitting
 from foreseq.training.fitting import Task
 
@@ -41,7 +41,7 @@ def main() -> None:
     overrides = [f"training.seed={told.seed}", *quick, *told.overrides]
     experiment = load_experiment(ROOT / told.config, overrides)
     panel, given, chosen = newest_horizon(experiment)
-    experiment, _ = rules.settle(experiment, given)
+    experiment, _, _, _ = by_rules(experiment, given)
     seasonal, _ = m4_owa(panel, chosen, None)
     say(f"seasonal naive                 OWA {seasonal:.4f}")
 

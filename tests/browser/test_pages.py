@@ -43,7 +43,7 @@ def trained(api, tmp_path_factory) -> Iterator[list[Ran]]:
         patch.setenv("PREFECT_API_URL", api)
         examples.write(Path("shop.csv"), series=20, freq="D", length=400, seed=1)
         told = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 14}}
-        fields = ["auto.time_budget=30", "classics.windows=12", "split.test_windows=3"]
+        fields = ["auto.time_budget=30", "statistical_baselines.windows=12", "split.test_windows=3"]
         yield [
             run(build_experiment(told, [*fields, f"network.cells.kind={kind}"]), None)
             for kind in CELLS

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq.config import CellsConfig
+from foreseq.config import ResolvedCells
 from foreseq.diagnostics import gradients
 from foreseq.diagnostics.gradients import Flow, gradient_norms
 from foreseq.diagnostics.probes import ProbeConfig
@@ -12,7 +12,7 @@ UNITS = 6
 
 def linear(rho, rng):
     """Return h = x + rho Q h, as a relu cell that never leaves the positive side."""
-    cells = CellsConfig(kind="simple", units=(UNITS,), activation="relu")
+    cells = ResolvedCells(kind="simple", units=(UNITS,), activation="relu")
     stack = recurrent_stack(cells, every_step=False, seed=1)
     stack.build((None, None, UNITS))
     shift = np.roll(np.eye(UNITS), 1, axis=1)  # a permutation: orthogonal and positive
@@ -41,7 +41,7 @@ def test_measuring_leaves_the_stack_as_it_was(rng):
 
 @pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
 def test_norms_are_the_slopes_that_finite_differences_find(kind, rng):
-    stack = recurrent_stack(CellsConfig(kind=kind, units=(5,)), every_step=False, seed=1)
+    stack = recurrent_stack(ResolvedCells(kind=kind, units=(5,)), every_step=False, seed=1)
     read = rng.normal(size=(1, 8, 1)).astype(np.float32)
     norms = gradient_norms(stack, read, seed=3)
     direction = np.random.default_rng(3).normal(size=(1, 5))
@@ -57,7 +57,7 @@ def test_norms_are_the_slopes_that_finite_differences_find(kind, rng):
 
 def test_a_larger_memory_bias_carries_further(rng):
     def far(bias):
-        cells = CellsConfig(kind="lstm", units=(16,), memory_bias=bias)
+        cells = ResolvedCells(kind="lstm", units=(16,), forget_bias=bias)
         stack = recurrent_stack(cells, every_step=False, seed=1)
         return gradient_norms(stack, rng.normal(size=(8, 40, 2)).astype(np.float32), seed=1)[-1]
 
@@ -80,7 +80,7 @@ def test_the_verdict_compares_the_ends(norms, verdict):
 
 @pytest.mark.slow
 def test_a_report_holds_every_cell_at_every_stage():
-    cells = CellsConfig(kind="lstm", units=(4,), memory_bias=2.0)
+    cells = ResolvedCells(kind="lstm", units=(4,), forget_bias=2.0)
     probe = ProbeConfig(length=12, steps=3, batch=4)
     flows = gradients.gradient_flow(cells, probe)
     assert {(flow.kind, flow.stage) for flow in flows} == {

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq.config import CellsConfig
+from foreseq.config import ResolvedCells
 from foreseq.diagnostics import probes
 from foreseq.diagnostics.probes import ProbeConfig
 
@@ -37,7 +37,7 @@ def test_examples_are_a_pure_function_of_seed_and_number():
 @pytest.mark.parametrize("task", ["adding", "copy"])
 def test_a_short_task_is_learned(task):
     probe = ProbeConfig(task=task, length=6, steps=150, learning_rate=5e-3)
-    losses = probes.train(CellsConfig(kind="gru", units=(24,)), probe).losses
+    losses = probes.train(ResolvedCells(kind="gru", units=(24,)), probe).losses
     assert losses[-10:].mean() < 0.7 * losses[:10].mean()
 
 
@@ -45,7 +45,7 @@ def test_a_short_task_is_learned(task):
 def test_gates_remember_what_simple_cells_forget():
     probe = ProbeConfig(length=40, steps=1500, learning_rate=5e-3)
     losses = {
-        kind: probes.train(CellsConfig(kind=kind, units=(32,)), probe).losses[-50:].mean()
+        kind: probes.train(ResolvedCells(kind=kind, units=(32,)), probe).losses[-50:].mean()
         for kind in ("simple", "lstm")
     }
     assert losses["lstm"] < probes.ADDING_BLIND / 10 < losses["simple"]

@@ -73,7 +73,7 @@ def test_their_quantiles_ascend_around_the_point_and_cover(competed):
 
 
 def test_in_logarithms_nothing_falls_below_zero():
-    rivals = compete(make_panel(base=6.0), "network.log=true", "classics.windows=1")
+    rivals = compete(make_panel(base=6.0), "network.log=true", "statistical_baselines.windows=1")
     assert all((quantiles > 0).all() for quantiles in rivals.quantiles.values())
 
 
@@ -89,14 +89,14 @@ def test_a_fit_that_fails_is_counted_and_the_seasonal_naive_answers():
 
 
 def test_windows_are_drawn_alike_each_time_and_the_sample_is_told():
-    drawn = [compete(make_panel(), "classics.windows=2") for _ in range(2)]
+    drawn = [compete(make_panel(), "statistical_baselines.windows=2") for _ in range(2)]
     one, other = (list(rivals.tested.windows.series) for rivals in drawn)
     assert one == other
     assert drawn[0].told.startswith("2 of 4 test windows, drawn with seed 1")
 
 
 def test_when_time_is_up_no_further_window_is_begun():
-    rivals = compete(make_panel(), "classics.seconds=1.0e-9")
+    rivals = compete(make_panel(), "statistical_baselines.seconds=1.0e-9")
     assert rivals.tested.windows.count == 1
     assert "longer than" in rivals.told
 
@@ -106,7 +106,7 @@ def test_without_statsmodels_a_report_says_so(monkeypatch):
     rivals = compete(make_panel())
     assert rivals.tested is None
     assert "statsmodels is not installed" in rivals.told
-    assert compete(make_panel(), "classics.windows=0").intervals() == {}
+    assert compete(make_panel(), "statistical_baselines.windows=0").intervals() == {}
 
 
 def test_no_method_sees_beyond_its_cutoff_nor_more_than_its_history():
@@ -116,7 +116,8 @@ def test_no_method_sees_beyond_its_cutoff_nor_more_than_its_history():
         other.values[start + 66 : start + 72] = 1e6
         other.values[start : start + 6] = 1e6
     short = [
-        compete(panel, "classics.history=60", "classics.windows=1") for panel in (whole, other)
+        compete(panel, "statistical_baselines.history=60", "statistical_baselines.windows=1")
+        for panel in (whole, other)
     ]
     for name in (ETS, THETA, ARIMA):
         np.testing.assert_array_equal(short[0].quantiles[name], short[1].quantiles[name])

@@ -32,8 +32,8 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
             "context": 8,
             "patch": 4,
             "log": False,
-            "baseline": [4],
-            "recent": 8,
+            "naive_lags": [4],
+            "recent_inputs": 8,
             "decoder": "direct",
             "calendar": False,
         },
@@ -103,7 +103,7 @@ def test_naive_forecasts_of_nothing_are_nan():
 def test_naive_forecasts_do_not_see_beyond_their_cutoff(method):
     panel = make_panel()
     cut = from_series(
-        {name: panel.series(i)[:21, 0] for i, name in enumerate("abc")}, freq="1", season=4
+        {name: panel.series(i)[:21] for i, name in enumerate("abc")}, freq="1", season=4
     )
     there = method(panel, Windows(np.arange(3), np.full(3, 21)), 4)
     np.testing.assert_array_equal(there, method(cut, windows.newest(cut), 4))
@@ -128,7 +128,7 @@ def test_the_scale_of_mase_is_from_before_the_first_cutoff():
     test = windows.split(panel, 4, born.experiment.split).test
     tested = evaluation.backtest(Forecaster(born.experiment, born.evaluated), panel, test)
     assert tested.seasonal_error[1] == pytest.approx(
-        metrics.seasonal_error(panel.series(1)[:32, 0], panel.seen(1)[:32], 4)
+        metrics.seasonal_error(panel.series(1)[:32], panel.seen(1)[:32], 4)
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from foreseq import evaluation
 from foreseq.config import build_experiment
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment.recipe import train
 from foreseq.series.panel import from_series
 
 SEASON, HORIZON, SERIES, LENGTH = 7, 5, 24, 140
@@ -17,16 +17,17 @@ EXPERIMENT = build_experiment(
             "cells": {"units": [8]},
             "context": 28,
             "patch": 7,
-            "baseline": [SEASON, 1],
+            "naive_lags": [SEASON, 1],
             "log": False,
         },
+        "auto": {"time_budget": 0},
         "training": {
-            "steps": 240,
-            "looks": 6,
+            "max_steps": 240,
+            "validations": 6,
             "learning_rate": 3e-3,
             "members": 1,
             "refit": False,
-            "batch": 64,
+            "batch_size": 64,
         },
         "split": {"test_windows": 3},
     }
@@ -57,7 +58,7 @@ def decide(world, seed):
     panel = from_series(
         {f"s{i:02}": series for i, series in enumerate(values)}, freq="1", season=SEASON
     )
-    return evaluation.judge(conduct(EXPERIMENT, panel).bundle, None, panel)[0]
+    return evaluation.judge(train(EXPERIMENT, panel).bundle, None, panel)[0]
 
 
 def test_where_nothing_can_be_known_nothing_is_published():

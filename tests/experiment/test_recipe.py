@@ -17,11 +17,12 @@ def make_experiment(*overrides):
     told = {
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [16]}},
+        "auto": {"time_budget": 0},
         "training": {
-            "steps": 150,
+            "max_steps": 150,
             "learning_rate": 0.01,
-            "batch": 64,
-            "average": 0.95,
+            "batch_size": 64,
+            "ema": 0.95,
             "synthetic": 0.0,
         },
     }
@@ -47,9 +48,9 @@ def bits(state):
 
 
 @pytest.fixture(scope="module")
-def conducted():
+def trained():
     told = []
-    outcome = recipe.conduct(
+    outcome = recipe.train(
         make_experiment(),
         make_panel(),
         report=lambda stage, progress: told.append((stage, progress)),
@@ -57,28 +58,28 @@ def conducted():
     return outcome, told
 
 
-def test_the_network_beats_the_seasonal_naive_on_noisy_trend_and_season(conducted):
-    assert conducted[0].backtest.skill() > 0.15
+def test_the_network_beats_the_seasonal_naive_on_noisy_trend_and_season(trained):
+    assert trained[0].backtest.skill() > 0.15
 
 
-def test_the_gate_and_the_experiment_tell_the_same_numbers(conducted):
-    outcome, _ = conducted
+def test_the_gate_and_the_experiment_tell_the_same_numbers(trained):
+    outcome, _ = trained
     decision, tested = evaluation.judge(outcome.bundle, None, make_panel())
     assert decision.published
     assert tested.scores() == outcome.backtest.scores()
 
 
-def test_fit_then_refit_are_reported_and_refit_takes_a_third_of_the_best_steps(conducted):
-    outcome, told = conducted
+def test_fit_then_refit_are_reported_and_refit_takes_a_third_of_the_best_steps(trained):
+    outcome, told = trained
     stages = [stage for stage, _ in told]
     assert stages == sorted(stages)  # fit, then refit
     assert set(stages) == {"fit", "refit"}
-    assert told[-1][1].look.step == outcome.members[0].best_step // 3
+    assert told[-1][1].point.step == outcome.members[0].best_step // 3
     assert outcome.bundle.origin.steps == (outcome.members[0].best_step,)
 
 
-def test_what_was_tested_has_not_seen_the_test_and_what_forecasts_has_seen_all(conducted):
-    outcome, _ = conducted
+def test_what_was_tested_has_not_seen_the_test_and_what_forecasts_has_seen_all(trained):
+    outcome, _ = trained
     panel, split = make_panel(), outcome.bundle.experiment.split
     parts = windows.split(panel, HORIZON, split)
     last = [state.seen.last.astype("datetime64[M]") for state in (
@@ -91,8 +92,8 @@ def test_what_was_tested_has_not_seen_the_test_and_what_forecasts_has_seen_all(c
 def test_of_an_exact_season_there_is_nothing_to_learn_nor_to_learn_on():
     panel = from_series({"a": np.tile(np.arange(1.0, 13.0), 10)}, freq="MS", season=12)
     told = []
-    outcome = recipe.conduct(
-        make_experiment("network.baseline=[12]", "network.log=false"),
+    outcome = recipe.train(
+        make_experiment("network.naive_lags=[12]", "network.log=false"),
         panel,
         report=lambda stage, _: told.append(stage),
     )
@@ -106,12 +107,12 @@ def test_of_an_exact_season_there_is_nothing_to_learn_nor_to_learn_on():
 
 def test_altering_the_test_span_alters_no_evaluated_weight_and_no_forecast_of_it():
     panel = make_panel()
-    told = make_experiment("training.steps=20", "training.refit=false")
+    told = make_experiment("training.max_steps=20", "training.refit=false")
     values = panel.values.copy()
     for end in panel.offsets[1:]:
         values[end - HORIZON : end] *= -3
-    one = recipe.conduct(told, panel)
-    other = recipe.conduct(told, replace(panel, values=values))
+    one = recipe.train(told, panel)
+    other = recipe.train(told, replace(panel, values=values))
     assert one.bundle.experiment == other.bundle.experiment
     assert bits(one.bundle.evaluated) == bits(other.bundle.evaluated)
     assert one.backtest.quantiles.tobytes() == other.backtest.quantiles.tobytes()
@@ -119,19 +120,19 @@ def test_altering_the_test_span_alters_no_evaluated_weight_and_no_forecast_of_it
 
 
 def test_without_a_refit_what_was_tested_forecasts(tmp_path):
-    told = make_experiment("training.steps=20", "training.refit=false", "training.members=2")
-    first = recipe.conduct(told, make_panel(), checkpoint=tmp_path)
+    told = make_experiment("training.max_steps=20", "training.refit=false", "training.members=2")
+    first = recipe.train(told, make_panel(), folder=tmp_path)
     assert first.bundle.final is first.bundle.evaluated
     assert sorted(file.name for file in (tmp_path / "fit").iterdir()) == [
         "member-0.npz",
         "member-1.npz",
     ]
-    again = recipe.conduct(told, make_panel(), checkpoint=tmp_path)
+    again = recipe.train(told, make_panel(), folder=tmp_path)
     assert bits(again.bundle.final) == bits(first.bundle.final)
 
 
-def test_a_series_never_seen_in_training_is_forecast(conducted):
-    fitted = conducted[0].bundle
+def test_a_series_never_seen_in_training_is_forecast(trained):
+    fitted = trained[0].bundle
     other = from_series(
         {"new": 1000 + 100 * np.sin(2 * np.pi * np.arange(60) / 12)},
         freq="MS",
@@ -139,11 +140,11 @@ def test_a_series_never_seen_in_training_is_forecast(conducted):
         start="2020-01-01",
     )
     answers = Forecaster(fitted.experiment, fitted.final)(other, windows.newest(other))
-    assert np.abs(answers[0, :, 0] - other.series(0)[-12:, 0]).max() < 60
+    assert np.abs(answers[0, :, 0] - other.series(0)[-12:]).max() < 60
 
 
-def test_intervals_are_calibrated_on_windows_before_the_test(conducted):
-    outcome, _ = conducted
+def test_intervals_are_calibrated_on_windows_before_the_test(trained):
+    outcome, _ = trained
     tested = outcome.backtest
     assert tested.levels == outcome.bundle.levels == (0.1, 0.5, 0.9)
     assert outcome.bundle.final.calibration is outcome.bundle.evaluated.calibration
@@ -155,8 +156,8 @@ def test_intervals_are_calibrated_on_windows_before_the_test(conducted):
 
 
 def test_no_levels_give_a_point_forecast_alone():
-    told = make_experiment("training.steps=2", "training.refit=false", "intervals.levels=[]")
-    outcome = recipe.conduct(told, make_panel())
+    told = make_experiment("training.max_steps=2", "training.refit=false", "intervals.levels=[]")
+    outcome = recipe.train(told, make_panel())
     assert outcome.bundle.levels == ()
     assert outcome.backtest.intervals() == []
     assert outcome.backtest.quantiles.shape[-1] == 1

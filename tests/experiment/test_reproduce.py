@@ -6,14 +6,15 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.errors import DataRefused
 from foreseq.experiment import reproduce
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment.recipe import train
 from foreseq.forecasting import bundle
 from foreseq.series.panel import from_series
 
 TOLD = {
     "dataset": {"source": "memory", "horizon": 3},
     "network": {"cells": {"units": [3]}, "context": 12, "patch": 6},
-    "training": {"steps": 4, "looks": 2, "members": 1},
+    "auto": {"time_budget": 0},
+    "training": {"max_steps": 4, "validations": 2, "members": 1},
 }
 
 
@@ -25,7 +26,7 @@ def make_panel():
 @pytest.mark.slow
 def test_another_seed_gives_other_weights_and_other_data_are_refused(tmp_path):
     panel = make_panel()
-    outcome = conduct(build_experiment(TOLD), panel)
+    outcome = train(build_experiment(TOLD), panel)
     folder = bundle.save(outcome.bundle, tmp_path / "bundle")
     assert all(part.alike for part in reproduce.again(folder, panel))
 

@@ -4,7 +4,7 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.evaluation import contracts
 from foreseq.experiment import verify
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
@@ -28,10 +28,10 @@ def make_experiment():
     told = {
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [8]}, "context": 14, "patch": 7},
-        "training": {"steps": 40, "members": 1},
+        "training": {"max_steps": 40, "members": 1},
         "split": {"test_windows": 2},
     }
-    return rules.settle(build_experiment(told), make_panel())[0]
+    return by_rules(build_experiment(told), make_panel()).experiment
 
 
 def learn_once(experiment, panel):
@@ -114,7 +114,7 @@ def test_windows_that_lean_on_one_another_are_caught():
 def test_only_what_comes_after_a_cutoff_is_altered():
     panel = make_panel()
     other = contracts.altered(panel, Windows(np.array([1, 1]), np.array([70, 75])))
-    changed = (panel.values != other.values)[:, 0] & panel.observed
+    changed = (panel.values != other.values) & panel.observed
     start = panel.offsets[1]
     expected = [start + step for step in range(70, 80) if step != 77]
     assert np.flatnonzero(changed).tolist() == expected
@@ -125,7 +125,7 @@ def test_shuffling_keeps_the_values_of_each_series_and_its_gaps():
     other = verify.shuffled(panel)
     assert (other.observed == panel.observed).all()
     for series in range(panel.n_series):
-        one, two = (each.series(series)[each.seen(series), 0] for each in (panel, other))
+        one, two = (each.series(series)[each.seen(series)] for each in (panel, other))
         assert sorted(one) == sorted(two)
         assert (one != two).any()
 

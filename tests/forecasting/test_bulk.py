@@ -20,8 +20,9 @@ def source():
     told = {
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
         "network": {
-            "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "baseline": [7],
-            "recent": 7, "decoder": "direct", "calendar": False, "quantiles": [0.1, 0.5, 0.9],
+            "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "naive_lags": [7],
+            "recent_inputs": 7, "decoder": "direct", "calendar": False,
+            "quantiles": [0.1, 0.5, 0.9],
         },
     }  # fmt: skip
     experiment = build_experiment(told)

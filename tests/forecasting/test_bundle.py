@@ -5,8 +5,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from builders import resolved
 
-from foreseq.config import build_experiment
 from foreseq.durable import files
 from foreseq.errors import BundleRefused
 from foreseq.forecasting import bundle
@@ -41,14 +41,14 @@ def make_bundle(panel, *, members=2):
             "context": 8,
             "patch": 4,
             "log": False,
-            "baseline": [4],
-            "recent": 8,
+            "naive_lags": [4],
+            "recent_inputs": 8,
             "decoder": "direct",
             "calendar": True,
         },
-        "training": {"steps": 1, "members": members},
+        "training": {"max_steps": 1, "members": members},
     }
-    experiment = build_experiment(told)
+    experiment = resolved(told)
     rng = np.random.default_rng(1)
     shapes = [v.shape for v in model_cache.build(experiment).trainable_variables]
     made = [

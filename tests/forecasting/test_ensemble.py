@@ -26,8 +26,8 @@ def make_forecaster(*overrides, members=2):
             "context": 14,
             "patch": 7,
             "log": False,
-            "baseline": [7],
-            "recent": 14,
+            "naive_lags": [7],
+            "recent_inputs": 14,
             "decoder": "direct",
             "calendar": True,
         },
@@ -84,7 +84,7 @@ def test_nothing_after_a_cutoff_changes_its_forecast(log, cutoff):
 
 def test_forecasts_and_paths_of_counts_are_counts():
     levels = "intervals.levels=[0.1,0.5,0.9]"
-    forecaster = make_forecaster("network.support=counts", levels)
+    forecaster = make_forecaster("network.output_domain=integer", levels)
     panel = sold()
     held_back = Windows(np.repeat(np.arange(4), 5), np.tile(np.arange(20, 25), 4))
     forecaster.calibration = ensemble.calibrate(forecaster, panel, held_back)
@@ -101,7 +101,7 @@ def test_forecasts_and_paths_of_counts_are_counts():
 def test_a_backtest_and_production_give_the_same_forecast(forecaster):
     panel = make_panel()
     cut = from_series(
-        {name: panel.series(i)[:20, 0] for i, name in enumerate("abcd") if name != "b"},
+        {name: panel.series(i)[:20] for i, name in enumerate("abcd") if name != "b"},
         freq="D",
         season=7,
         start="2024-01-01",

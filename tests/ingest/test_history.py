@@ -66,7 +66,7 @@ DAYS = "".join(f"a,2024-01-{day:02},{day}\n" for day in range(1, 11))
 
 def test_data_cut_off_later_and_later_are_versions_of_one_history(take, versions):
     for until in ("2024-01-05", "2024-01-08", "2024-01-08T12:00", "2024-01-09"):
-        take(DAYS, until=until)
+        take(DAYS, as_of=until)
     assert [each.changes for each in versions()] == [
         "first version",
         "3 steps appended",
@@ -76,12 +76,12 @@ def test_data_cut_off_later_and_later_are_versions_of_one_history(take, versions
 
 def test_pieces_are_kept_whole_whatever_is_cut_off(take, versions, tmp_path):
     first, rest = DAYS[: len(DAYS) // 2], DAYS[len(DAYS) // 2 :]
-    cut = take(first, name="first.csv", update="append", until="2024-01-03")
+    cut = take(first, name="first.csv", update="append", as_of="2024-01-03")
     assert len(panel.load(cut.folder).values) == 2
-    later = take(rest, name="rest.csv", update="append", until="2024-01-08")
+    later = take(rest, name="rest.csv", update="append", as_of="2024-01-08")
     assert len(panel.load(later.folder).values) == 7
-    again = take(first, name="first.csv", update="append", until="2024-01-10")
-    assert panel.load(again.folder).values[:, 0].tolist() == [float(day) for day in range(1, 10)]
+    again = take(first, name="first.csv", update="append", as_of="2024-01-10")
+    assert panel.load(again.folder).values.tolist() == [float(day) for day in range(1, 10)]
     opened = panel.load(tmp_path / "series" / "shop" / versions()[-1].panel)
     assert len(opened.values) == 10
 

@@ -33,7 +33,7 @@ def refusal(frame: pd.DataFrame, **told) -> str:
 
 
 def numbers(panel: panels.Panel, position: int = 0) -> list[float | None]:
-    values, seen = panel.series(position)[:, 0], panel.seen(position)
+    values, seen = panel.series(position), panel.seen(position)
     return [float(value) if ok else None for value, ok in zip(values, seen, strict=True)]
 
 
@@ -103,7 +103,7 @@ GAPPED = [("a", 1, 1.0), ("a", 2, 2.0), ("a", 3, 3.0), ("a", 6, 9.0)]
 def test_gaps_are_marked():
     panel, repairs = to_panel(table(GAPPED), dataset())
     assert numbers(panel) == [1, 2, 3, None, None, 9]
-    assert panel.values[~panel.observed].tolist() == [[0.0], [0.0]]
+    assert panel.values[~panel.observed].tolist() == [0.0, 0.0]
     assert (repairs.gaps, repairs.gaps_filled) == (2, 0)
 
 
@@ -376,20 +376,20 @@ def test_a_million_rows_take_seconds(rng):
 
 def test_what_was_not_known_until_a_time_does_not_count():
     frame = pd.concat([days(1, 2, 3, 4), days(None, None, None, 5, 6, name="new").dropna()])
-    panel, _ = to_panel(frame, dataset(freq="D", until="2024-03-01T00:00"))
+    panel, _ = to_panel(frame, dataset(freq="D", as_of="2024-03-01T00:00"))
     assert panel.ids.tolist() == ["a"]
     assert numbers(panel) == [1, 2, 3]
 
 
 def test_a_time_limit_with_a_zone_is_told_in_utc():
-    told = dataset(until="2024-03-01T01:00+01:00")
-    assert told == dataset(until="2024-03-01T00:00")
+    told = dataset(as_of="2024-03-01T01:00+01:00")
+    assert told == dataset(as_of="2024-03-01T00:00")
 
 
 def test_a_time_limit_before_the_first_observation_is_refused():
-    assert "choose a later dataset.until" in refusal(days(1, 2, 3), until="2024-01-01")
+    assert "choose a later dataset.as_of" in refusal(days(1, 2, 3), as_of="2024-01-01")
 
 
 def test_a_time_limit_of_numbered_steps_is_refused():
     with pytest.raises(ConfigError, match="time column"):
-        to_panel(table([("a", 1, 1), ("a", 2, 2)]), dataset(until="2024-01-01"))
+        to_panel(table([("a", 1, 1), ("a", 2, 2)]), dataset(as_of="2024-01-01"))

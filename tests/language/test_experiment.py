@@ -11,8 +11,8 @@ from foreseq.training import network_weights
 
 SMALL = [
     "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
-    "training.jit=false", "training.average=0.9", "training.learning_rate=0.02",
-    "training.epochs=30", "training.patience=30", "network.cells.memory_bias=1",
+    "training.jit=false", "training.ema=0.9", "training.learning_rate=0.02",
+    "training.epochs=30", "training.patience=30", "network.cells.forget_bias=1",
 ]  # fmt: skip
 
 

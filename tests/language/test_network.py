@@ -3,16 +3,15 @@ import pytest
 from keras import ops
 from tensorflow import GradientTape  # the one backend that tests run on
 
-from foreseq.config import CellsConfig
 from foreseq.language import network
-from foreseq.language.config import LanguageConfig
+from foreseq.language.config import LanguageCells, LanguageConfig
 from foreseq.language.network import Carried, language_model
 
 SYMBOLS = 7
 
 
 def small(kind="lstm", **options):
-    cells = CellsConfig(kind=kind, units=(6, 5))
+    cells = LanguageCells(kind=kind, units=(6, 5))
     return language_model(
         LanguageConfig(cells=cells, embedding=4, **options), symbols=SYMBOLS, seed=1
     )

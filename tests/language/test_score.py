@@ -3,15 +3,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from foreseq.config import CellsConfig
 from foreseq.language import score
-from foreseq.language.config import LanguageConfig
+from foreseq.language.config import LanguageCells, LanguageConfig
 from foreseq.language.corpus import Passage
 from foreseq.language.network import language_model
 
 
 def model(symbols=5):
-    cells = CellsConfig(kind="gru", units=(6,))
+    cells = LanguageCells(kind="gru", units=(6,))
     return language_model(LanguageConfig(cells=cells, embedding=4), symbols=symbols, seed=1)
 
 

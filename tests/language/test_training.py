@@ -11,7 +11,7 @@ from foreseq.training import network_weights
 
 SMALL = [
     "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
-    "training.jit=false", "training.average=0.9", "training.learning_rate=0.01",
+    "training.jit=false", "training.ema=0.9", "training.learning_rate=0.01",
 ]  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def fit(parts, *told, symbols=10, **options):
 
 @pytest.fixture(scope="module")
 def fitted(parts):
-    told = ["training.epochs=20", "training.patience=20", "network.cells.memory_bias=1"]
+    told = ["training.epochs=20", "training.patience=20", "network.cells.forget_bias=1"]
     return fit(parts, *told, "training.learning_rate=0.02")
 
 
@@ -110,7 +110,7 @@ def test_every_optimizer_takes_every_way_to_clip(optimizer, clip_by):
 
 def test_one_rmsprop_step_is_the_one_worked_by_hand():
     config = load_text_experiment(
-        None, ["training.learning_rate=0.1", "training.average=0", "training.clip=100"]
+        None, ["training.learning_rate=0.1", "training.ema=0", "training.clip=100"]
     ).training
     value = keras.Variable(10.0)
     built = training.optimizer(config, 10**9)

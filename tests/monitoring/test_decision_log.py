@@ -43,7 +43,7 @@ def test_the_digest_is_of_the_version_s_own_errors_and_of_the_limits():
     same = decision_log.digest(evidence(), MonitorConfig())
     assert same == decision_log.digest(evidence(), MonitorConfig())
     assert same != decision_log.digest(evidence((1.0, 2.5)), MonitorConfig())
-    assert same != decision_log.digest(evidence(), MonitorConfig(alarm_every=99))
+    assert same != decision_log.digest(evidence(), MonitorConfig(false_alarm_interval=99))
     other = pd.concat([evidence().sums, evidence(version="m/2").sums])
     assert same == decision_log.digest(evidence()._replace(sums=other), MonitorConfig())
 

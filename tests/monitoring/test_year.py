@@ -9,7 +9,7 @@ import pytest
 
 from foreseq import monitoring
 from foreseq.config import DatasetConfig, MonitorConfig, build_experiment
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment.recipe import train
 from foreseq.forecasting import writer
 from foreseq.forecasting.bundle import Seen
 from foreseq.forecasting.ensemble import Forecaster
@@ -23,9 +23,9 @@ SHIFTED = 8
 EXPERIMENT = {
     "dataset": {"name": "m", "source": "memory", "horizon": HORIZON, "freq": "D", "season": SEASON},
     "network": {"cells": {"units": [16]}, "context": 28, "patch": 7, "log": False,
-                "baseline": [7], "recent": 14, "decoder": "direct", "calendar": False},
+                "naive_lags": [7], "recent_inputs": 14, "decoder": "direct", "calendar": False},
     "training": {
-        "steps": 300, "loss": "mase", "members": 1, "learning_rate": 1e-3, "synthetic": 0.0,
+        "max_steps": 300, "loss": "mase", "members": 1, "learning_rate": 1e-3, "synthetic": 0.0,
     },
     "auto": {"time_budget": 0},
 }  # fmt: skip
@@ -58,7 +58,7 @@ class MeanOfFourWeeks:
 
 def days(panel: Panel, count: int) -> Panel:
     """Return what was known after some days."""
-    known = {str(name): panel.series(i)[:count, 0] for i, name in enumerate(panel.ids)}
+    known = {str(name): panel.series(i)[:count] for i, name in enumerate(panel.ids)}
     return from_series(known, freq="D", season=SEASON, start=panel.starts[0])
 
 
@@ -87,7 +87,7 @@ def cheap(panel: Panel) -> Worker:
 
 
 def trained(panel: Panel) -> Worker:
-    fitted = conduct(build_experiment(EXPERIMENT), days(panel, TRAINED)).bundle
+    fitted = train(build_experiment(EXPERIMENT), days(panel, TRAINED)).bundle
     source = Source(Forecaster(fitted.experiment, fitted.final), "m/1", "d" * 64)
     tested = Forecaster(fitted.experiment, fitted.evaluated)
     return Worker(source, tested, fitted.evaluated.seen, fitted.final.seen)

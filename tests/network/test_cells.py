@@ -7,7 +7,7 @@ from keras import ops
 from pydantic import ValidationError
 from tensorflow import GradientTape  # the one backend that tests run on
 
-from foreseq.config import CellsConfig
+from foreseq.config import CellsConfig, ResolvedCells
 from foreseq.errors import ConfigError
 from foreseq.network.cells import recurrent_stack, sequence_network, state_widths
 
@@ -72,7 +72,7 @@ def fused_gru(x, kernel, recurrent, bias):
 def stack(every_step=True, carry=False, seed=1, features=FEATURES, **options):
     """Build a stack for inputs of so many features."""
     options.setdefault("units", (UNITS,))
-    built = recurrent_stack(CellsConfig(**options), every_step=every_step, seed=seed, carry=carry)
+    built = recurrent_stack(ResolvedCells(**options), every_step=every_step, seed=seed, carry=carry)
     built.build((None, None, features))
     return built
 
@@ -107,7 +107,7 @@ def test_a_cell_is_what_its_equations_say(options, equations, rng):
 
 @pytest.mark.usefixtures("double")
 def test_the_textbook_gru_is_reset_before_with_the_update_gate_negated(rng):
-    cell = stack(kind="gru", reset="before")
+    cell = stack(kind="gru", reset_after=False)
     weights = randomise(cell, rng)
     negated = [weight * np.repeat([-1, 1, 1], UNITS) for weight in weights]
     x = rng.normal(size=(4, STEPS, FEATURES))
@@ -117,7 +117,7 @@ def test_the_textbook_gru_is_reset_before_with_the_update_gate_negated(rng):
 
 @pytest.mark.usefixtures("double")
 def test_where_the_reset_gate_acts_makes_two_functions(rng):
-    after, before = stack(kind="gru"), stack(kind="gru", reset="before")
+    after, before = stack(kind="gru"), stack(kind="gru", reset_after=False)
     kernel, recurrent, bias = randomise(after, rng)
     after.set_weights([kernel, recurrent, 0 * bias, *after.get_weights()[3:]])
     before.set_weights([kernel, recurrent, 0 * bias[0], *before.get_weights()[3:]])
@@ -131,7 +131,7 @@ def test_where_the_reset_gate_acts_makes_two_functions(rng):
         ({"kind": "simple"}, (FEATURES + UNITS + 1) * UNITS),
         ({"kind": "lstm"}, 4 * (FEATURES + UNITS + 1) * UNITS),
         ({"kind": "gru"}, 3 * (FEATURES + UNITS + 2) * UNITS),
-        ({"kind": "gru", "reset": "before"}, 3 * (FEATURES + UNITS + 1) * UNITS),
+        ({"kind": "gru", "reset_after": False}, 3 * (FEATURES + UNITS + 1) * UNITS),
     ],
 )
 def test_a_cell_has_the_parameters_of_its_equations(options, count):
@@ -252,7 +252,7 @@ def test_weight_dropout_thins_the_recurrent_matrix_once_for_the_batch():
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_each_gate_begins_with_an_orthogonal_matrix_of_its_own(kind):
-    recurrent = np.array(stack(kind=kind, start="orthogonal").trainable_weights[1])
+    recurrent = np.array(stack(kind=kind, initializer="orthogonal").trainable_weights[1])
     blocks = np.split(recurrent, recurrent.shape[1] // UNITS, axis=1)
     for block in blocks:
         np.testing.assert_allclose(block @ block.T, np.eye(UNITS), atol=1e-5)
@@ -260,14 +260,14 @@ def test_each_gate_begins_with_an_orthogonal_matrix_of_its_own(kind):
 
 
 def test_each_gate_begins_within_glorots_bounds_of_its_own():
-    kernel, recurrent, _ = stack(kind="lstm", units=(50,), start="xavier").trainable_weights
+    kernel, recurrent, _ = stack(kind="lstm", units=(50,), initializer="glorot").trainable_weights
     for weight in (np.array(kernel), np.array(recurrent)):
         bound = np.sqrt(6 / (len(weight) + 50))
         assert 0.95 * bound < np.abs(weight).max() <= bound
 
 
 def test_a_relu_cell_that_begins_as_the_identity_adds_up_what_it_reads():
-    cell = stack(kind="simple", activation="relu", start="identity", every_step=False)
+    cell = stack(kind="simple", activation="relu", initializer="identity", every_step=False)
     cell.trainable_weights[0].assign(np.ones((FEATURES, UNITS)))
     x = np.ones((1, 100, FEATURES))
     np.testing.assert_allclose(answer(cell, x), 300.0)
@@ -277,9 +277,9 @@ def test_a_relu_cell_that_begins_as_the_identity_adds_up_what_it_reads():
     ("options", "bias"),
     [
         ({"kind": "lstm"}, [0, 1, 0, 0]),
-        ({"kind": "lstm", "memory_bias": 3}, [0, 3, 0, 0]),
-        ({"kind": "gru", "reset": "before", "memory_bias": 2}, [2, 0, 0]),
-        ({"kind": "gru", "memory_bias": 2}, [[2, 0, 0], [0, 0, 0]]),
+        ({"kind": "lstm", "forget_bias": 3}, [0, 3, 0, 0]),
+        ({"kind": "gru", "reset_after": False, "forget_bias": 2}, [2, 0, 0]),
+        ({"kind": "gru", "forget_bias": 2}, [[2, 0, 0], [0, 0, 0]]),
     ],
 )
 def test_memory_bias_is_that_of_the_gate_that_keeps(options, bias):
@@ -309,7 +309,7 @@ def test_residual_layers_that_answer_zero_hand_their_input_through(rng):
 
 
 def test_normalisation_undoes_the_scale_of_the_layer_below(rng):
-    cells = stack(kind="simple", units=(UNITS, UNITS), normalise=True, activation="relu")
+    cells = stack(kind="simple", units=(UNITS, UNITS), layer_norm=True, activation="relu")
     for weight in cells.recurrences[0].trainable_weights[1:]:
         weight.assign(np.zeros(weight.shape))
     x = 1 + rng.random(size=(2, 6, FEATURES)).astype("float32")
@@ -326,7 +326,7 @@ def test_normalisation_undoes_the_scale_of_the_layer_below(rng):
     ],
 )
 def test_a_network_has_the_shape_asked_for(kind, shape, needed, rng):
-    cells = CellsConfig(kind=kind, units=(6, 5))
+    cells = ResolvedCells(kind=kind, units=(6, 5))
     network = sequence_network(cells, shape=shape, outputs=4, steps=7, seed=1)
     x = rng.normal(size=(2, 3) if shape.startswith("one") else (2, 7, 3))
     assert network(x).shape == needed
@@ -334,18 +334,18 @@ def test_a_network_has_the_shape_asked_for(kind, shape, needed, rng):
 
 def test_one_to_one_is_refused_because_nothing_would_recur():
     with pytest.raises(ConfigError, match="nothing could recur"):
-        sequence_network(CellsConfig(), shape="one to one", outputs=1, steps=1, seed=1)
+        sequence_network(ResolvedCells(units=(1,)), shape="one to one", outputs=1, steps=1, seed=1)
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         ({"kind": "lstm", "activation": "relu"}, "simple cells"),
-        ({"kind": "gru", "start": "identity"}, "simple cells"),
-        ({"kind": "simple", "memory_bias": 1.0}, "no"),
-        ({"kind": "lstm", "reset": "before"}, "gru cells"),
+        ({"kind": "gru", "initializer": "identity"}, "simple cells"),
+        ({"kind": "simple", "forget_bias": 1.0}, "no"),
+        ({"kind": "lstm", "reset_after": False}, "gru cells"),
         ({"residual": True, "units": (4, 8)}, "equally wide"),
-        ({"kind": "lstm", "memory_bias": float("inf")}, "finite"),
+        ({"kind": "lstm", "forget_bias": float("inf")}, "finite"),
     ],
 )
 def test_options_that_do_not_suit_the_cell_are_refused(options, reason):

@@ -4,19 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from foreseq.config import NetworkConfig
+from foreseq.config import ResolvedNetwork
 from foreseq.network import output_domain
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 
-KINDS = ["real", "nonnegative", "counts"]
-PASTS = {"counts": [0.0, 2.0, 5.0], "amounts": [0.0, 1.5, 3.0], "changes": [0.0, -1.0, 2.0]}
+KINDS = ["real", "nonnegative", "integer"]
+PASTS = {"integer": [0.0, 2.0, 5.0], "amounts": [0.0, 1.5, 3.0], "changes": [0.0, -1.0, 2.0]}
 
 
 def kept(kind, answers):
     """Return what is kept of (horizon, outputs) for counts, amounts and changes."""
     panel = from_series(PASTS, freq="D", season=1)
-    config = NetworkConfig(context=3, support=kind)
+    config = ResolvedNetwork.model_construct(context=3, output_domain=kind)
     each = np.repeat(np.array(answers, float)[None], 3, axis=0)
     names = sorted(PASTS)
     told = output_domain.keep(config, panel, windows.newest(panel), each)
@@ -24,7 +24,7 @@ def kept(kind, answers):
 
 
 def test_forecasts_of_counts_are_counts():
-    assert kept("counts", [[-0.4, 0.4, 2.6]])["counts"].tolist() == [[0.0, 0.0, 3.0]]
+    assert kept("integer", [[-0.4, 0.4, 2.6]])["integer"].tolist() == [[0.0, 0.0, 3.0]]
 
 
 def test_forecasts_of_amounts_are_not_below_zero():
@@ -33,7 +33,7 @@ def test_forecasts_of_amounts_are_not_below_zero():
 
 @pytest.mark.parametrize(
     ("kind", "others"),
-    [("counts", ["amounts", "changes"]), ("nonnegative", ["changes"])],
+    [("integer", ["amounts", "changes"]), ("nonnegative", ["changes"])],
 )
 def test_a_series_whose_past_is_of_another_kind_keeps_its_forecast(kind, others):
     told = kept(kind, [[-0.4, 0.4, 2.6]])
@@ -65,5 +65,5 @@ def test_no_interval_loses_coverage(low, width, actual, kind):
 
 
 def test_what_is_missing_stays_missing_and_may_be_of_any_kind():
-    assert np.isnan(output_domain.nearest("counts", np.array([np.nan]))).all()
-    assert output_domain.holds("counts", np.array([np.nan, 1.0]))
+    assert np.isnan(output_domain.nearest("integer", np.array([np.nan]))).all()
+    assert output_domain.holds("integer", np.array([np.nan, 1.0]))

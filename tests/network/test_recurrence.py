@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from foreseq.config import CellsConfig
+from foreseq.config import ResolvedCells
 from foreseq.network.cells import recurrent_stack
 
 
@@ -31,7 +31,7 @@ def test_values_and_gradients_are_those_of_the_loop_that_keras_differentiates(ki
     keras.config.set_dtype_policy("float64")
     try:
         ours = recurrent_stack(
-            CellsConfig(kind=kind, units=(6,)), every_step=True, seed=1, carry=True
+            ResolvedCells(kind=kind, units=(6,)), every_step=True, seed=1, carry=True
         )
         theirs = plain(kind, 6)
         x = tf.constant(rng.normal(size=(3, steps, 4)))
@@ -54,7 +54,7 @@ def test_values_and_gradients_are_those_of_the_loop_that_keras_differentiates(ki
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_what_is_owed_to_the_last_states_alone_reaches_the_weights(kind, rng):
     stack = recurrent_stack(
-        CellsConfig(kind=kind, units=(5, 5)), every_step=False, seed=1, carry=True
+        ResolvedCells(kind=kind, units=(5, 5)), every_step=False, seed=1, carry=True
     )
     x = rng.normal(size=(2, 7, 3)).astype("float32")
     stack(x)

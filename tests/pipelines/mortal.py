@@ -26,8 +26,9 @@ from foreseq.pipelines.flows import monitor, publish, run  # noqa: E402
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 FORECASTS = Path("forecasts")
 QUICK = (
-    "auto.time_budget=0", "training.steps=20", "training.members=2", "training.looks=2",
-    "network.cells.units=[8]", "classics.windows=0", "gate.min_skill=-9", "gate.confidence=0.5",
+    "auto.time_budget=0", "training.max_steps=20", "training.members=2", "training.validations=2",
+    "network.cells.units=[8]", "statistical_baselines.windows=0",
+    "gate.min_skill=-9", "gate.confidence=0.5",
 )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ moto = pytest.importorskip("moto.server", reason=HOW)
 s3fs = pytest.importorskip("s3fs", reason=HOW)
 
 pytestmark = pytest.mark.slow
-QUICK = ("auto.time_budget=0", "training.steps=20", "network.cells.units=[8]", "classics.windows=0",
+QUICK = ("auto.time_budget=0", "training.max_steps=20", "network.cells.units=[8]",
+         "statistical_baselines.windows=0",
          "gate.min_skill=-9", "gate.confidence=0.5")  # fmt: skip
 
 

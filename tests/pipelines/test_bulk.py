@@ -18,9 +18,9 @@ from foreseq.series import examples
 
 QUICK = (
     "auto.time_budget=0",
-    "training.steps=20",
+    "training.max_steps=20",
     "network.cells.units=[8]",
-    "classics.windows=0",
+    "statistical_baselines.windows=0",
     "gate.min_skill=-9",
 )
 

@@ -18,7 +18,11 @@ def test_help_answers_at_once(foreseq):
 
 @pytest.mark.slow  # the README has it as well
 def test_a_file_and_a_horizon_are_all_that_a_run_needs(inside, shop, place):
-    fields = ("training.steps=100", "network.cells.units=[8]", "classics.windows=0")
+    fields = (
+        "training.max_steps=100",
+        "network.cells.units=[8]",
+        "statistical_baselines.windows=0",
+    )
     quick = [word for field in fields for word in ("--set", field)]
     short = ("--time-budget", "2s")
     ran = inside("run", "--data", "shop.csv", "--horizon", "14", *short, *quick, "--json")
@@ -31,8 +35,8 @@ def test_a_file_and_a_horizon_are_all_that_a_run_needs(inside, shop, place):
 
 
 def test_a_run_that_the_gate_turns_down_ends_with_code_4(inside, shop, place):
-    fields = ("auto.time_budget=0", "training.steps=5", "network.cells.units=[4]")
-    strict = ("classics.windows=0", "gate.min_skill=0.999")
+    fields = ("auto.time_budget=0", "training.max_steps=5", "network.cells.units=[4]")
+    strict = ("statistical_baselines.windows=0", "gate.min_skill=0.999")
     told = [word for field in (*fields, *strict) for word in ("--set", field)]
     ran = inside("run", "--data", "shop.csv", "--horizon", "7", *told, "--json")
     assert ran.returncode == 4, ran.stderr
@@ -72,7 +76,7 @@ def test_bad_data_are_refused_in_one_message(inside, place, text, words):
         (("run", "--data", "shop.csv", "--horizon", "0"), "horizon"),
         (("run", "--set", "network.unknown=1"), "network.unknown"),
         (("run", "--time-budget", "soon"), "90s"),
-        (("run", "--set", "training.steps"), "training.steps"),
+        (("run", "--set", "training.max_steps"), "training.max_steps"),
         (("run", "--set", "network.cells.dropout=1.0"), "less than 1"),
         (("forecast", "--model", "nosuch@champion", "--output", "out"), "nosuch@champion"),
         (("rollback", "nosuch"), "nosuch"),

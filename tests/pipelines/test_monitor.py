@@ -27,10 +27,10 @@ from foreseq.tracking.registry import Version
 TRAINED, WEEKS = 200, 10
 QUICK = (
     "auto.time_budget=0",
-    "training.steps=60",
-    "training.looks=4",
+    "training.max_steps=60",
+    "training.validations=4",
     "training.members=1",
-    "classics.windows=0",
+    "statistical_baselines.windows=0",
     "network.cells.units=[8]",
     "gate.min_skill=-9",  # so short a training need not be good
 )

@@ -15,9 +15,9 @@ FORESEQ = Path(sys.executable).with_name("foreseq")
 MY = """
 dataset: {name: my, source: my.csv, horizon: 14}
 auto: {time_budget: 0}
-training: {steps: 40, looks: 4}
+training: {max_steps: 40, validations: 4}
 network: {cells: {units: [8]}}
-classics: {windows: 1}
+statistical_baselines: {windows: 1}
 gate: {min_skill: -9, confidence: 0.5}
 """
 

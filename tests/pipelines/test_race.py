@@ -11,9 +11,10 @@ import pytest
 
 from foreseq import ingest
 from foreseq.config import build_experiment
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment import recipe
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.publish import decide
+from foreseq.selection.choose import by_rules
 from foreseq.series import panel
 from foreseq.tracking import registry, runs, store
 
@@ -25,15 +26,15 @@ TOLD = {
         "cells": {"units": [8]},
         "context": 28,
         "patch": 7,
-        "baseline": [7, 1],
+        "naive_lags": [7, 1],
         "log": False,
     },
     "training": {
-        "looks": 4,
+        "validations": 4,
         "learning_rate": 2e-3,
         "members": 1,
         "refit": False,
-        "batch": 64,
+        "batch_size": 64,
         "synthetic": 0.0,
     },
     "split": {"test_windows": 3},
@@ -57,11 +58,12 @@ def rivals(tmp_path, monkeypatch, rng):
             )
     ids = []
     for learned in (200, 800):
-        experiment = build_experiment(TOLD, [f"training.steps={learned}"])
+        experiment = build_experiment(TOLD, [f"training.max_steps={learned}"])
         ingested = ingest.ingest(experiment.dataset, tmp_path / "series")
         series = panel.load(ingested.folder)
-        with runs.run(experiment, series) as run:
-            made = conduct(experiment, series).bundle
+        chosen = by_rules(experiment, series)
+        with runs.run(chosen.experiment, series) as run:
+            made = recipe.fit(chosen.experiment, series, chosen.split).bundle
             run.save_bundle(bundle.save(made, tmp_path / f"bundle{learned}"))
         ids.append(run.id)
     return [*ids, ingested.folder]

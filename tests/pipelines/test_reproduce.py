@@ -7,10 +7,10 @@ import pytest
 
 QUICK = (
     "auto.time_budget=0",
-    "training.steps=20",
-    "training.looks=2",
+    "training.max_steps=20",
+    "training.validations=2",
     "network.cells.units=[6]",
-    "classics.windows=0",
+    "statistical_baselines.windows=0",
 )
 
 

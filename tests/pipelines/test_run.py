@@ -16,11 +16,11 @@ from foreseq.tracking import registry, runs, store
 
 QUICK = (
     "auto.time_budget=0",
-    "training.steps=100",
+    "training.max_steps=100",
     "split.test_windows=4",
     "network.cells.units=[8]",
-    "training.looks=4",
-    "classics.windows=1",
+    "training.validations=4",
+    "statistical_baselines.windows=1",
 )
 
 

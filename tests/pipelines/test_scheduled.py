@@ -17,9 +17,9 @@ from foreseq.tracking import registry
 SHOP = """
 dataset: {name: shop, source: shop.csv, horizon: 7}
 auto: {time_budget: 0}
-training: {steps: 20, looks: 2}
+training: {max_steps: 20, validations: 2}
 network: {cells: {units: [8]}}
-classics: {windows: 1}
+statistical_baselines: {windows: 1}
 gate: {min_skill: -9, confidence: 0.5}
 """
 LATE, EARLY = datetime(2000, 4, 29, 3, tzinfo=UTC), datetime(2000, 4, 9, 3, tzinfo=UTC)

@@ -29,7 +29,8 @@ BIN = Path(sys.executable).parent
 PATIENCE = 240
 OUTAGE = 30
 """Seconds that MLflow is away."""
-QUICK = ("auto.time_budget=0", "training.looks=4", "network.cells.units=[8]", "classics.windows=1",
+QUICK = ("auto.time_budget=0", "training.validations=4", "network.cells.units=[8]",
+         "statistical_baselines.windows=1",
          "gate.min_skill=-9", "gate.confidence=0.5")  # fmt: skip
 
 pytestmark = pytest.mark.slow
@@ -184,7 +185,7 @@ def foreseq(servers: Servers, place: Path, *words: str) -> dict:
 
 
 def run(servers: Servers, steps: int, seed: int = 1) -> list[str]:
-    sets = [*QUICK, f"training.steps={steps}", f"training.seed={seed}"]
+    sets = [*QUICK, f"training.max_steps={steps}", f"training.seed={seed}"]
     return [*servers.run, "--output", "out", *(word for each in sets for word in ("--set", each))]
 
 

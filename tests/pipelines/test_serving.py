@@ -25,9 +25,9 @@ PATIENCE = 540
 SHOP = """
 dataset: {name: shop, source: shop.csv, horizon: 7}
 auto: {time_budget: 0}
-training: {steps: 20, looks: 2}
+training: {max_steps: 20, validations: 2}
 network: {cells: {units: [8]}}
-classics: {windows: 1}
+statistical_baselines: {windows: 1}
 gate: {min_skill: -9, confidence: 0.5}
 """
 
@@ -56,7 +56,7 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
 def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(
     tmp_path, serving, prefect, first, wait_for
 ):
-    schedule(tmp_path, SHOP.replace("steps: 20, looks: 2", "steps: 6000, looks: 20"))
+    schedule(tmp_path, SHOP.replace("steps: 20, validations: 2", "steps: 6000, looks: 20"))
     with serving(PREFECT_API_URL=prefect) as one, serving(PREFECT_API_URL=prefect) as other:
         begun = tmp_path / "data" / "unfinished"
         wait_for(lambda: [*begun.rglob("member-0.npz")], "a training has begun", patience=PATIENCE)

@@ -9,7 +9,7 @@ QUICK = (
     "--set", "corpus.source=book.txt", "--set", "corpus.name=raven",
     "--set", "network.cells.units=[48]", "--set", "training.epochs=6",
     "--set", "training.chunk=32", "--set", "training.streams=8",
-    "--set", "training.average=0.9", "--set", "training.learning_rate=0.01",
+    "--set", "training.ema=0.9", "--set", "training.learning_rate=0.01",
     "--set", "training.jit=false",
 )  # fmt: skip
 

@@ -6,7 +6,14 @@ from mlflow.entities import ViewType
 from foreseq.config import load_experiment
 from foreseq.tracking import store
 
-QUICK = ("--set", "training.steps=12", "--set", "training.looks=4", "--set", "training.batch=8")
+QUICK = (
+    "--set",
+    "training.max_steps=12",
+    "--set",
+    "training.validations=4",
+    "--set",
+    "training.batch_size=8",
+)
 SMALL = (
     "network.cells.units: {one_of: [[4], [6]]}\ntraining.learning_rate: {low: 0.001, high: 0.01}\n"
 )

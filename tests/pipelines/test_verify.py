@@ -11,7 +11,7 @@ import pytest
     ],
 )
 def test_what_holds_is_told_and_what_does_not_is_an_error(inside, shop, min_skill, code):
-    quick = ["training.steps=20", "network.cells.units=[8]", f"gate.min_skill={min_skill}"]
+    quick = ["training.max_steps=20", "network.cells.units=[8]", f"gate.min_skill={min_skill}"]
     words = [word for field in quick for word in ("--set", field)]
     ran = inside("verify", "--data", str(shop), "--horizon", "7", "--json", *words)
     assert ran.returncode == code, ran.stderr

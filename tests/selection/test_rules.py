@@ -9,6 +9,8 @@ import pytest
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.errors import SeriesTooShort
 from foreseq.selection import rules
+from foreseq.selection.choose import facts_of
+from foreseq.selection.facts import repeated_cycles
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.training import workers
@@ -16,14 +18,15 @@ from foreseq.training import workers
 AIR = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 
 
-def settle(panel, *overrides, horizon=12):
+def resolve(panel, *overrides, horizon=12):
     told = {"dataset": {"source": "memory", "horizon": horizon}}
-    return rules.settle(build_experiment(told, overrides), panel)
+    experiment = build_experiment(told, overrides)
+    return rules.resolve(experiment, facts_of(experiment, panel))
 
 
-def settle_unaided(panel, *overrides, horizon=12):
-    """Settle what is learned from the series themselves."""
-    return settle(panel, "training.synthetic=0", *overrides, horizon=horizon)
+def resolve_alone(panel, *overrides, horizon=12):
+    """Resolve an experiment that learns from the data alone."""
+    return resolve(panel, "training.synthetic=0", *overrides, horizon=horizon)
 
 
 def make_panel(length=200, *, freq="MS", season=12, series=3, level=20.0):
@@ -46,27 +49,27 @@ def open_fields(experiment):
         f"{section}.{name}"
         for section in ("dataset", "network", "training", "split")
         for name, value in getattr(experiment, section)
-        if value is None and name != "until"
+        if value is None and name != "as_of"
     ]
 
 
 def test_air_passengers_settles_on_log_seasonal_twelve(air):
-    experiment, choices = settle_unaided(air)
+    experiment, choices = resolve_alone(air)
     network, split = experiment.network, experiment.split
-    assert (network.log, network.baseline, network.patch) == (True, (1, 12, 24, 36, 48), 12)
-    assert (network.context, network.recent, network.calendar) == (48, 24, True)
+    assert (network.log, network.naive_lags, network.patch) == (True, (1, 12, 24, 36, 48), 12)
+    assert (network.context, network.recent_inputs, network.calendar) == (48, 24, True)
     assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
     assert {choice.field for choice in choices} == set(rules.RULES) - {"training.synthetic"}
     assert all(choice.reason for choice in choices)
 
 
 def test_made_up_series_teach_air_passengers(air):
-    experiment, choices = settle(air)
+    experiment, choices = resolve(air)
     network, training = experiment.network, experiment.training
-    assert (training.synthetic, training.steps, training.learning_rate) == (0.99, 18_000, 6e-3)
+    assert (training.synthetic, training.max_steps, training.learning_rate) == (0.99, 18_000, 6e-3)
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
-    assert (network.context, network.recent) == (120, 12)
-    assert network.baseline == (1, *range(12, 121, 12))
+    assert (network.context, network.recent_inputs) == (120, 12)
+    assert network.naive_lags == (1, *range(12, 121, 12))
     assert {choice.field for choice in choices} == set(rules.RULES)
 
 
@@ -75,83 +78,84 @@ def test_made_up_series_teach_air_passengers(air):
     [(100, 0.99), (1500, 0.98), (3000, 0.96), (6000, 0.0), (50_000, 0.0)],
 )
 def test_the_more_observations_the_fewer_series_are_made_up(length, share):
-    told = settle(make_panel(length, freq="h", season=24))[0]
+    told = resolve(make_panel(length, freq="h", season=24))[0]
     assert told.training.synthetic == pytest.approx(share, abs=0.01)
 
 
 def test_many_short_series_teach_less_than_few_long_ones():
-    short = settle(make_panel(270, series=100), horizon=6)[0]
+    short = resolve(make_panel(270, series=100), horizon=6)[0]
     assert short.training.synthetic == pytest.approx(0.89, abs=0.02)
-    assert settle(make_panel(270, series=2000), horizon=6)[0].training.synthetic == 0.8
-    assert settle(make_panel(9000, freq="h", season=24))[0].training.synthetic == 0
+    assert resolve(make_panel(270, series=2000), horizon=6)[0].training.synthetic == 0.8
+    assert resolve(make_panel(9000, freq="h", season=24))[0].training.synthetic == 0
 
 
 @pytest.mark.parametrize(
     ("freq", "alone"), [("h", True), ("D", True), ("W", True), ("MS", False), ("QS", False)]
 )
 def test_days_and_weeks_teach_sooner_than_months_and_years(freq, alone):
-    told, choices = settle(make_panel(150, freq=freq, season=4, series=60), horizon=6)
+    told, choices = resolve(make_panel(150, freq=freq, season=4, series=60), horizon=6)
     assert (told.training.synthetic == 0) is alone
-    assert ("over 12 a year" in choices[0].reason) is alone
-    few = settle(make_panel(150, freq=freq, season=4, series=30), horizon=6)[0]
+    assert ("over 12 steps a year" in choices[0].reason) is alone
+    few = resolve(make_panel(150, freq=freq, season=4, series=30), horizon=6)[0]
     assert few.training.synthetic > 0
 
 
 def test_series_that_learn_alone_learn_how_far_seasons_before_are_moved(air):
-    alone, beside = settle(air, "training.synthetic=0")[0], settle(air)[0]
-    assert (alone.network.relevel, beside.network.relevel) == ("learned", True)
+    alone, beside = resolve(air, "training.synthetic=0")[0], resolve(air)[0]
+    assert (alone.network.level_adjustment, beside.network.level_adjustment) == ("learned", True)
 
 
 def test_where_series_are_made_up_is_the_users_choice(air):
-    told = settle(air, "training.synthetic=0.3")[0]
+    told = resolve(air, "training.synthetic=0.3")[0]
     assert (told.training.synthetic, told.network.decoder) == (0.3, "segment")
-    assert settle_unaided(air)[0].network.decoder == "direct"
+    assert resolve_alone(air)[0].network.decoder == "direct"
 
 
 @pytest.mark.parametrize("freq", ["h", "D", "MS", "1"])
 def test_nothing_open_is_left_open(freq):
-    experiment, _ = settle(make_panel(freq=freq), horizon=6)
+    experiment, _ = resolve(make_panel(freq=freq), horizon=6)
     assert open_fields(experiment) == []
     assert (experiment.dataset.freq, experiment.dataset.season) == (freq, 12)
 
 
 def test_what_the_user_said_stays(air):
     said = {
-        "network.patch": 3, "network.context": 33, "network.log": False, "network.recent": 5,
-        "network.baseline": [1], "network.calendar": False, "training.steps": 7,
+        "network.patch": 3, "network.context": 33, "network.log": False, "network.recent_inputs": 5,
+        "network.naive_lags": [1], "network.calendar": False, "training.max_steps": 7,
         "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
         "training.learning_rate": 0.01, "network.decoder": "recursive",
-        "network.cells.units": [7], "network.relevel": False, "training.batch": 9,
-        "training.cutoffs": 1, "training.workers": 2, "training.mirror": True,
-        "network.support": "nonnegative", "network.drift": True, "training.jit": True,
+        "network.cells.units": [7], "network.level_adjustment": False, "training.batch_size": 9,
+        "training.cutoffs_per_window": 1, "training.workers": 2, "training.sign_flip": True,
+        "network.output_domain": "nonnegative",
+        "network.shrunken_trend": True, "training.jit": True,
     }  # fmt: skip
     told = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
-    experiment, choices = settle(air, *told)
+    experiment, choices = resolve(air, *told)
     assert choices == []
     assert set(said) == set(rules.RULES)
     known = before.dataset.model_copy(update={"freq": "MS", "season": 12})
-    assert experiment == before.model_copy(update={"dataset": known})
+    assert experiment.model_dump() == before.model_copy(update={"dataset": known}).model_dump()
 
 
 def test_settling_again_changes_nothing(air):
-    experiment, _ = settle(air)
-    assert rules.settle(experiment, air) == (experiment, [])
+    experiment, _ = resolve(air)
+    assert rules.resolve(experiment, facts_of(experiment, air)) == (experiment, [])
 
 
 def test_choices_do_not_depend_on_anything_after_the_training_span(air):
-    experiment, choices = settle(air)
+    experiment, choices = resolve(air)
     (end,) = windows.split(air, 12, experiment.split).train_ends
     values, observed = air.values.copy(), air.observed.copy()
     values[end:], observed[end::3] = -1e9, False
-    assert settle(replace(air, values=values, observed=observed)) == (experiment, choices)
+    assert resolve(replace(air, values=values, observed=observed)) == (experiment, choices)
 
 
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        ([0, 0, 3, 1], "counts"),
+        ([0, 0, 3, 1], "integer"),
         ([0, 0, 3.5, 1], "nonnegative"),
         ([0, 0, 3, -1], "real"),
         ([2, 5, 3, 1], "real"),  # far enough from zero, or whole by how they are told
@@ -159,41 +163,41 @@ def test_choices_do_not_depend_on_anything_after_the_training_span(air):
 )
 def test_forecasts_keep_to_what_the_series_can_be(values, kind):
     panel = from_series({"a": values * 30, "b": values[::-1] * 30}, freq="D", season=1)
-    assert settle(panel, horizon=4)[0].network.support == kind
+    assert resolve(panel, horizon=4)[0].network.output_domain == kind
 
 
 def test_few_exceptions_do_not_tell_what_series_can_be():
     def kind_of(**others):
         sold = {f"s{n:02}": [0.0, 0, 3, 1] * 30 for n in range(20)} | others
         panel = from_series(sold, freq="D", season=1)
-        return settle(panel, horizon=4)[0].network.support
+        return resolve(panel, horizon=4)[0].network.output_domain
 
-    assert kind_of(returned=[0.0, -1, 3, 1] * 30) == "counts"
+    assert kind_of(returned=[0.0, -1, 3, 1] * 30) == "integer"
     assert kind_of(**{f"weighed{n}": [0.0, 0, 2.5, 1] * 30 for n in range(5)}) == "nonnegative"
 
 
 def test_a_value_that_is_not_positive_forbids_the_logarithm(air):
-    series = {"air": air.values[:, 0], "zero": np.r_[0.0, air.values[1:, 0]]}
+    series = {"air": air.values, "zero": np.r_[0.0, air.values[1:]]}
     panel = from_series(series, freq="MS", season=12, start="1949-01-01")
-    assert settle(panel)[0].network.log is False
+    assert resolve(panel)[0].network.log is False
 
 
 def test_a_missing_value_does_not_forbid_the_logarithm(air):
-    values = air.values[:, 0].copy()
+    values = air.values.copy()
     values[5] = np.nan
     panel = from_series({"air": values}, freq="MS", season=12, start="1949-01-01")
-    assert settle(panel)[0].network.log is True
+    assert resolve(panel)[0].network.log is True
 
 
 def test_swings_that_do_not_grow_with_the_level_need_no_logarithm():
     rising = np.linspace(100, 600, 144) + np.tile(10 * np.sin(np.arange(12)), 12)
     panel = from_series({"a": rising}, freq="MS", season=12, start="2000-01-01")
-    assert settle(panel)[0].network.log is False
+    assert resolve(panel)[0].network.log is False
 
 
 def test_a_constant_series_needs_no_logarithm():
     panel = from_series({"a": [5.0] * 100}, freq="MS", season=12, start="2000-01-01")
-    assert settle(panel)[0].network.log is False
+    assert resolve(panel)[0].network.log is False
 
 
 @pytest.mark.parametrize(
@@ -210,51 +214,54 @@ def test_a_constant_series_needs_no_logarithm():
 )
 def test_patch_folds_a_season_or_an_even_part_of_it(season, horizon, patch):
     panel = make_panel(1000, freq="1", season=season)
-    assert settle(panel, horizon=horizon)[0].network.patch == patch
+    assert resolve(panel, horizon=horizon)[0].network.patch == patch
 
 
 def test_a_given_context_is_folded_evenly():
-    experiment, _ = settle(make_panel(), "network.context=30")
+    experiment, _ = resolve(make_panel(), "network.context=30")
     assert (experiment.network.context, experiment.network.patch) == (30, 10)
 
 
 def test_context_holds_two_of_the_longest_cycle():
     hours = make_panel(1000, freq="h", season=24)
-    assert settle_unaided(hours, horizon=48)[0].network.context == 336  # two weeks
+    assert resolve_alone(hours, horizon=48)[0].network.context == 336  # two weeks
 
 
 def test_context_holds_ten_seasons_and_of_long_ones_three():
-    assert settle_unaided(make_panel(450))[0].network.context == 120
-    assert settle(make_panel(2000, freq="D", season=100))[0].network.context == 300
+    assert resolve_alone(make_panel(450))[0].network.context == 120
+    assert resolve(make_panel(2000, freq="D", season=100))[0].network.context == 300
 
 
 def test_where_the_series_alone_teach_context_is_a_third_of_a_typical_history():
-    assert settle_unaided(make_panel(272))[0].network.context == 72
-    assert settle(make_panel(272))[0].network.context == 120
+    assert resolve_alone(make_panel(272))[0].network.context == 72
+    assert resolve(make_panel(272))[0].network.context == 120
 
 
 def test_context_is_whole_patches_within_a_short_history():
-    network = settle_unaided(make_panel(60))[0].network
+    network = resolve_alone(make_panel(60))[0].network
     assert network.context % network.patch == 0
     assert network.context == 24
 
 
 def test_beside_made_up_series_all_of_a_short_history_is_read():
-    assert settle(make_panel(60))[0].network.context == 60
-    assert settle(make_panel(22, season=1, freq="1"), horizon=6)[0].network.context == 24
+    assert resolve(make_panel(60))[0].network.context == 60
+    assert resolve(make_panel(22, season=1, freq="1"), horizon=6)[0].network.context == 24
 
 
 def test_the_baseline_weighs_the_newest_value_and_the_seasons_before():
-    assert settle_unaided(make_panel(450))[0].network.baseline == (1, *range(12, 121, 12))
-    assert settle_unaided(make_panel(season=1, freq="1"), horizon=4)[0].network.baseline == (1,)
+    assert resolve_alone(make_panel(450))[0].network.naive_lags == (
+        1,
+        *range(12, 121, 12),
+    )
+    assert resolve_alone(make_panel(season=1, freq="1"), horizon=4)[0].network.naive_lags == (1,)
 
 
 def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
     weeks = make_panel(39, freq="W", season=52)
-    experiment, _ = settle(weeks, horizon=8)
+    experiment, _ = resolve(weeks, horizon=8)
     assert experiment.network.context < 52
-    assert experiment.network.baseline == (1,)
-    assert settle(make_panel(), "network.context=8")[0].network.baseline == (1,)
+    assert experiment.network.naive_lags == (1,)
+    assert resolve(make_panel(), "network.context=8")[0].network.naive_lags == (1,)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +269,7 @@ def test_the_baseline_is_the_last_value_where_the_context_holds_no_season():
     [("MS", 200, True), ("MS", 40, False), ("1", 200, False), ("D", 1200, True), ("D", 500, False)],
 )
 def test_the_calendar_is_shown_where_three_years_can_teach_it(freq, length, calendar):
-    assert settle(make_panel(length, freq=freq), horizon=2)[0].network.calendar is calendar
+    assert resolve(make_panel(length, freq=freq), horizon=2)[0].network.calendar is calendar
 
 
 @pytest.mark.parametrize(
@@ -278,52 +285,52 @@ def test_the_calendar_is_shown_where_three_years_can_teach_it(freq, length, cale
 def test_the_longest_cycle_may_be_looked_back_on_several_times(freq, season, context, lags):
     panel = make_panel(1000, freq=freq, season=season)
     told = {"dataset": {"source": "memory", "horizon": 4}}
-    assert rules.repeats(rules.facts_of(build_experiment(told), panel), context) == lags
+    assert repeated_cycles(facts_of(build_experiment(told), panel), context) == lags
 
 
 def test_recent_is_two_seasons_within_the_context():
-    assert settle_unaided(make_panel())[0].network.recent == 24
-    assert settle_unaided(make_panel(), "network.context=16")[0].network.recent == 16
+    assert resolve_alone(make_panel())[0].network.recent_inputs == 24
+    assert resolve_alone(make_panel(), "network.context=16")[0].network.recent_inputs == 16
 
 
 def test_more_observations_are_learned_from_longer():
     lengths = (100, 1000, 5000)
-    steps = [settle_unaided(make_panel(length))[0].training.steps for length in lengths]
+    steps = [resolve_alone(make_panel(length))[0].training.max_steps for length in lengths]
     assert steps == sorted(set(steps))
     assert steps[0] == 600
 
 
 def test_a_history_too_short_is_refused():
     with pytest.raises(SeriesTooShort):
-        settle(make_panel(37))
-    assert isinstance(settle(make_panel(38))[0], ExperimentConfig)
+        resolve(make_panel(37))
+    assert isinstance(resolve(make_panel(38))[0], ExperimentConfig)
 
 
 def test_small_batches_with_several_cutoffs_teach_what_the_series_hold(air):
     def told(*options):
-        training = settle(air, *options)[0].training
-        return training.batch, training.cutoffs
+        training = resolve(air, *options)[0].training
+        return training.batch_size, training.cutoffs_per_window
 
     assert told("training.synthetic=0") == (rules.BATCH, rules.CUTOFFS)
     assert told("training.synthetic=0", "network.decoder=segment") == (rules.BATCH, 1)
-    assert told() == (rules.AMONG, 1)
+    assert told() == (rules.SYNTHETIC_BATCH, 1)
 
 
 def test_too_few_steps_are_spent_on_the_series_themselves(air):
-    assert settle(air, "training.steps=249")[0].training.synthetic == 0
-    assert settle(air, "training.steps=250")[0].training.synthetic == 0.99
+    assert resolve(air, "training.max_steps=249")[0].training.synthetic == 0
+    assert resolve(air, "training.max_steps=250")[0].training.synthetic == 0.99
 
 
 def test_series_to_be_read_together_are_listed_and_go_without_made_up_ones():
-    experiment, choices = settle(make_panel(), "network.multivariate=all")
+    experiment, choices = resolve(make_panel(), "network.multivariate=all")
     assert experiment.network.multivariate == ("s0", "s1", "s2")
-    assert choices[0] == ("training.synthetic", 0.0, "made-up series do not belong together")
+    assert choices[0] == ("training.synthetic", 0.0, "synthetic series are univariate")
 
 
 def test_several_cutoffs_of_an_lstm_have_the_direct_decoder(air):
-    options = ("network.cells.kind=lstm", "training.cutoffs=2")
+    options = ("network.cells.kind=lstm", "training.cutoffs_per_window=2")
     decoders = [
-        settle(air, *told)[0].network.decoder for told in (options[:1], options[1:], options)
+        resolve(air, *told)[0].network.decoder for told in (options[:1], options[1:], options)
     ]
     assert decoders == ["segment", "segment", "direct"]
 
@@ -333,7 +340,7 @@ def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
     series = {"a": growing, "b": 2 * growing}
     short = {"c": [0.0, 1.0, 3.0, 2.0] * 6}
     kept, forbidden = (
-        settle(from_series(told, freq="1", season=4), horizon=8)[0].network.log
+        resolve(from_series(told, freq="1", season=4), horizon=8)[0].network.log
         for told in (series, series | short)
     )
     assert (kept, forbidden) == (True, False)
@@ -345,14 +352,14 @@ def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
         ((), 2),
         (("training.members=1",), 1),
         (("training.members=2",), 2),
-        (("training.steps=999",), 1),
+        (("training.max_steps=999",), 1),
         (("auto.time_budget=100",), 1),
         (("training.workers=3",), 3),
     ],
 )
 def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, monkeypatch):
     monkeypatch.setattr(workers, "most", lambda: 2)
-    assert settle(air, *told)[0].training.workers == count
+    assert resolve(air, *told)[0].training.workers == count
 
 
 @pytest.mark.parametrize(
@@ -360,17 +367,17 @@ def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, m
     [
         ((), "linux", True),
         ((), "darwin", False),
-        (("training.steps=999",), "linux", False),
+        (("training.max_steps=999",), "linux", False),
         (("auto.time_budget=100",), "linux", False),
     ],
 )
 def test_long_trainings_are_compiled(air, told, platform, compiled, monkeypatch):
     monkeypatch.setattr(rules, "has_gpu", lambda: False)
     monkeypatch.setattr(sys, "platform", platform)
-    assert settle(air, *told)[0].training.jit is compiled
+    assert resolve(air, *told)[0].training.jit is compiled
 
 
 def test_data_of_which_copies_would_be_large_are_learned_in_one_process(air, monkeypatch):
     monkeypatch.setattr(workers, "most", lambda: 2)
     monkeypatch.setattr(rules, "MOST_COPIED", 143)
-    assert settle(air)[0].training.workers == 1
+    assert resolve(air)[0].training.workers == 1

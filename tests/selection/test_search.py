@@ -1,18 +1,11 @@
 import numpy as np
 import pytest
 
-from foreseq.config import build_experiment
-from foreseq.durable.resume_log import Journal
-from foreseq.selection import rules
-from foreseq.selection.search import (
-    Candidate,
-    _fields,
-    _members,
-    _shares,
-    _steps,
-    _unvaried,
-    search,
-)
+from foreseq.config import build_experiment, change
+from foreseq.durable.resume_log import ResumeLog
+from foreseq.selection import budget, rules
+from foreseq.selection.choose import by_rules, choose, facts_of
+from foreseq.selection.search import Candidate, _begin, _fields, _synthetic_shares, search
 from foreseq.series.panel import from_series
 from foreseq.training.fitting import Pace
 
@@ -33,41 +26,47 @@ def panel():
     return from_series(series, freq="1", season=SEASON)
 
 
-def settled(panel, *overrides):
+def make_experiment(*overrides):
     told = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}},
-        "training": {"steps": 60, "batch": 8, "loss": "mase", "synthetic": 0.0},
+        "training": {"max_steps": 60, "batch_size": 8, "loss": "mase", "synthetic": 0.0},
     }
-    return rules.settle(build_experiment(told, overrides), panel)
+    return build_experiment(told, overrides)
+
+
+def by_rules_of(panel, *overrides):
+    experiment = make_experiment(*overrides)
+    return rules.resolve(experiment, facts_of(experiment, panel))
 
 
 def test_without_time_the_rules_stand(panel):
-    experiment, choices = settled(panel, "auto.time_budget=0")
-    assert search(experiment, choices, panel) == (experiment, choices, [])
+    experiment = make_experiment("auto.time_budget=0")
+    chosen, ruled = choose(experiment, panel), by_rules(experiment, panel)
+    assert (chosen.experiment, chosen.choices, chosen.candidates) == (
+        ruled.experiment, ruled.choices, [])  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def found(panel):
     """Search where the user has said something."""
-    return search(*settled(panel, "network.baseline=[4]", "network.log=false"), panel)
+    return choose(make_experiment("network.naive_lags=[4]", "network.log=false"), panel)
 
 
 def test_what_the_user_said_is_not_tried(found):
     assert {each.field for each in found.candidates} == {"", "network.context"}
-    assert found.experiment.network.baseline == (4,)
+    assert found.experiment.network.naive_lags == (4,)
 
 
 def test_a_change_that_lowers_the_validation_error_is_made(panel):
-    experiment, choices = settled(panel, "network.log=false", "network.context=16")
-    poor = experiment.model_copy(
-        update={"network": experiment.network.model_copy(update={"baseline": (1,)})}
-    )
+    resolved = by_rules_of(panel, "network.log=false", "network.context=16")
+    poor = change(resolved.experiment, {"network.naive_lags": [1]})
     told: list[Candidate] = []
-    found = search(poor, choices, panel, report=told.append)
-    assert told == found.candidates
-    assert SEASON in found.experiment.network.baseline
-    reason = next(each.reason for each in found.choices if each.field == "network.baseline")
+    facts = facts_of(poor, panel)
+    better, candidates = search(resolved._replace(experiment=poor), facts, ResumeLog(), told.append)
+    assert told == candidates
+    assert SEASON in better.experiment.network.naive_lags
+    reason = next(each.reason for each in better.choices if each.field == "network.naive_lags")
     assert "validation error" in reason
 
 
@@ -79,11 +78,12 @@ def test_little_time_shortens_the_training():
     rng = np.random.default_rng(1)
     panel = from_series({"a": rng.normal(10, 1, 300)}, freq="1", season=SEASON)
     told = {"dataset": {"source": "memory", "horizon": 4}, "auto": {"time_budget": 1e-3}}
-    experiment, choices = rules.settle(build_experiment(told, ["network.cells.units=[8]"]), panel)
-    found = search(experiment, choices, panel)
+    told_experiment = build_experiment(told, ["network.cells.units=[8]"])
+    experiment = by_rules(told_experiment, panel).experiment
+    found = choose(told_experiment, panel)
     reasons = {choice.field: choice.reason for choice in found.choices}
-    assert found.experiment.training.steps == 100 < experiment.training.steps
-    assert "time budget allows" in reasons["training.steps"]
+    assert found.experiment.training.max_steps == 100 < experiment.training.max_steps
+    assert "time budget allows" in reasons["training.max_steps"]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_little_time_shortens_the_training():
     ],
 )
 def test_a_short_training_that_would_be_alone_is_not_made(panel, told):
-    known = ("network.baseline=[4]", "network.log=false")
-    found = search(*settled(panel, *known, told), panel)
+    known = ("network.naive_lags=[4]", "network.log=false")
+    found = choose(make_experiment(*known, told), panel)
     assert found.candidates == []
 
 
 @pytest.mark.slow
 def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path):
-    experiment, choices = settled(panel, "network.baseline=[4]", "network.log=false")
+    experiment = make_experiment("network.naive_lags=[4]", "network.log=false")
     file = tmp_path / "search.json"
 
     def stop_at_the_second(candidate):
@@ -111,10 +111,11 @@ def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path)
 
     told: list[Candidate] = []
     with pytest.raises(StoppedError):
-        search(experiment, choices, panel, journal=Journal(file), report=stop_at_the_second)
-    whole = search(experiment, choices, panel, journal=Journal(file))
+        choose(experiment, panel, log=ResumeLog(file), report=stop_at_the_second)
+    whole = choose(experiment, panel, log=ResumeLog(file))
     assert whole.candidates[:2] == told
-    assert search(experiment, choices, panel, journal=Journal(file)) == whole
+    again = choose(experiment, panel, log=ResumeLog(file))
+    assert (again.experiment, again.candidates) == (whole.experiment, whole.candidates)
 
 
 def test_nothing_of_the_test_span_is_seen(panel, found):
@@ -123,7 +124,7 @@ def test_nothing_of_the_test_span_is_seen(panel, found):
     for start, length in zip(panel.offsets, lengths, strict=False):
         altered[start + length - 4 : start + length] *= 100
     other = type(panel)(**{**vars(panel), "values": altered})
-    again = search(*settled(other, "network.baseline=[4]", "network.log=false"), other)
+    again = choose(make_experiment("network.naive_lags=[4]", "network.log=false"), other)
     assert [c.error for c in found.candidates] == [c.error for c in again.candidates]
 
 
@@ -148,10 +149,10 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
     panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=SEASON)
     told = {
         "dataset": {"source": "memory", "horizon": 4},
-        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4, 8]},
+        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "naive_lags": [1, 4, 8]},
         "training": {
-            "steps": 1000,
-            "batch": 64,
+            "max_steps": 1000,
+            "batch_size": 64,
             "loss": "mase",
             "members": 1,
             "workers": 1,
@@ -159,9 +160,10 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
         },
         "auto": {"time_budget": 600},
     }
-    experiment, choices = rules.settle(build_experiment(told), panel)
+    told_experiment = build_experiment(told)
+    experiment = by_rules(told_experiment, panel).experiment
     assert experiment.training.synthetic > 0
-    found = search(experiment, choices, panel)
+    found = choose(told_experiment, panel)
     assert [(each.field, each.value) for each in found.candidates] == [("", None), UNAIDED]
     assert (found.experiment.training.synthetic > 0) is kept
     assert found.experiment.network.cells.units == (8,)
@@ -175,10 +177,10 @@ def test_what_lies_far_behind_is_not_varied():
     told = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "log": False},
-        "training": {"batch": 32, "steps": 1000, "workers": 1, "jit": False},
+        "training": {"batch_size": 32, "max_steps": 1000, "workers": 1, "jit": False},
     }
-    experiment, choices = rules.settle(build_experiment(told), panel)
-    found = search(experiment, choices, panel)
+    told_experiment = build_experiment(told)
+    found = choose(told_experiment, panel)
     errors = {(each.field, each.value): each.error for each in found.candidates}
     assert errors[UNAIDED] > 1.5 * min(errors.values())
     assert (found.candidates[-1].field, found.candidates[-1].value) == UNAIDED
@@ -187,28 +189,31 @@ def test_what_lies_far_behind_is_not_varied():
 
 def test_doing_without_made_up_series_reopens_what_the_rules_chose_and_nothing_else(panel):
     told = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
-    aided = rules.settle(build_experiment(told), panel)
-    unaided, choices = rules.unaided(*aided, panel)
-    assert aided[0].network.decoder == "segment"
-    assert unaided == rules.settle(build_experiment(told, ["training.synthetic=0"]), panel)[0]
-    assert unaided.training.learning_rate == 0.02
-    assert {choice.field for choice in choices} == {choice.field for choice in aided[1]}
+    experiment = build_experiment(told)
+    facts = facts_of(experiment, panel)
+    synthetic = rules.resolve(experiment, facts)
+    alone, choices = rules.without_synthetic(synthetic, facts)
+    assert synthetic.experiment.network.decoder == "segment"
+    assert alone == by_rules(build_experiment(told, ["training.synthetic=0"]), panel).experiment
+    assert alone.training.learning_rate == 0.02
+    assert {choice.field for choice in choices} == {choice.field for choice in synthetic.choices}
 
 
 def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):
     told = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}},
-        "training": {"batch": 8},
+        "training": {"batch_size": 8},
         "auto": {"time_budget": 0.5},
     }
-    experiment, choices = rules.settle(build_experiment(told), panel)
+    told_experiment = build_experiment(told)
+    experiment = by_rules(told_experiment, panel).experiment
     assert experiment.training.synthetic > 0
-    found = search(experiment, choices, panel)
+    found = choose(told_experiment, panel)
     assert found.experiment.training.synthetic == 0
     assert UNAIDED not in [(each.field, each.value) for each in found.candidates]
     (reason,) = [each.reason for each in found.choices if each.field == "training.synthetic"]
-    assert reason.endswith("steps are too few to learn from made-up series")
+    assert reason.endswith("steps are too few to learn from synthetic series")
 
 
 def test_up_and_down_are_alike_unless_windows_tell_otherwise():
@@ -217,10 +222,12 @@ def test_up_and_down_are_alike_unless_windows_tell_otherwise():
     rise = [each + 2 * np.arange(120) for each in wander]
     for series, mirrored in ((wander, True), (rise, False)):
         panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=1)
-        told = ("training.steps=200", "training.batch=32", "network.log=false")
-        found = search(*settled(panel, "network.context=8", *told), panel)
-        assert ("training.mirror", False) in [(each.field, each.value) for each in found.candidates]
-        assert found.experiment.training.mirror is mirrored
+        told = ("training.max_steps=200", "training.batch_size=32", "network.log=false")
+        found = choose(make_experiment("network.context=8", *told), panel)
+        assert ("training.sign_flip", False) in [
+            (each.field, each.value) for each in found.candidates
+        ]
+        assert found.experiment.training.sign_flip is mirrored
 
 
 def test_few_long_series_are_also_tried_beside_made_up_ones():
@@ -231,33 +238,42 @@ def test_few_long_series_are_also_tried_beside_made_up_ones():
     )
     told = {
         "dataset": {"source": "memory", "horizon": 4},
-        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "baseline": [1, 4]},
-        "training": {"steps": 1000, "batch": 8, "loss": "mase", "members": 1, "workers": 1},
+        "network": {"cells": {"units": [8]}, "context": 16, "log": False, "naive_lags": [1, 4]},
+        "training": {
+            "max_steps": 1000,
+            "batch_size": 8,
+            "loss": "mase",
+            "members": 1,
+            "workers": 1,
+        },
     }
-    experiment, choices = rules.settle(build_experiment(told), panel)
-    found = search(experiment, choices, panel)
-    beside = ("training.synthetic", rules.BESIDE)
+    told_experiment = build_experiment(told)
+    experiment = by_rules(told_experiment, panel).experiment
+    found = choose(told_experiment, panel)
+    beside = ("training.synthetic", rules.SEARCHED_SHARE)
     assert beside in [(each.field, each.value) for each in found.candidates]
     assert found.experiment.network == experiment.network
-    few = rules.facts_of(experiment, panel)
+    few = facts_of(experiment, panel)
     many = from_series({f"s{n}": range(3600) for n in range(101)}, freq="1", season=SEASON)
-    assert not list(_shares(rules.facts_of(experiment, many), experiment))
-    assert list(_shares(few, experiment)) == [rules.BESIDE]
+    assert not list(_synthetic_shares(facts_of(experiment, many), experiment))
+    assert list(_synthetic_shares(few, experiment)) == [rules.SEARCHED_SHARE]
 
 
 def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
     series = {f"s{n}": range(200) for n in range(101)}
     panel = from_series(series, freq="D", season=7, start="2020-01-01")
     told = {"dataset": {"source": "memory", "horizon": 7}}
-    experiment, _ = rules.settle(build_experiment(told), panel)
+    experiment, _, _, _ = by_rules(build_experiment(told), panel)
     assert experiment.training.synthetic == 0
-    assert list(_shares(rules.facts_of(experiment, panel), experiment)) == [rules.BESIDE]
+    assert list(_synthetic_shares(facts_of(experiment, panel), experiment)) == [
+        rules.SEARCHED_SHARE
+    ]
 
 
-@pytest.mark.parametrize(("share", "varied"), [(0.0, True), (rules.BESIDE, False)])
+@pytest.mark.parametrize(("share", "varied"), [(0.0, True), (rules.SEARCHED_SHARE, False)])
 def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share, varied):
-    begun = _unvaried(*settled(panel, f"training.synthetic={share}"), Pace(1.0, 0.0, 0.01))
-    assert ("network.baseline" in _fields(begun)) is varied
+    begun = _begin(by_rules_of(panel, f"training.synthetic={share}"), Pace(1.0, 0.0, 0.01))
+    assert ("network.naive_lags" in _fields(begun)) is varied
 
 
 @pytest.mark.parametrize(
@@ -271,14 +287,14 @@ def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share
     ],
 )
 def test_steps_are_those_of_the_rules_or_as_many_as_there_is_time_for(panel, told, left, steps):
-    experiment, _ = settled(panel, *told)
-    ruled = rules.Choice("training.steps", 600, "by rule")
-    changed, choice = _steps(experiment, ruled, 0.1, left)
-    assert changed.training.steps == choice.value == steps
+    experiment = by_rules_of(panel, *told).experiment
+    ruled = rules.Choice("training.max_steps", 600, "by rule")
+    changed, choice = budget.choose_steps(experiment, ruled, Pace(1.0, 0.0, 0.1), left)
+    assert changed.training.max_steps == choice.value == steps
     assert (choice == ruled) is (steps == 600)
 
 
 def test_more_workers_than_members_are_worth_still_fit_one_each(panel):
-    experiment, _ = settled(panel, "training.workers=8")
-    changed, _ = _members(experiment, seconds=1.0, left=1e6)
+    experiment = by_rules_of(panel, "training.workers=8").experiment
+    changed, _ = budget.choose_members(experiment, Pace(1.0, 0.0, 1.0), 1e6)
     assert changed.training.members == 8

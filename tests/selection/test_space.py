@@ -1,8 +1,10 @@
 import pytest
+from builders import resolved
 
-from foreseq.config import build_experiment
+from foreseq.config import build_experiment, change
+from foreseq.config.fields import get
 from foreseq.errors import ConfigError
-from foreseq.selection.space import MEMBERS, SPACE, Space, change, get, open_space, read_space
+from foreseq.selection.space import MEMBERS, SPACE, Space, open_space, read_space
 
 DATASET = {"dataset": {"source": "memory", "horizon": 4}}
 
@@ -25,65 +27,65 @@ class Drawn:
         return self.told.get(name, choices[-1])
 
 
-def settled(*overrides):
+def make_experiment(*overrides):
     settling = (
         "network.cells.units=[128, 128]", "network.context=12", "network.patch=4",
-        "network.baseline=[4]", "network.log=false", "training.loss=mase",
-        "training.learning_rate=0.001", "training.batch=32",
+        "network.naive_lags=[4]", "network.log=false", "training.loss=mase",
+        "training.learning_rate=0.001", "training.batch_size=32",
     )  # fmt: skip
-    return build_experiment(DATASET, [*settling, *overrides])
+    return resolved(DATASET, [*settling, *overrides])
 
 
 def test_every_field_there_is_to_tune_exists():
-    told = settled().model_dump()
+    told = make_experiment().model_dump()
     for field in SPACE.root:
         get(told, field)
 
 
 def test_what_is_drawn_makes_a_valid_experiment():
-    drawn = change(settled(), SPACE.suggest(Drawn(), settled()))
+    drawn = change(make_experiment(), SPACE.suggest(Drawn(), make_experiment()))
     assert drawn.network.cells.units == (256, 256)
     assert drawn.network.context == 24
     assert drawn.training.learning_rate == 1e-2
 
 
 def test_the_rules_own_values_are_found_again():
-    experiment = settled()
+    experiment = make_experiment()
     found = SPACE.find(experiment)
     assert change(experiment, SPACE.suggest(Drawn(**found), experiment)) == experiment
 
 
 def test_values_outside_every_range_are_not_found():
-    assert SPACE.find(settled("training.learning_rate=1.0")) is None
+    assert SPACE.find(make_experiment("training.learning_rate=1.0")) is None
 
 
 def test_a_context_holds_whole_patches_and_the_baseline():
     space = Space.model_validate({"network.context": {"times": [0.1]}})
-    drawn = space.suggest(Drawn(), settled("network.baseline=[1, 7]"))
+    drawn = space.suggest(Drawn(), make_experiment("network.naive_lags=[1, 7]"))
     assert drawn == {"network.context": 8}
 
 
 def test_what_the_user_told_is_not_varied():
-    experiment = build_experiment(DATASET, ["network.cells.kind=lstm", "training.batch=64"])
+    experiment = build_experiment(DATASET, ["network.cells.kind=lstm", "training.batch_size=64"])
     left = set(SPACE.root) - set(open_space(experiment).root)
-    assert left == {"network.cells.kind", "training.batch"}
+    assert left == {"network.cells.kind", "training.batch_size"}
 
 
 def test_a_space_can_be_read_from_yaml(tmp_path):
     file = tmp_path / "space.yaml"
-    file.write_text("training.batch: {one_of: [8, 16], ordered: true}\n")
-    assert read_space(file).suggest(Drawn(), settled()) == {"training.batch": 16}
+    file.write_text("training.batch_size: {one_of: [8, 16], ordered: true}\n")
+    assert read_space(file).suggest(Drawn(), make_experiment()) == {"training.batch_size": 16}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "training.batch: {low: 9, high: 1}",
-        "training.batch: {one_of: []}",
-        "training.batch: {times: [1]}",
+        "training.batch_size: {low: 9, high: 1}",
+        "training.batch_size: {one_of: []}",
+        "training.batch_size: {times: [1]}",
         "split.test_windows: {one_of: [1, 2]}",
         f"{MEMBERS}: {{one_of: [1, 2]}}",
-        "training.batch: 3",
+        "training.batch_size: 3",
     ],
 )
 def test_a_range_that_is_none_is_refused(tmp_path, text):
@@ -96,9 +98,9 @@ def test_a_range_that_is_none_is_refused(tmp_path, text):
 def test_an_unknown_field_is_refused():
     space = Space.model_validate({"training.speed": {"one_of": [1]}})
     with pytest.raises(ConfigError, match=r"training\.speed: no such field"):
-        space.find(settled())
+        space.find(make_experiment())
 
 
 def test_values_that_do_not_go_together_are_refused():
     with pytest.raises(ConfigError, match="multiple of patch"):
-        change(settled(), {"network.context": 13})
+        change(make_experiment(), {"network.context": 13})

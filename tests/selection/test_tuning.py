@@ -9,20 +9,21 @@ import yaml
 
 from foreseq.config import build_experiment, load_experiment
 from foreseq.errors import ConfigError
-from foreseq.selection import rules, tuning
+from foreseq.selection import tuning
+from foreseq.selection.choose import by_rules
 from foreseq.selection.space import Space
 from foreseq.selection.tuning import Study
 from foreseq.series.panel import from_series
 
 TOLD = {
     "dataset": {"source": "memory", "horizon": 4},
-    "network": {"cells": {"units": [4]}, "baseline": [4], "context": 8, "patch": 4},
-    "training": {"steps": 8, "batch": 4, "looks": 4},
+    "network": {"cells": {"units": [4]}, "naive_lags": [4], "context": 8, "patch": 4},
+    "training": {"max_steps": 8, "batch_size": 4, "validations": 4},
 }
 SPACE = Space.model_validate(
     {
         "training.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
-        "training.batch": {"one_of": [2, 4, 8], "ordered": True},
+        "training.batch_size": {"one_of": [2, 4, 8], "ordered": True},
         "network.cells.kind": {"one_of": ["gru", "simple"]},
     }
 )
@@ -42,7 +43,7 @@ def begin(tmp_path, panel):
     """Return what makes a study in a storage of its own."""
 
     def make(name="s", **told):
-        experiment, _ = rules.settle(build_experiment(TOLD), told.pop("panel", panel))
+        experiment = by_rules(build_experiment(TOLD), told.pop("panel", panel)).experiment
         return Study(name, tmp_path / "studies.db", experiment, SPACE, **{"trials": 6, **told})
 
     return make
@@ -55,7 +56,7 @@ class Silent:
         self.looks = []
 
     def report(self, stage, progress):
-        self.looks.append((stage, progress.look))
+        self.looks.append((stage, progress.point))
 
     def conclude(self, tried):
         self.tried = tried
@@ -74,7 +75,7 @@ def work(study, panel):
 @pytest.fixture(scope="module")
 def worked(panel, tmp_path_factory):
     """Return a study and its four trials, made in two calls."""
-    experiment, _ = rules.settle(build_experiment(TOLD), panel)
+    experiment, _, _, _ = by_rules(build_experiment(TOLD), panel)
     study = Study("s", tmp_path_factory.mktemp("study") / "studies.db", experiment, SPACE)
     first = work(replace(study, trials=2), panel)
     return replace(study, trials=4), first + work(replace(study, trials=4), panel)
@@ -97,7 +98,7 @@ def test_a_study_counts_the_trials_of_earlier_calls(worked):
 def test_the_first_trial_is_what_the_rules_have(worked):
     assert worked[1][0].values == {
         "training.learning_rate": 1e-3,
-        "training.batch": 4,
+        "training.batch_size": 4,
         "network.cells.kind": "gru",
     }
 

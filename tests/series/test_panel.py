@@ -50,9 +50,9 @@ def test_each_visits_every_step_once(panel):
 
 def test_series_stand_in_the_order_of_their_ids(two):
     assert two.ids.tolist() == ["a", "b"]
-    assert two.values[:, 0].tolist() == [1, 2, 5, 0, 7]
+    assert two.values.tolist() == [1, 2, 5, 0, 7]
     assert two.observed.tolist() == [True, True, True, False, True]
-    assert (two.n_series, two.channels, two.lengths.tolist()) == (2, 1, [2, 3])
+    assert (two.n_series, two.lengths.tolist()) == (2, [2, 3])
 
 
 def test_a_series_is_a_view(two):
@@ -62,7 +62,7 @@ def test_a_series_is_a_view(two):
 
 def test_what_is_not_finite_was_not_observed():
     panel = panels.from_series({"a": [1.0, np.inf, -np.inf]}, freq="1", season=1)
-    assert panel.values[:, 0].tolist() == [1, 0, 0]
+    assert panel.values.tolist() == [1, 0, 0]
     assert panel.observed.tolist() == [True, False, False]
 
 
@@ -73,7 +73,7 @@ def test_times_past_the_end_are_the_future(two):
 def test_selection_follows_the_order_asked(two):
     chosen = panels.select(two, [1, 0, 1])
     assert chosen.ids.tolist() == ["b", "a", "b"]
-    assert chosen.values[:, 0].tolist() == [5, 0, 7, 1, 2, 5, 0, 7]
+    assert chosen.values.tolist() == [5, 0, 7, 1, 2, 5, 0, 7]
 
 
 def test_the_frame_has_a_row_for_each_step(two):

@@ -11,7 +11,7 @@ def real(values=range(1, 61), *, season=12, count=1):
 
 
 def rows(panel):
-    return panel.values[:, 0].reshape(panel.n_series, -1)
+    return panel.values.reshape(panel.n_series, -1)
 
 
 def make_up(like, *, length=120, seed=1, **kind):
@@ -41,7 +41,7 @@ def test_the_same_seed_makes_up_the_same_series(made, noise):
 
 
 def test_made_up_series_are_on_the_grid_of_the_real_ones(made):
-    assert (made.freq, made.season, made.channels) == ("MS", 12, 1)
+    assert (made.freq, made.season) == ("MS", 12)
     assert set(made.starts) == {np.datetime64("2000-01-01", "ns")}
     assert np.isfinite(made.values).all()
     assert made.observed.all()

@@ -94,7 +94,7 @@ def test_a_batch_holds_the_steps_before_its_cutoff_and_the_future_those_after(
     batch = windows.gather(panel, chosen, context, horizon, dates=False)
     futures = windows.futures(panel, chosen, horizon)
     for row, (position, end) in enumerate(zip(series, cutoff, strict=True)):
-        whole = np.where(panel.seen(position), panel.series(position)[:, 0], np.nan)
+        whole = np.where(panel.seen(position), panel.series(position), np.nan)
         padded = np.concatenate([np.full(context, np.nan), whole, np.full(horizon, np.nan)])
         past, future = np.split(padded[end : end + context + horizon], [context])
         np.testing.assert_array_equal(batch.observed[row, :, 0], ~np.isnan(past))

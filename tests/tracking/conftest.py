@@ -11,7 +11,7 @@ from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.evaluation import Backtest
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.selection.rules import Choice
 from foreseq.series import windows
 from foreseq.series.panel import Panel, from_series
@@ -43,7 +43,7 @@ def work(tmp_path_factory) -> Work:
         },
         "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
     }
-    experiment, choices = rules.settle(build_experiment(told), panel)
+    experiment, _, choices, _ = by_rules(build_experiment(told), panel)
     weights = network_weights.of(model_cache.build(experiment))
     member = fitting.Member(weights, 1, ())
     parts = windows.split(panel, 6, experiment.split)

@@ -8,7 +8,7 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, ConfigError, NotPublished
 from foreseq.forecasting import bundle
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
 from foreseq.tracking import registry, runs, store
 from foreseq.training import fitting, model_cache, network_weights
@@ -21,7 +21,7 @@ def run_ids(tmp_path_factory):
     values = 50 + np.sin(np.arange(60.0))
     panel = from_series({"a": values}, freq="1", season=6)
     told = {"dataset": {"name": "sine", "source": "s.csv", "horizon": 3}}
-    experiment, _ = rules.settle(build_experiment(told, ["network.cells.units=[2]"]), panel)
+    experiment, _, _, _ = by_rules(build_experiment(told, ["network.cells.units=[2]"]), panel)
     weights = network_weights.of(model_cache.build(experiment))
     state = bundle.state(panel, panel.lengths, [fitting.Member(weights, 1, ())])
     made = bundle.Bundle(

@@ -20,7 +20,7 @@ from foreseq.ingest import Repairs
 from foreseq.report import figures
 from foreseq.tracking import facts, links, registry, runs, store
 from foreseq.tracking.facts import PROCESS
-from foreseq.training.fitting import Look, Progress
+from foreseq.training.fitting import CurvePoint, Progress
 
 
 def read(run_id, file):
@@ -32,10 +32,10 @@ def read(run_id, file):
 def done(work):
     """Return a run that was told everything."""
     with runs.run(work.experiment, work.panel) as run:
-        run.report("fit", Progress(0, 2, 40, Look(20, 0.5, 0.9), ended=False))
-        run.report("fit", Progress(0, 2, 40, Look(40, 0.4, 0.8), ended=True))
-        run.report("fit", Progress(1, 2, 40, Look(20, 0.6, float("nan")), ended=False))
-        run.report("refit", Progress(0, 2, 40, Look(20, 0.3, float("nan")), ended=False))
+        run.report("fit", Progress(0, 2, 40, CurvePoint(20, 0.5, 0.9), ended=False))
+        run.report("fit", Progress(0, 2, 40, CurvePoint(40, 0.4, 0.8), ended=True))
+        run.report("fit", Progress(1, 2, 40, CurvePoint(20, 0.6, float("nan")), ended=False))
+        run.report("refit", Progress(0, 2, 40, CurvePoint(20, 0.3, float("nan")), ended=False))
         run.save_choices(work.choices, Repairs(rows=192, series=2, steps=192, first="", last=""))
         run.save_bundle(work.folder)
         run.save_backtest(work.backtest, work.panel)
@@ -66,7 +66,7 @@ def test_tags_say_who_where_and_what(done):
 
 def test_parameters_are_the_settled_fields_under_the_names_of_the_config(done, work):
     params = store.get_run(done.id).data.params
-    assert params["training.steps"] == str(work.experiment.training.steps)
+    assert params["training.max_steps"] == str(work.experiment.training.max_steps)
     assert params["network.cells.units"] == "4 3"
     assert params["network.quantiles"] == "0.1 0.5 0.9"
     assert not {"name", "dataset.name", "gate.margin", "dataset.columns.y"} & params.keys()

@@ -3,15 +3,15 @@ import pytest
 
 from foreseq.config import build_experiment
 from foreseq.errors import SeriesTooShort
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
 from foreseq.training import batches, model_cache
 
 
-def settled(panel, *overrides):
+def make_experiment(panel, *overrides):
     told = {"dataset": {"source": "memory", "horizon": 3}}
-    small = ("network.cells.units=[4]", "training.batch=10", "network.context=12", *overrides)
-    return rules.settle(build_experiment(told, small), panel)[0]
+    small = ("network.cells.units=[4]", "training.batch_size=10", "network.context=12", *overrides)
+    return by_rules(build_experiment(told, small), panel).experiment
 
 
 def make_panel():
@@ -21,7 +21,7 @@ def make_panel():
 
 def drawn(share, *, step=0):
     panel = make_panel()
-    experiment = settled(panel, f"training.synthetic={share}")
+    experiment = make_experiment(panel, f"training.synthetic={share}")
     found = batches.sources(panel, panel.lengths, 100, experiment)
     return found, batches.Draw(found, experiment, 1)(step, model_cache.build(experiment))
 
@@ -56,7 +56,7 @@ def test_a_batch_depends_on_its_number_alone():
 def test_steps_after_the_ends_are_not_read():
     panel = make_panel()
     panel.values[30:60] = panel.values[90:] = 1e6
-    experiment = settled(panel, "training.synthetic=0.5")
+    experiment = make_experiment(panel, "training.synthetic=0.5")
     found = batches.sources(panel, np.array([30, 30]), 20, experiment)
     draw, model = batches.Draw(found, experiment, 1), model_cache.build(experiment)
     drawn = [draw(step, model) for step in range(20)]
@@ -66,14 +66,16 @@ def test_steps_after_the_ends_are_not_read():
 
 def test_no_more_series_are_made_up_than_teach_several_windows():
     panel = make_panel()
-    experiment = settled(panel, "training.synthetic=0.5")
+    experiment = make_experiment(panel, "training.synthetic=0.5")
     _, made = batches.sources(panel, panel.lengths, 6, experiment)
     assert made.panel.n_series == 4  # of 30 windows
 
 
 def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
     panel = from_series({"a": np.arange(100.0)}, freq="1", season=4)
-    experiment = settled(panel, "training.synthetic=0", "training.cutoffs=3", "network.patch=4")
+    experiment = make_experiment(
+        panel, "training.synthetic=0", "training.cutoffs_per_window=3", "network.patch=4"
+    )
     found = batches.sources(panel, panel.lengths, 100, experiment)
     model = model_cache.build(experiment, cutoffs=3)
     batch = batches.Draw(found, experiment, 1)(0, model)
@@ -90,7 +92,7 @@ def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
 
 def test_series_that_are_read_together_are_to_be_answered_together():
     panel = make_panel()
-    experiment = settled(panel, "network.multivariate=all")
+    experiment = make_experiment(panel, "network.multivariate=all")
     found = batches.sources(panel, panel.lengths, 100, experiment)
     batch = batches.Draw(found, experiment, 1)(0, model_cache.build(experiment))
     assert batch.inputs["past"].shape == (10, 12, 2)
@@ -113,12 +115,14 @@ def test_upside_down_twice_is_as_before():
 def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
     rng = np.random.default_rng(1)
     panel = from_series({"a": 100 + rng.normal(size=300).cumsum()}, freq="1", season=1)
-    told = ("training.synthetic=0", "training.batch=400", "network.context=8")
+    told = ("training.synthetic=0", "training.batch_size=400", "network.context=8")
     straight, mirrored = (
         batches.Draw(batches.sources(panel, panel.lengths, 1, each), each, 1)(
             0, model_cache.build(each)
         )
-        for each in (settled(panel, *told, f"training.mirror={turn}") for turn in (False, True))
+        for each in (
+            make_experiment(panel, *told, f"training.sign_flip={turn}") for turn in (False, True)
+        )
     )
     same = (straight.inputs["past"] == mirrored.inputs["past"]).all(axis=(1, 2))
     assert 150 < same.sum() < 250
@@ -132,7 +136,7 @@ def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
 
 def test_series_too_short_to_learn_from_are_told_as_such():
     panel = from_series({"a": [1.0, 2.0, 3.0]}, freq="1", season=1)
-    experiment = settled(make_panel(), "training.synthetic=0.5")
+    experiment = make_experiment(make_panel(), "training.synthetic=0.5")
     found = batches.sources(panel, panel.lengths, 10, experiment)
     with pytest.raises(SeriesTooShort):
         batches.Draw(found, experiment, 1)

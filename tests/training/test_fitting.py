@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from builders import resolved
 
-from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, SeriesTooShort
 from foreseq.series import windows
 from foreseq.series.panel import from_series
@@ -27,26 +27,26 @@ def make_experiment(*overrides):
             "context": 16,
             "patch": 4,
             "log": False,
-            "baseline": [],
-            "recent": 8,
+            "naive_lags": [],
+            "recent_inputs": 8,
             "decoder": "direct",
             "calendar": False,
         },
         "training": {
             "loss": "mase",
-            "steps": STEPS,
-            "batch": 8,
-            "cutoffs": 1,
-            "looks": 4,
+            "max_steps": STEPS,
+            "batch_size": 8,
+            "cutoffs_per_window": 1,
+            "validations": 4,
             "learning_rate": 0.01,
-            "average": 0.8,
+            "ema": 0.8,
             "synthetic": 0.0,
-            "mirror": False,
+            "sign_flip": False,
             "jit": False,
             "members": 1,
         },
     }
-    return build_experiment(told, overrides)
+    return resolved(told, overrides)
 
 
 def make_panel(*, seed=1):
@@ -85,7 +85,7 @@ def test_same_seed_same_weights_bit_for_bit(fitted):
     experiment, task, members = fitted
     again = fitting.fit(task, experiment)
     assert bits(again) == bits(members)
-    assert [member.looks for member in again] == [member.looks for member in members]
+    assert [member.curve for member in again] == [member.curve for member in members]
 
 
 def test_what_a_network_learned_before_changes_nothing(fitted):
@@ -128,12 +128,12 @@ def test_training_taken_up_again_ends_as_if_never_stopped(fitted, tmp_path):
         fitting.fit(task, experiment, checkpoint=tmp_path, report=stop)
     after = []
     resumed = fitting.fit(task, experiment, checkpoint=tmp_path, report=after.append)
-    assert [progress.look for progress in after] == [
-        look for member in members for look in member.looks
+    assert [progress.point for progress in after] == [
+        look for member in members for look in member.curve
     ]
     assert after[: len(seen)] == seen
     assert bits(resumed) == bits(members)
-    assert [member.looks for member in resumed] == [member.looks for member in members]
+    assert [member.curve for member in resumed] == [member.curve for member in members]
 
 
 def test_a_finished_training_is_not_done_again(fitted, tmp_path):
@@ -153,15 +153,15 @@ def test_a_checkpoint_holds_no_pickle(fitted, tmp_path):
 
 def test_the_best_look_gives_the_weights(fitted):
     for member in fitted[2]:
-        errors = [look.validation for look in member.looks]
-        assert member.best_step == member.looks[int(np.argmin(errors))].step
+        errors = [look.validation for look in member.curve]
+        assert member.best_step == member.curve[int(np.argmin(errors))].step
 
 
 def test_without_validation_the_last_weights_are_taken(fitted):
     panel = fitted[1].panel
     (member,) = fitting.fit(make_task(panel, validated=False), make_experiment())
-    assert member.best_step == member.looks[-1].step == STEPS
-    assert np.isnan(member.looks[-1].validation)
+    assert member.best_step == member.curve[-1].step == STEPS
+    assert np.isnan(member.curve[-1].validation)
 
 
 def test_members_go_on_from_where_they_start(fitted):
@@ -177,21 +177,21 @@ def test_training_ends_when_looks_no_longer_improve():
     experiment = make_experiment("training.learning_rate=1e-30", "training.patience=2")
     (member,) = fitting.fit(make_task(make_panel()), experiment)
     assert member.best_step == 0
-    assert [look.step for look in member.looks] == [5, 10]
+    assert [look.step for look in member.curve] == [5, 10]
 
 
 def test_training_goes_to_its_end_although_an_early_look_was_best():
     experiment = make_experiment("training.learning_rate=1e-30", "network.quantiles=[0.1,0.5,0.9]")
     (member,) = fitting.fit(make_task(make_panel()), experiment)
-    assert (member.best_step, member.looks[-1].step) == (5, STEPS)
+    assert (member.best_step, member.curve[-1].step) == (5, STEPS)
 
 
 def test_a_network_that_earns_nothing_is_left_as_it_was_born():
     panel = from_series({"a": [3.0, 9.0, 6.0, 4.0] * 15}, freq="1", season=4)
-    experiment = make_experiment("network.baseline=[4]")
+    experiment = make_experiment("network.naive_lags=[4]")
     (member,) = fitting.fit(make_task(panel), experiment)
     assert member.best_step == 0
-    assert member.looks[-1].step == STEPS
+    assert member.curve[-1].step == STEPS
     born = model_cache.build(experiment)
     for weight, first in zip(member.weights, born.trainable_variables, strict=True):
         np.testing.assert_array_equal(weight, first)
@@ -200,19 +200,21 @@ def test_a_network_that_earns_nothing_is_left_as_it_was_born():
 def test_a_look_tells_the_mean_loss_since_the_look_before(fitted):
     task = fitted[1]
     often, seldom = (
-        fitting.fit(task, make_experiment("network.cells.dropout=0", f"training.looks={looks}"))
+        fitting.fit(
+            task, make_experiment("network.cells.dropout=0", f"training.validations={looks}")
+        )
         for looks in (4, 2)
     )
-    losses = np.array([look.loss for look in often[0].looks]).reshape(2, 2).mean(axis=1)
-    np.testing.assert_allclose([look.loss for look in seldom[0].looks], losses, rtol=1e-5)
+    losses = np.array([look.loss for look in often[0].curve]).reshape(2, 2).mean(axis=1)
+    np.testing.assert_allclose([look.loss for look in seldom[0].curve], losses, rtol=1e-5)
 
 
 def test_training_lowers_the_error_of_what_can_be_learned():
     panel = from_series({"a": [1.0, 5.0, 2.0, 8.0] * 30}, freq="1", season=2)
-    experiment = make_experiment("dataset.season=2", "training.average=0", "training.batch=32")
+    experiment = make_experiment("dataset.season=2", "training.ema=0", "training.batch_size=32")
     (member,) = fitting.fit(make_task(panel), experiment)
-    assert member.looks[-1].loss < 0.8 * member.looks[0].loss
-    assert member.looks[-1].validation < member.looks[0].validation
+    assert member.curve[-1].loss < 0.8 * member.curve[0].loss
+    assert member.curve[-1].validation < member.curve[0].validation
 
 
 @pytest.mark.parametrize("loss", ["mase", "mae", "huber", "smape", "owa"])
@@ -224,7 +226,7 @@ def test_constant_and_unobserved_series_leave_finite_weights(loss):
 
 
 def test_quantiles_learn_to_spread_around_the_median():
-    experiment = make_experiment("network.quantiles=[0.1,0.5,0.9]", "training.average=0")
+    experiment = make_experiment("network.quantiles=[0.1,0.5,0.9]", "training.ema=0")
     panel = make_panel()
     (member,) = fitting.fit(make_task(panel), experiment)
     model = model_cache.build(experiment)
@@ -258,12 +260,12 @@ def make_followers():
 )
 def test_what_one_series_foretells_of_another_is_learned_only_together(together, least, most):
     panel = make_followers()
-    options = ("baseline=[]", "cells.dropout=0.0", f"multivariate={together}")
+    options = ("naive_lags=[]", "cells.dropout=0.0", f"multivariate={together}")
     experiment = make_experiment(
         *(f"network.{option}" for option in options),
         "dataset.season=1",
-        "training.steps=300",
-        "training.batch=32",
+        "training.max_steps=300",
+        "training.batch_size=32",
     )
     ends = panel.lengths - 60
     followed = Windows(np.ones(50, np.int64), np.arange(345, 395))
@@ -278,17 +280,15 @@ def test_what_one_series_foretells_of_another_is_learned_only_together(together,
 
 def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
     panel = make_panel()
-    experiment, task = make_experiment("training.cutoffs=3"), make_task(panel)
+    experiment, task = make_experiment("training.cutoffs_per_window=3"), make_task(panel)
     (member,) = fitting.fit(task, experiment)
-    best = min(member.looks, key=lambda look: look.validation)
-    assert best.validation < member.looks[0].validation
+    best = min(member.curve, key=lambda look: look.validation)
+    assert best.validation < member.curve[0].validation
     model = model_cache.build(experiment)
     network_weights.assign(model, member.weights)
     told = fitting.network.answer(model, panel, task.validation)[..., 0]
     actual = windows.futures(panel, task.validation, HORIZON)
-    naive = [
-        np.abs(np.diff(panel.series(i)[:52, 0].reshape(-1, 4), axis=0)).mean() for i in range(6)
-    ]
+    naive = [np.abs(np.diff(panel.series(i)[:52].reshape(-1, 4), axis=0)).mean() for i in range(6)]
     mase = np.abs(told - actual).mean(axis=1) / naive
     assert mase.mean() == pytest.approx(best.validation, rel=1e-5)
 
@@ -298,7 +298,7 @@ def test_bfloat16_learns_about_the_same_and_leaves_float32(fitted):
         fitting.fit(fitted[1], make_experiment(f"training.precision={name}"))[0]
         for name in ("float32", "bfloat16")
     ]
-    exact, rough = ([look.loss for look in member.looks] for member in told)
+    exact, rough = ([look.loss for look in member.curve] for member in told)
     assert exact != rough
     np.testing.assert_allclose(rough, exact, rtol=0.05)
     assert {weight.dtype.name for weight in told[1].weights} == {"float32"}
@@ -309,7 +309,7 @@ def test_a_compiled_step_teaches_the_same(fitted):
         fitting.fit(fitted[1], make_experiment("network.cells.dropout=0", f"training.jit={jit}"))
         for jit in ("false", "true")
     )
-    losses, others = ([look.loss for look in member.looks] for member in (plain, with_xla))
+    losses, others = ([look.loss for look in member.curve] for member in (plain, with_xla))
     assert losses != others
     np.testing.assert_allclose(others, losses, rtol=1e-3)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from builders import resolved
 
-from foreseq.config import build_experiment
 from foreseq.training import losses, model_cache
 
 
@@ -14,21 +14,21 @@ def make_experiment(*overrides):
             "context": 8,
             "patch": 4,
             "log": False,
-            "baseline": [],
-            "recent": 8,
+            "naive_lags": [],
+            "recent_inputs": 8,
             "decoder": "direct",
             "calendar": False,
         },
         "training": {
             "loss": "mase",
-            "batch": 4,
-            "cutoffs": 1,
+            "batch_size": 4,
+            "cutoffs_per_window": 1,
             "learning_rate": 0.01,
-            "average": 0.8,
+            "ema": 0.8,
             "jit": False,
         },
     }
-    return build_experiment(told, overrides)
+    return resolved(told, overrides)
 
 
 def take(experiment, rival=losses.EVEN):
@@ -54,11 +54,11 @@ def keep_none():
 @pytest.mark.parametrize(
     "told",
     [
-        "training.steps=7",
+        "training.max_steps=7",
         "training.learning_rate=0.5",
-        "training.looks=3",
+        "training.validations=3",
         "training.members=3",
-        "training.mirror=true",
+        "training.sign_flip=true",
         "split.stride=2",
         "auto.time_budget=5",
         "dataset.source=elsewhere",
@@ -76,18 +76,21 @@ def test_trainings_of_one_kind_share_a_network(told):
         "network.cells.units=[4]",
         "network.context=4",
         "training.loss=huber",
-        "training.batch=5",
-        "training.cutoffs=2",
-        "training.clip_norm=2",
+        "training.batch_size=5",
+        "training.cutoffs_per_window=2",
+        "training.clip=2",
         "training.weight_decay=0.1",
-        "training.average=0",
+        "training.ema=0",
         "training.seed=2",
         "training.jit=true",
         "training.precision=bfloat16",
     ],
 )
 def test_another_kind_has_a_network_of_its_own(told):
-    one, other = make_experiment("network.recent=4"), make_experiment("network.recent=4", told)
+    one, other = (
+        make_experiment("network.recent_inputs=4"),
+        make_experiment("network.recent_inputs=4", told),
+    )
     assert take(one) is not take(other)
 
 

@@ -22,14 +22,14 @@ def test_training_goes_on_from_what_was_kept_as_if_nothing_had_stopped_it(tmp_pa
     model, optimizer = make_network(4)
     step(model)
     best, file = network_weights.of(model), tmp_path / "kept.npz"
-    network_weights.keep(file, model, optimizer, best, {"looks": [[1.0, 0.5]]})
+    network_weights.keep(file, model, optimizer, best, {"curve": [[1.0, 0.5]]})
     step(model)
 
     later, its_optimizer = make_network(4)
     found, told = network_weights.restore(file, later, its_optimizer)
     for kept, there in zip(best, found, strict=True):
         np.testing.assert_array_equal(kept, there)
-    assert {name: value.tolist() for name, value in told.items()} == {"looks": [[1.0, 0.5]]}
+    assert {name: value.tolist() for name, value in told.items()} == {"curve": [[1.0, 0.5]]}
     step(later)
     for whole, resumed in zip(network_weights.of(model), network_weights.of(later), strict=True):
         np.testing.assert_array_equal(whole, resumed)

@@ -10,7 +10,7 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.durable import processes
 from foreseq.errors import ForeseqError, SeriesTooShort
-from foreseq.selection import rules
+from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
 from foreseq.training import fitting, workers
@@ -31,10 +31,16 @@ def make_panel(length=60):
 
 def make_experiment(*overrides):
     told = {"dataset": {"source": "memory", "horizon": HORIZON}}
-    training = {"steps": STEPS, "looks": LOOKS, "members": MEMBERS, "workers": 2, "batch": 8}
+    training = {
+        "max_steps": STEPS,
+        "validations": LOOKS,
+        "members": MEMBERS,
+        "workers": 2,
+        "batch_size": 8,
+    }
     small = [f"training.{name}={value}" for name, value in training.items()]
     more = ("training.synthetic=0", "network.cells.units=[8]", "network.cells.dropout=0.1")
-    return rules.settle(build_experiment(told, [*small, *more, *overrides]), make_panel())[0]
+    return by_rules(build_experiment(told, [*small, *more, *overrides]), make_panel()).experiment
 
 
 def make_task(length=60):
@@ -65,14 +71,14 @@ def test_workers_fit_the_members_that_one_process_fits(fitted):
     members, _ = fitted
     here = fitting.fit(make_task(), make_experiment())
     assert bits(members) == bits(here)
-    assert [member.looks for member in members] == [member.looks for member in here]
+    assert [member.curve for member in members] == [member.curve for member in here]
 
 
 def test_workers_tell_every_look_of_every_member(fitted):
     members, told = fitted
     for number, member in enumerate(members):
         own = [progress for progress in told if progress.member == number]
-        assert tuple(progress.look for progress in own) == member.looks
+        assert tuple(progress.point for progress in own) == member.curve
         assert [progress.ended for progress in own] == [False] * (LOOKS - 1) + [True]
 
 

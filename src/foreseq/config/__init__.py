@@ -1,6 +1,71 @@
 """Every choice a user can make: one field in one place, with its bounds and its meaning.
 
-Comes in: YAML, mappings and `name=value` overrides. Goes out: frozen configs.
+In: YAML, mappings and `name=value` overrides. Out: frozen configs. A field left at None in an
+`ExperimentConfig` is open; `selection` chooses it from the data and returns a `ResolvedExperiment`,
+which has the same fields and none open.
 """
 
-from foreseq.config.experiment import *  # noqa: F403 for the move alone
+from foreseq.config.dataset import ColumnsConfig, DatasetConfig, ResolvedDataset, Source
+from foreseq.config.experiment import (
+    ExperimentConfig,
+    GateConfig,
+    IntervalsConfig,
+    MonitorConfig,
+    ResolvedExperiment,
+    Retrain,
+    StatisticalBaselinesConfig,
+    change,
+)
+from foreseq.config.fields import MEDIAN, Config, Levels, Rate
+from foreseq.config.loading import build, build_experiment, load_experiment, read_yaml
+from foreseq.config.network import (
+    CellsConfig,
+    NetworkConfig,
+    OutputDomain,
+    ResolvedCells,
+    ResolvedNetwork,
+    whole_patches,
+)
+from foreseq.config.training import (
+    AutoConfig,
+    LearningConfig,
+    ResolvedSplit,
+    ResolvedTraining,
+    SplitConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "MEDIAN",
+    "AutoConfig",
+    "CellsConfig",
+    "ColumnsConfig",
+    "Config",
+    "DatasetConfig",
+    "ExperimentConfig",
+    "GateConfig",
+    "IntervalsConfig",
+    "LearningConfig",
+    "Levels",
+    "MonitorConfig",
+    "NetworkConfig",
+    "OutputDomain",
+    "Rate",
+    "ResolvedCells",
+    "ResolvedDataset",
+    "ResolvedExperiment",
+    "ResolvedNetwork",
+    "ResolvedSplit",
+    "ResolvedTraining",
+    "Retrain",
+    "Source",
+    "SplitConfig",
+    "StatisticalBaselinesConfig",
+    "TrainingConfig",
+    "build",
+    "build_experiment",
+    "change",
+    "load_experiment",
+    "read_yaml",
+    "whole_patches",
+]

@@ -14,7 +14,7 @@ from keras import ops
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from foreseq.config import CellsConfig
+from foreseq.config import ResolvedCells
 from foreseq.diagnostics import probes
 from foreseq.diagnostics.probes import ProbeConfig
 
@@ -82,7 +82,7 @@ def gradient_norms(
     return np.asarray(np.sqrt(squares)[::-1])
 
 
-def gradient_flow(cells: CellsConfig, probe: ProbeConfig) -> list[Flow]:
+def gradient_flow(cells: ResolvedCells, probe: ProbeConfig) -> list[Flow]:
     """Compare the three cells before and after training on a task, with clipping and without.
 
     Args:
@@ -160,12 +160,12 @@ def _remedy(flow: Flow) -> str:
     return "give its gates a larger memory_bias, or fold steps with a larger patch"
 
 
-def _of_kind(cells: CellsConfig, kind: Literal["simple", "lstm", "gru"]) -> CellsConfig:
+def _of_kind(cells: ResolvedCells, kind: Literal["simple", "lstm", "gru"]) -> ResolvedCells:
     """Return the same stack of another kind, without what only its own kind knows."""
     if cells.kind == kind:
         return cells
     only_some = {"reset", "activation", "start", "memory_bias"}
-    return CellsConfig.model_validate({**cells.model_dump(exclude=only_some), "kind": kind})
+    return ResolvedCells.model_validate({**cells.model_dump(exclude=only_some), "kind": kind})
 
 
 def _along(direction: Any, states: Any) -> Any:

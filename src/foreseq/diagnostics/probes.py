@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from foreseq.config import CellsConfig, Config
+from foreseq.config import Config, ResolvedCells
 from foreseq.network.cells import Shape, has_gpu, sequence_network
 
 ADDING_BLIND = 1 / 6
@@ -106,7 +106,7 @@ def examples(probe: ProbeConfig, number: int) -> Examples:
     return draw(probe.batch, probe.length, np.random.default_rng([probe.seed, number]))
 
 
-def build(cells: CellsConfig, probe: ProbeConfig) -> keras.Sequential:
+def build(cells: ResolvedCells, probe: ProbeConfig) -> keras.Sequential:
     """Build the untrained network for a task."""
     read = examples(probe, 0).read
     shape: Shape = "sequence to one" if probe.task == "adding" else "sequence to sequence"
@@ -118,7 +118,7 @@ def build(cells: CellsConfig, probe: ProbeConfig) -> keras.Sequential:
     return network
 
 
-def train(cells: CellsConfig, probe: ProbeConfig) -> Probed:
+def train(cells: ResolvedCells, probe: ProbeConfig) -> Probed:
     """Train a network on a task; every batch is fresh, so it cannot learn by heart."""
     network = build(cells, probe)
     loss = (

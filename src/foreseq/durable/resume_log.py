@@ -1,6 +1,6 @@
-"""What was found out and decided along the way, kept so that work that was stopped goes on from it.
+"""Results and decisions of a long job, kept so that a job that was stopped goes on from them.
 
-Why decisions as well: they depend on the clock, and whoever repeats them later decides otherwise.
+Why decisions as well: they depend on the clock, and a job that repeats them decides otherwise.
 """
 
 import json
@@ -14,13 +14,13 @@ from foreseq.durable import files
 Record = dict[str, Any]
 
 
-class Journal:
+class ResumeLog:
     """Records in the order in which they are asked for.
 
     Example:
-        >>> journal = Journal()
-        >>> journal.once(lambda: {"answer": 6 * 7})
-        {'answer': 42}
+        >>> log = ResumeLog()
+        >>> log.once(lambda: {"sum": 6 * 7})
+        {'sum': 42}
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -30,21 +30,21 @@ class Journal:
             file: Where to keep it; None: nowhere.
         """
         self.file = file
-        told = _read(file)
-        self.records: list[Record] = told["records"]
+        kept = _read(file)
+        self.records: list[Record] = kept["records"]
         self.asked = 0
-        self.begun: float = time.monotonic() - told["elapsed"]
+        self.begin: float = time.monotonic() - kept["elapsed"]
 
     @property
     def elapsed(self) -> float:
         """Seconds of work so far, those of earlier processes included."""
-        return time.monotonic() - self.begun
+        return time.monotonic() - self.begin
 
     def once(self, make: Callable[[], Record]) -> Record:
         """Return the next record: the one that was kept, or else a new one, which is kept.
 
         Args:
-            make: Returns what JSON can hold.
+            make: Returns a record that JSON can hold.
         """
         if self.asked == len(self.records):
             self.records.append(make())
@@ -54,13 +54,13 @@ class Journal:
 
     def _keep(self) -> None:
         if self.file is not None:
-            told = json.dumps({"elapsed": self.elapsed, "records": self.records})
+            text = json.dumps({"elapsed": self.elapsed, "records": self.records})
             with files.new_file(self.file) as beside:
-                beside.write_text(told, encoding="utf-8")
+                beside.write_text(text, encoding="utf-8")
 
 
 def _read(file: Path | None) -> Record:
     if file is None or not file.exists():
         return {"elapsed": 0.0, "records": []}
-    told: Record = json.loads(file.read_text(encoding="utf-8"))
-    return told
+    kept: Record = json.loads(file.read_text(encoding="utf-8"))
+    return kept

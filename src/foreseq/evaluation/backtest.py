@@ -165,7 +165,7 @@ def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
         },
         quantiles=answers,
         seasonal_error=metrics.seasonal_errors(
-            panel.values[:, 0], panel.observed, panel.offsets, first, panel.season
+            panel.values, panel.observed, panel.offsets, first, panel.season
         ),
         levels=forecaster.levels,
     )

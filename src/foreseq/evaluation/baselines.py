@@ -79,7 +79,7 @@ def _seen(panel: Panel, chosen: Windows, row: int) -> tuple[NDArray[np.int64], N
     """Return steps and values of what was observed before the cutoff of one window."""
     series, cutoff = int(chosen.series[row]), int(chosen.cutoff[row])
     steps = np.flatnonzero(panel.seen(series)[:cutoff])
-    return steps, np.asarray(panel.series(series)[:cutoff, 0])[steps]
+    return steps, np.asarray(panel.series(series)[:cutoff])[steps]
 
 
 def _newest_seasons(panel: Panel, chosen: Windows, season: int) -> NDArray[np.float64]:

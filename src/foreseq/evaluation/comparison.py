@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.config import MEDIAN, ClassicsConfig, ExperimentConfig
+from foreseq.config import MEDIAN, ResolvedExperiment, StatisticalBaselinesConfig
 from foreseq.evaluation import statistical_baselines
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval
 from foreseq.evaluation.baselines import SEASONAL_NAIVE
@@ -49,7 +49,7 @@ class Rivals(NamedTuple):
         }
 
 
-def rivals(result: Backtest, panel: Panel, experiment: ExperimentConfig) -> Rivals:
+def rivals(result: Backtest, panel: Panel, experiment: ResolvedExperiment) -> Rivals:
     """Let every classical method forecast test windows, drawn with a seed, while time lasts.
 
     Each method sees the newest values before the cutoff, or their logarithms where the network
@@ -60,15 +60,17 @@ def rivals(result: Backtest, panel: Panel, experiment: ExperimentConfig) -> Riva
         panel: The data.
         experiment: Settled; its `classics` bounds the price.
     """
-    plan = experiment.classics
+    plan = experiment.statistical_baselines
     if not plan.windows:
-        return Rivals(None, {}, {}, "none were asked for (classics.windows=0)")
+        return Rivals(None, {}, {}, "none were asked for (statistical_baselines.windows=0)")
     if not statistical_baselines.are_there():
         return Rivals(None, {}, {}, f"statsmodels is not installed; {INSTALL}")
     return _compete(result, panel, plan, log=bool(experiment.network.log))
 
 
-def _compete(result: Backtest, panel: Panel, plan: ClassicsConfig, *, log: bool) -> Rivals:
+def _compete(
+    result: Backtest, panel: Panel, plan: StatisticalBaselinesConfig, *, log: bool
+) -> Rivals:
     count, horizon = result.actual.shape
     rows = np.random.default_rng(SEED).permutation(count)[: plan.windows]
     pasts = windows.before(panel, result.windows.take(rows), plan.history)
@@ -99,7 +101,7 @@ def _compete(result: Backtest, panel: Panel, plan: ClassicsConfig, *, log: bool)
     return Rivals(shared, quantiles, failures, _told(done, count, plan))
 
 
-def _told(done: int, count: int, plan: ClassicsConfig) -> str:
+def _told(done: int, count: int, plan: StatisticalBaselinesConfig) -> str:
     """Say on how many windows, drawn how."""
     told = f"{done} of {count} test windows"
     if done < count:

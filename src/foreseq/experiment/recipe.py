@@ -1,4 +1,4 @@
-"""One experiment from panel to bundle: settle, fit, test once, fit again with everything."""
+"""One experiment from panel to bundle: choose, fit, calibrate, test once, refit with everything."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,85 +7,104 @@ from typing import NamedTuple
 import numpy as np
 
 from foreseq import evaluation
-from foreseq.config import ExperimentConfig, settled
+from foreseq.config import ExperimentConfig, ResolvedExperiment
+from foreseq.durable.resume_log import ResumeLog
 from foreseq.evaluation import Backtest
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle, Origin
 from foreseq.forecasting.ensemble import Forecaster, calibrate
-from foreseq.selection import rules
-from foreseq.selection.rules import Choice
-from foreseq.series import windows
+from foreseq.selection.choose import choose
+from foreseq.selection.search import Candidate
 from foreseq.series.panel import Panel
+from foreseq.series.windows import Split
 from foreseq.training import fitting, workers
 from foreseq.training.fitting import Member, Progress, Task
 
+Report = Callable[[str, Progress], None]
+"""Called after each validation with the stage, `fit` or `refit`, and where training is."""
+
 
 class Outcome(NamedTuple):
-    """What an experiment brought."""
+    """A trained and tested forecaster."""
 
     bundle: Bundle
     backtest: Backtest
     """On the test windows, read once, after the last choice was made."""
-    choices: list[Choice]
-    """What was left open, and how it was decided."""
     members: list[Member]
-    """With their curves."""
+    """With their training curves."""
 
 
-def conduct(
+def train(
     experiment: ExperimentConfig,
     panel: Panel,
     *,
-    checkpoint: Path | None = None,
-    report: Callable[[str, Progress], None] = lambda _stage, _progress: None,
+    folder: Path | None = None,
+    candidate: Callable[[Candidate], None] = lambda _: None,
+    report: Report = lambda _stage, _progress: None,
 ) -> Outcome:
-    """Train and test a forecaster.
+    """Choose what is open, then fit and test.
 
     Args:
-        experiment: What to do; fields left open are chosen from the training span.
+        experiment: What to do.
         panel: The data.
-        checkpoint: Folder to keep the state of training in, and to resume from.
-        report: Told the stage, `fit` or `refit`, and where it is.
+        folder: Where to keep unfinished work and to resume from; None: nowhere.
+        candidate: Called after each short training of the search.
+        report: Called after each validation.
 
     Raises:
         SeriesTooShort: If no series has a window to train, validate and test on.
     """
-    plan, choices = rules.settle(experiment, panel)
-    steps = settled(plan.training.steps)
-    parts = windows.split(panel, plan.dataset.horizon, plan.split)
+    log = ResumeLog(folder and folder / "search.json")
+    chosen = choose(experiment, panel, log=log, report=candidate)
+    return fit(chosen.experiment, panel, chosen.split, checkpoint=folder, report=report)
+
+
+def fit(
+    experiment: ResolvedExperiment,
+    panel: Panel,
+    split: Split,
+    *,
+    checkpoint: Path | None = None,
+    report: Report = lambda _stage, _progress: None,
+) -> Outcome:
+    """Fit, calibrate and test a forecaster, then refit it with all observations.
+
+    Args:
+        experiment: What to train.
+        panel: The data.
+        split: Their windows by purpose.
+        checkpoint: Folder to keep the state of training in, and to resume from.
+        report: Called after each validation.
+    """
     members = workers.fit(
-        Task(panel, parts.train_ends, parts.validation, steps),
-        plan,
+        Task(panel, split.train_ends, split.validation, experiment.training.max_steps),
+        experiment,
         checkpoint=checkpoint and checkpoint / "fit",
         report=lambda progress: report("fit", progress),
     )
-    evaluated = bundle.state(panel, parts.train_ends, members)
-    held_back = calibrate(Forecaster(plan, evaluated), panel, parts.validation)
-    evaluated = evaluated._replace(calibration=held_back)
-    tested = evaluation.backtest(Forecaster(plan, evaluated), panel, parts.test)
+    evaluated = bundle.state(panel, split.train_ends, members)
+    calibration = calibrate(Forecaster(experiment, evaluated), panel, split.validation)
+    evaluated = evaluated._replace(calibration=calibration)
+    tested = evaluation.backtest(Forecaster(experiment, evaluated), panel, split.test)
     final = evaluated
-    if plan.training.refit:
-        again, on = members, _steps_on(members)
-        if on:
+    if experiment.training.refit:
+        refitted, steps = members, _refit_steps(members)
+        if steps:
             start = tuple(member.weights for member in members)
-            again = workers.fit(
-                Task(panel, panel.lengths, None, on, start),
-                plan,
+            refitted = workers.fit(
+                Task(panel, panel.lengths, None, steps, start),
+                experiment,
                 checkpoint=checkpoint and checkpoint / "refit",
                 report=lambda progress: report("refit", progress),
             )
-        final = bundle.state(panel, panel.lengths, again)._replace(calibration=held_back)
+        final = bundle.state(panel, panel.lengths, refitted)._replace(calibration=calibration)
     workers.dismiss()
     best = tuple(member.best_step for member in members)
-    return Outcome(
-        Bundle(plan, Origin(data=panel.fingerprint(), steps=best), evaluated, final),
-        tested,
-        choices,
-        members,
-    )
+    origin = Origin(data=panel.fingerprint(), steps=best)
+    return Outcome(Bundle(experiment, origin, evaluated, final), tested, members)
 
 
-def _steps_on(members: list[Member]) -> int:
-    """Return how long to learn on where no validation windows are left to tell."""
+def _refit_steps(members: list[Member]) -> int:
+    """Return the steps of the refit, which has no validation windows left to stop by."""
     best = float(np.median([member.best_step for member in members]))
-    return max(1, int(fitting.ON * best)) if best else 0
+    return max(1, int(fitting.REFIT_SHARE * best)) if best else 0

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from foreseq.durable import files
 from foreseq.errors import DataRefused
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment.recipe import fit
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle
+from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.training.fitting import Progress
 
@@ -81,7 +82,9 @@ def again(
         BundleRefused: If the bundle is not as it was written.
     """
     fitted = bundle.load(folder)
-    outcome = conduct(fitted.experiment, panel, report=report)
+    experiment = fitted.experiment
+    split = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    outcome = fit(experiment, panel, split, report=report)
     with TemporaryDirectory() as scratch:
         beside = bundle.save(outcome.bundle, Path(scratch) / "bundle")
         return [

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from foreseq import evaluation
-from foreseq.config import ExperimentConfig
+from foreseq.config import ResolvedExperiment, change
 from foreseq.evaluation import Backtest
 from foreseq.evaluation.contracts import ALONE, Answer, altered, same_rows
-from foreseq.experiment.recipe import conduct
+from foreseq.experiment.recipe import fit
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import windows
 from foreseq.series.panel import Panel
@@ -21,8 +21,8 @@ STEPS = 200
 SEED = 1
 
 
-Learn = Callable[[ExperimentConfig, Panel], tuple[Answer, Backtest]]
-"""From settled or open choices and all data to what answers, and its backtest on the test span."""
+Learn = Callable[[ResolvedExperiment, Panel], tuple[Answer, Backtest]]
+"""Trains on all data; returns what forecasts, and its backtest on the test windows."""
 
 
 class Finding(NamedTuple):
@@ -33,20 +33,23 @@ class Finding(NamedTuple):
     told: str
 
 
-def learn(experiment: ExperimentConfig, panel: Panel) -> tuple[Answer, Backtest]:
+def learn(experiment: ResolvedExperiment, panel: Panel) -> tuple[Answer, Backtest]:
     """Fit one member for a few steps, on the road that every experiment takes."""
-    training = experiment.training
-    steps = min(training.steps or STEPS, STEPS)
-    short = training.model_copy(update={"steps": steps, "members": 1, "refit": False})
-    outcome = conduct(experiment.model_copy(update={"training": short}), panel)
+    steps = min(experiment.training.max_steps, STEPS)
+    short = change(
+        experiment,
+        {"training.max_steps": steps, "training.members": 1, "training.refit": False},
+    )
+    split = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    outcome = fit(short, panel, split)
     return Forecaster(outcome.bundle.experiment, outcome.bundle.evaluated), outcome.backtest
 
 
-def verify(experiment: ExperimentConfig, panel: Panel, learn: Learn = learn) -> Iterator[Finding]:
+def verify(experiment: ResolvedExperiment, panel: Panel, learn: Learn = learn) -> Iterator[Finding]:
     """Look at one thing after the other; each but the second trains anew.
 
     Args:
-        experiment: With every choice settled.
+        experiment: What to verify.
         panel: The data.
         learn: What is looked at.
 
@@ -71,7 +74,7 @@ def shuffled(panel: Panel) -> Panel:
 
 
 def _does_not_look_ahead(
-    experiment: ExperimentConfig, panel: Panel, test: Windows, learn: Learn, answer: Answer
+    experiment: ResolvedExperiment, panel: Panel, test: Windows, learn: Learn, answer: Answer
 ) -> Finding:
     """Everything after a cutoff may change: neither training nor forecast may notice."""
     _, first = np.unique(test.series, return_index=True)
@@ -95,7 +98,7 @@ def _answers_each_window_alone(answer: Answer, panel: Panel, test: Windows) -> F
     return Finding("no window depends on another", bool(alike.all()), told)
 
 
-def _finds_nothing_in_noise(experiment: ExperimentConfig, panel: Panel, learn: Learn) -> Finding:
+def _finds_nothing_in_noise(experiment: ResolvedExperiment, panel: Panel, learn: Learn) -> Finding:
     _, tested = learn(experiment, shuffled(panel))
     decision = evaluation.decide(tested, None, experiment.gate)
     told = f"with values in random order: {decision.reason}"

@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.config import Config, ExperimentConfig
+from foreseq.config import Config, ResolvedExperiment
 from foreseq.durable import files, manifest
 from foreseq.errors import BundleRefused
 from foreseq.forecasting.calibration import Calibration
@@ -69,7 +69,7 @@ class Origin(Config):
 class Bundle:
     """A forecaster with all that is needed to use it and to judge it again."""
 
-    experiment: ExperimentConfig
+    experiment: ResolvedExperiment
     """With every choice settled."""
     origin: Origin
     evaluated: State
@@ -116,7 +116,7 @@ def load(folder: Path) -> Bundle:
         told = json.loads((folder / CALIBRATION).read_bytes())
         calibrated = told and Calibration.from_told(told)
         return Bundle(
-            experiment=ExperimentConfig.model_validate_json((folder / CONFIG).read_bytes()),
+            experiment=ResolvedExperiment.model_validate_json((folder / CONFIG).read_bytes()),
             origin=Origin.model_validate_json((folder / ORIGIN).read_bytes()),
             final=_load_state(folder / FINAL)._replace(calibration=calibrated),
             evaluated=_load_state(folder / EVALUATED)._replace(calibration=calibrated),

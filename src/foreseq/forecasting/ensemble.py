@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
 from foreseq import ingest, network
-from foreseq.config import ColumnsConfig, ExperimentConfig, settled
+from foreseq.config import ColumnsConfig, ResolvedExperiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecasting import calibration, sample_paths
 from foreseq.forecasting.bundle import State
@@ -27,7 +27,7 @@ HELD_BACK = 8192
 class Forecaster:
     """A fitted ensemble, ready to answer."""
 
-    def __init__(self, experiment: ExperimentConfig, fitted: State) -> None:
+    def __init__(self, experiment: ResolvedExperiment, fitted: State) -> None:
         """Rebuild the network from its config and give it the learned weights.
 
         Args:
@@ -123,7 +123,7 @@ class Forecaster:
 
     def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return how much the past of each window moves: what misses are measured in."""
-        context, log = settled(self.experiment.network.context), self.experiment.network.log
+        context, log = self.experiment.network.context, self.experiment.network.log
         answer = np.empty(chosen.count)
         for rows, past in windows.pasts(panel, chosen, context):
             read = np.log(np.where(past > 0, past, np.nan)) if log else past
@@ -133,7 +133,7 @@ class Forecaster:
     def unanswerable(self, panel: Panel, chosen: Windows) -> dict[int, str]:
         """Return, by position, the windows without an answer, and why."""
         context, names = (
-            settled(self.experiment.network.context),
+            self.experiment.network.context,
             self.experiment.network.multivariate,
         )
         if absent := multivariate.absent(panel, names):

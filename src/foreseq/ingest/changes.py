@@ -116,7 +116,7 @@ def _compare(old: Panel, new: Panel, pair: _Pair) -> Changes:
     after = new.offsets[pair.new][series] + np.where(inside, place, 0)
     was = np.asarray(old.observed[before])
     now = inside & new.observed[after]
-    other = was & now & (old.values[before] != new.values[after]).any(axis=1)
+    other = was & now & (old.values[before] != new.values[after])
     fresh, at = _steps(new.lengths[pair.new])
     seen = np.asarray(new.observed[new.offsets[pair.new][fresh] + at])
     ends = pair.shift + old.lengths[pair.old]
@@ -137,7 +137,7 @@ def _first(old: Panel, new: Panel, pair: _Pair, rows: tuple[NDArray[np.int64], .
     times = calendar.at(old.starts[pair.old][series], step, old.freq)
     row = int(np.argmin(times))
     name = old.ids[pair.old[series[row]]]
-    was, now = (float(panel.values[at[row], 0]) for panel, at in ((old, before), (new, after)))
+    was, now = (float(panel.values[at[row]]) for panel, at in ((old, before), (new, after)))
     return f"{name} at {calendar.shown(times[row])}: {was:g} is now {now:g}"
 
 

@@ -14,7 +14,7 @@ from foreseq.errors import DataRefused
 from foreseq.series import calendar
 
 HISTORY = "history.jsonl"
-UNTOLD = {"source", "horizon", "update", "until", "freq", "season"}
+UNTOLD = {"source", "horizon", "update", "as_of", "freq", "season"}
 """Fields of a dataset that do not decide how a row is read, and two that the data may tell
 themselves."""
 

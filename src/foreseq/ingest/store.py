@@ -72,8 +72,8 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
         ConfigError: If the frequency is none, or nothing installed reads such a URL.
         DataRefused: If the source cannot be read or breaks a rule; the store stays as it was.
     """
-    if dataset.update == "append" and dataset.until is not None:
-        whole = dataset.model_copy(update={"until": None})
+    if dataset.update == "append" and dataset.as_of is not None:
+        whole = dataset.model_copy(update={"as_of": None})
         return _cut(dataset, ingest(whole, store, raw=raw))
     path = fetch(dataset, raw or store.parent / "raw")
     arrival = _Arrival(path, content(path))

@@ -40,7 +40,7 @@ def to_panel(
         >>> table = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 4], "y": [1.0, 2.0, 4.0]})
         >>> dataset = DatasetConfig(source="memory", horizon=1, gaps="interpolate")
         >>> panel, repairs = to_panel(table, dataset)
-        >>> panel.series(0)[:, 0].tolist(), repairs.gaps_filled
+        >>> panel.series(0).tolist(), repairs.gaps_filled
         ([1.0, 2.0, 3.0, 4.0], 1)
     """
     columns = _before(parse(table, file), dataset)
@@ -53,7 +53,7 @@ def to_panel(
     grid = np.concatenate([[0], np.cumsum(ends)]).astype(np.int64)
     values, observed, repairs = _lay_out(single, steps + grid[single.codes], grid, dataset)
     panel = Panel(
-        values=values[:, None],
+        values=values,
         observed=observed,
         offsets=grid,
         starts=single.ds[offsets[:-1]],
@@ -71,17 +71,17 @@ def to_panel(
 
 def _before(columns: Columns, dataset: DatasetConfig) -> Columns:
     """Return the rows that the dataset lets count."""
-    if dataset.until is None:
+    if dataset.as_of is None:
         return columns
     if columns.ds.dtype.kind != "M":
-        raise ConfigError("dataset.until needs a time column, found integer steps; leave it out")
-    counted = columns.ds < np.datetime64(dataset.until, "ns")
+        raise ConfigError("dataset.as_of needs a time column, found integer steps; leave it out")
+    counted = columns.ds < np.datetime64(dataset.as_of, "ns")
     if not counted.any():
         raise DataRefused(
-            f"observations must be there before {dataset.until}",
+            f"observations must be there before {dataset.as_of}",
             found=f"none, the first is of {columns.ds.min()}",
             file=columns.file,
-            remedy="choose a later dataset.until",
+            remedy="choose a later dataset.as_of",
         )
     kept = _take(columns, counted)
     present = np.unique(kept.codes)

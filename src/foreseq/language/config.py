@@ -13,7 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from foreseq.config import CellsConfig, Config, Rate, Source, build, read_yaml, wide
+from foreseq.config import Config, LearningConfig, Rate, ResolvedCells, Source, build, read_yaml
+from foreseq.config.network import Units
 
 BUILT_IN = "pydoc_data.topics"
 """The source that needs no file: the help texts of Python itself, 460,000 characters of English."""
@@ -57,18 +58,25 @@ class CorpusConfig(Config):
         return self
 
 
+class LanguageCells(ResolvedCells):
+    """The recurrent stack, of one layer unless told otherwise."""
+
+    units: Units = (256,)
+    """Width of each layer, from the input upwards."""
+
+
 class LanguageConfig(Config):
     """What reads text and says which character comes next."""
 
-    cells: Annotated[CellsConfig, wide(256)] = CellsConfig(units=(256,))
-    """The recurrent stack, the same that forecasts; of 256 units if nothing is said."""
+    cells: LanguageCells = LanguageCells()
+    """The recurrent stack, the same that forecasts."""
     embedding: PositiveInt = 64
     """Numbers that stand for a character."""
     dropout: Rate = 0.0
     """Share of the top states dropped before the answer, one mask for all steps of a chunk."""
 
 
-class TextTrainingConfig(Config):
+class TextTrainingConfig(LearningConfig):
     """How the network learns from text."""
 
     epochs: PositiveInt = 8
@@ -77,22 +85,10 @@ class TextTrainingConfig(Config):
     """Places of the text read at the same time: fewer make more, and noisier, steps."""
     chunk: PositiveInt = 64
     """Characters the gradient reaches back; the state is carried further, from chunk to chunk."""
-    optimizer: Literal["rmsprop", "adam", "nadam"] = "rmsprop"
-    """Which rule turns gradients into steps."""
     learning_rate: PositiveFloat = 4e-3
     """At the start; it falls to a hundredth along a cosine."""
-    clip: PositiveFloat = 1.0
-    """Longest gradient."""
-    clip_by: Literal["global_norm", "norm", "value"] = "global_norm"
-    """Length of all weights' gradient together, of each weight's, or of every single number."""
-    weight_decay: NonNegativeFloat = 0.0
-    """Share of a weight lost in each step, times the rate."""
-    average: Rate = 0.99
-    """Momentum of the running mean of the weights, which is what writes; 0: the last weights."""
     patience: PositiveInt = 3
     """Epochs without improvement on the validation part before training stops."""
-    seed: NonNegativeInt = 1
-    """Same config, text and seed give the same weights on one machine."""
     jit: bool = True
     """Compile the training step with XLA; on a GPU the fused kernels take precedence."""
 

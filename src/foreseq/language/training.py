@@ -126,8 +126,8 @@ def optimizer(training: TextTrainingConfig, steps: int) -> keras.optimizers.Opti
     return kinds[training.optimizer](
         keras.optimizers.schedules.CosineDecay(training.learning_rate, steps, alpha=0.01),
         weight_decay=training.weight_decay or None,
-        use_ema=training.average > 0,
-        ema_momentum=training.average or 0.99,
+        use_ema=training.ema > 0,
+        ema_momentum=training.ema or 0.99,
         **{limits[training.clip_by]: training.clip},
     )
 

@@ -194,7 +194,7 @@ def scales(series: Panel, chosen: Windows) -> NDArray[np.float64]:
     first = series.lengths.copy()
     np.minimum.at(first, chosen.series, chosen.cutoff)
     return metrics.seasonal_errors(
-        series.values[:, 0], series.observed, series.offsets, first, series.season
+        series.values, series.observed, series.offsets, first, series.season
     )
 
 

@@ -78,7 +78,7 @@ def look(
     acted = decision_log.acted_until(before, evidence, made_on)
     judged = judge(evidence, series, told, acted=acted)
     drawn = page.pictures(judged, found.sums)
-    html = page.write(judged, found, drawn, told.alarm_every)
+    html = page.write(judged, found, drawn, told.false_alarm_interval)
     with files.new_file(folder / SCORES) as beside:
         found.sums.to_parquet(beside, index=False)
     decided = next((each for each in before if each.evidence == made_on), None)

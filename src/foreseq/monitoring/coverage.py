@@ -47,5 +47,5 @@ def cover(points: pd.DataFrame, level: float | None) -> Coverage | None:
 
 def is_off(covered: Coverage, told: MonitorConfig) -> bool:
     """Tell whether the difference matters and is beyond luck."""
-    far = abs(covered.share - covered.level) >= told.coverage_gap
-    return far and covered.surprise < 1 / told.alarm_every
+    far = abs(covered.share - covered.level) >= told.coverage_tolerance
+    return far and covered.surprise < 1 / told.false_alarm_interval

@@ -62,7 +62,7 @@ def drift(panel: Panel, until: Any, block: int) -> Drift:
     end = calendar.positions(np.full(panel.n_series, until), panel.starts, panel.freq) + 1
     moves = np.full((panel.n_series, 2), np.nan)
     for series in range(panel.n_series):
-        values = np.where(panel.seen(series), panel.series(series)[:, 0], np.nan)
+        values = np.where(panel.seen(series), panel.series(series), np.nan)
         past, newer = values[: max(0, int(end[series]))], values[max(0, int(end[series])) :]
         if len(newer) >= block and len(past) >= (BLOCKS + 1) * block:
             moves[series] = _moves(past, values[-block:], -(-len(newer) // block), block)

@@ -107,7 +107,7 @@ def judge(
     arrived, promise = (np.log(each["ratio"].to_numpy()) for each in (points, promised))
     since = int((points["moment"] <= acted).sum()) if acted is not None else 0
     least = steadiest(float(points["count"].median()) if len(points) else 1.0)
-    chart = control(promise, arrived, every=told.alarm_every, least=least, since=since)
+    chart = control(promise, arrived, every=told.false_alarm_interval, least=least, since=since)
     covered = cover(points, evidence.level)
     moved = drift(series, moments(ours)[0], horizon) if len(ours) else UNKNOWN
     mase, skill = _total(points)
@@ -160,16 +160,17 @@ def _decide(facts: _Facts, covered: Coverage | None, moved: Drift, told: Monitor
         return Verdict(
             "retrain",
             f"forecasts of {shown(facts.moments[worst])} err {facts.ratios[worst]:.1f} times as"
-            f" much as the backtest promised, beyond what luck does once in {told.alarm_every:,}"
-            f" moments; {moved}",
+            f" much as the backtest promised, beyond what luck does once in"
+            f" {told.false_alarm_interval:,} moments; {moved}",
         )
     newest = facts.ratios[facts.since :][-LASTING:]
     lasting = float(np.exp(np.log(newest).mean())) if len(newest) else 1.0
-    if lasting >= 1 + told.error_gap and facts.chance < 1 / told.alarm_every:
+    if lasting >= 1 + told.error_tolerance and facts.chance < 1 / told.false_alarm_interval:
         return Verdict(
             "retrain",
             f"the newest {len(newest)} moments err {lasting:.2f} times as much as the backtest"
-            f" promised, which luck does less than once in {told.alarm_every:,} looks; {moved}",
+            f" promised, which luck does less than once in {told.false_alarm_interval:,} looks;"
+            f" {moved}",
         )
     errors = f"MASE {facts.mase:.3f}" + (
         f" against {facts.promised:.3f} promised" if np.isfinite(facts.promised) else ""

@@ -79,7 +79,7 @@ def recalibrate(fitted: Bundle, series: Panel) -> Recalibrated:
         )
     trial = calibration.fit(fit_on, answers, units, levels, log=log)
     scale = metrics.seasonal_errors(
-        series.values[:, 0], series.observed, series.offsets, series.lengths, series.season
+        series.values, series.observed, series.offsets, series.lengths, series.season
     )[chosen.series]
     before, after = (
         _judge(calibration.apply(each, answers, units), test_on, levels, scale)

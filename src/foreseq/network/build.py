@@ -8,16 +8,17 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from foreseq.config import NetworkConfig, settled
+from foreseq.config import ResolvedNetwork
 from foreseq.network import decoders
 from foreseq.network.cells import recurrent_stack
 from foreseq.network.naive_lags import baseline
 from foreseq.network.outputs import channels, outputs
 from foreseq.network.scaling import FAR, TINY, as_first_seen, frame
+from foreseq.series.windows import cutoff_starts
 
 
 def forecaster(  # noqa: PLR0913 - what to build, for which data, and how it begins
-    config: NetworkConfig, *, horizon: int, season: int, dates: int, seed: int, cutoffs: int = 1
+    config: ResolvedNetwork, *, horizon: int, season: int, dates: int, seed: int, cutoffs: int = 1
 ) -> keras.Model:
     """Build the network.
 
@@ -40,21 +41,21 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and how it beg
     Raises:
         ConfigError: If a choice is still open.
     """
-    context, patch, n = settled(config.context), settled(config.patch), channels(config)
+    context, patch, n = config.context, config.patch, channels(config)
     reach = context + (cutoffs - 1) * patch
     past = keras.Input((reach, n), name="past")
     observed = keras.Input((reach, n), name="observed")
     calendar = keras.Input((reach + horizon, dates), name="calendar")
 
     values = ops.log(ops.maximum(past, TINY)) if config.log else past
-    recent = settled(config.recent)
+    recent = config.recent_inputs
     pasts = _rows(_moments(values, cutoffs, patch, context))  # (rows, context, 1)
     known = _rows(_moments(observed, cutoffs, patch, context))
     own = frame(config.scale, pasts, known, season, max(7 * season, recent))
     z = (pasts - own.level) / own.spread * known
     seen = ops.clip(z, -FAR, FAR)
 
-    runs_on = settled(config.decoder) != "direct"
+    runs_on = config.decoder != "direct"
     every_step = runs_on or cutoffs > 1
     stack = recurrent_stack(config.cells, every_step=every_step, seed=seed, carry=runs_on)
     read = as_first_seen(values, observed, own, known, cutoffs)  # (batch, reach, channels)
@@ -90,7 +91,7 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and how it beg
 
 def _moments(values: KerasTensor, cutoffs: int, patch: int, width: int) -> KerasTensor:
     """Return `width` steps for each cutoff, a patch later each: (batch * cutoffs, width, k)."""
-    at = patch * np.arange(cutoffs)[:, None] + np.arange(width)
+    at = cutoff_starts(patch, cutoffs)[:, None] + np.arange(width)
     return ops.reshape(ops.take(values, at, axis=1), (-1, width, values.shape[-1]))
 
 

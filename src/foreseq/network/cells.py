@@ -9,7 +9,7 @@ The equations, with x the input and h the state of a step, sigma the logistic fu
              h' = z h + (1 - z) g
 
 Two traps. The GRU's z keeps the old state, as Keras has it; many textbooks write 1 - z for it,
-which is the same family with z's weights negated. And `reset="after"`, the default, computes
+which is the same family with z's weights negated. And `reset_after=True`, the default, computes
 g = tanh(x W + b + r (h U + b')): what GPU kernels do, a different function from the one above,
 with a second bias.
 """
@@ -20,7 +20,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from foreseq.config import CellsConfig, settled
+from foreseq.config import ResolvedCells
 from foreseq.errors import ConfigError
 from foreseq.network import recurrence
 
@@ -35,7 +35,7 @@ APART = 10_007
 
 
 def recurrent_stack(
-    cells: CellsConfig, *, every_step: bool, seed: int, carry: bool = False
+    cells: ResolvedCells, *, every_step: bool, seed: int, carry: bool = False
 ) -> "RecurrentStack":
     """Build the layers that turn a sequence into states.
 
@@ -51,19 +51,19 @@ def recurrent_stack(
     return RecurrentStack(cells, every_step=every_step, seed=seed, carry=carry)
 
 
-def state_widths(cells: CellsConfig) -> tuple[int, ...]:
+def state_widths(cells: ResolvedCells) -> tuple[int, ...]:
     """Return how wide each carried state is, from the first layer upwards.
 
     Example:
-        >>> state_widths(CellsConfig(kind="lstm", units=(8, 4)))
+        >>> state_widths(ResolvedCells(kind="lstm", units=(8, 4)))
         (8, 8, 4, 4)
     """
     each = 2 if cells.kind == "lstm" else 1
-    return tuple(units for units in settled(cells.units) for _ in range(each))
+    return tuple(units for units in cells.units for _ in range(each))
 
 
 def sequence_network(
-    cells: CellsConfig,
+    cells: ResolvedCells,
     *,
     shape: Shape,
     outputs: int,
@@ -103,10 +103,10 @@ def sequence_network(
 class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
     """Layers of one kind of cell, one on top of the other."""
 
-    def __init__(self, cells: CellsConfig, *, every_step: bool, seed: int, carry: bool) -> None:
+    def __init__(self, cells: ResolvedCells, *, every_step: bool, seed: int, carry: bool) -> None:
         super().__init__(name=f"{cells.kind}_stack")
         self.cells, self.every_step, self.carry = cells, every_step, carry
-        layers = len(settled(cells.units))
+        layers = len(cells.units)
         self.recurrences = [
             _recurrence(cells, depth, every_step=every_step or depth < layers - 1, seed=seed)
             for depth in range(layers)
@@ -114,7 +114,7 @@ class RecurrentStack(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
         self.norms = [
             keras.layers.LayerNormalization(name=f"norm_{depth}")
             for depth in range(1, layers)
-            if cells.normalise
+            if cells.layer_norm
         ]
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -284,7 +284,9 @@ class _FirstRow(keras.initializers.Initializer):  # type: ignore[misc]
         return ops.stack([row, ops.zeros_like(row)])
 
 
-def _recurrence(cells: CellsConfig, depth: int, *, every_step: bool, seed: int) -> keras.layers.RNN:
+def _recurrence(
+    cells: ResolvedCells, depth: int, *, every_step: bool, seed: int
+) -> keras.layers.RNN:
     """Build one layer."""
     draw = seed + 2 * depth
     kernel, recurrent = _first_weights(cells, draw)
@@ -298,7 +300,7 @@ def _recurrence(cells: CellsConfig, depth: int, *, every_step: bool, seed: int) 
         "return_state": True,
         "name": f"{cells.kind}_{depth}",
     }
-    units = settled(cells.units)[depth]
+    units = cells.units[depth]
     if cells.kind == "simple":
         layer = _SimpleRNN(units, activation=cells.activation, **options)
     elif cells.kind == "lstm":
@@ -306,27 +308,27 @@ def _recurrence(cells: CellsConfig, depth: int, *, every_step: bool, seed: int) 
         layer = _LSTM(units, bias_initializer=bias, unit_forget_bias=False, **options)
     else:
         bias = _first_bias(cells, 0.0)
-        layer = _GRU(units, bias_initializer=bias, reset_after=cells.reset == "after", **options)
+        layer = _GRU(units, bias_initializer=bias, reset_after=cells.reset_after, **options)
     layer.drop_weights(cells.weight_dropout, draw + 1)
     return layer
 
 
-def _first_bias(cells: CellsConfig, usual: float) -> keras.initializers.Initializer:
-    value = usual if cells.memory_bias is None else cells.memory_bias
+def _first_bias(cells: ResolvedCells, usual: float) -> keras.initializers.Initializer:
+    value = usual if cells.forget_bias is None else cells.forget_bias
     return _FirstRow(value, KEEPING[cells.kind], GATES[cells.kind])
 
 
 def _first_weights(
-    cells: CellsConfig, seed: int
+    cells: ResolvedCells, seed: int
 ) -> tuple[keras.initializers.Initializer, keras.initializers.Initializer]:
     """Return what draws the weights of the input and of the state."""
     glorot, orthogonal = keras.initializers.GlorotUniform, keras.initializers.Orthogonal
-    if cells.start == "joint":
+    if cells.initializer == "joint":
         return glorot(seed=seed), orthogonal(seed=seed + 1)
-    if cells.start == "identity":
+    if cells.initializer == "identity":
         return glorot(seed=seed), keras.initializers.Identity()
     gates = range(GATES[cells.kind])
-    own = glorot if cells.start == "xavier" else orthogonal
+    own = glorot if cells.initializer == "glorot" else orthogonal
     return (
         _GateByGate([glorot(seed=seed + APART * gate) for gate in gates]),
         _GateByGate([own(seed=seed + 1 + APART * gate) for gate in gates]),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import KerasTensor, ops
 
-from foreseq.config import NetworkConfig, settled
+from foreseq.config import ResolvedNetwork
 from foreseq.network.cells import RecurrentStack
 from foreseq.network.outputs import by_step, channels, middle, outputs, reading
 from foreseq.network.scaling import FAR
@@ -15,7 +15,7 @@ from foreseq.network.scaling import FAR
 class Ahead(NamedTuple):
     """What a decoder needs that runs the cells on over the horizon, a patch at a time."""
 
-    config: NetworkConfig
+    config: ResolvedNetwork
     stack: RecurrentStack
     """The one that has read the past."""
     last: list[KerasTensor]
@@ -30,20 +30,20 @@ class Ahead(NamedTuple):
     @property
     def reach(self) -> int:
         """Steps in all patches, the horizon or a few more."""
-        return int(self.dates.shape[1]) * settled(self.config.patch)
+        return int(self.dates.shape[1]) * self.config.patch
 
     def change(self) -> keras.layers.Dense:
         """Build what turns a state into the difference from the baseline, zero at first."""
-        width = settled(self.config.patch) * outputs(self.config)
+        width = self.config.patch * outputs(self.config)
         return reading(width, "horizon")
 
 
-def part_of_each(config: NetworkConfig, seed: int) -> Callable[[KerasTensor], KerasTensor]:
+def part_of_each(config: ResolvedNetwork, seed: int) -> Callable[[KerasTensor], KerasTensor]:
     """Build what gives each series its part of what the cells know of all that they read together.
 
     It maps (moments, time, units) to (rows, time, units).
     """
-    count, units = channels(config), settled(config.cells.units)[-1]
+    count, units = channels(config), config.cells.units[-1]
     if count == 1:
         return lambda states: states
     glorot = keras.initializers.GlorotUniform(seed=seed)
@@ -57,7 +57,7 @@ def part_of_each(config: NetworkConfig, seed: int) -> Callable[[KerasTensor], Ke
     return part
 
 
-def direct(config: NetworkConfig, head: KerasTensor, horizon: int) -> KerasTensor:
+def direct(config: ResolvedNetwork, head: KerasTensor, horizon: int) -> KerasTensor:
     """Answer the horizon at once, starting from zero, shape (rows, horizon, outputs)."""
     return by_step(head, horizon, outputs(config), "horizon")
 
@@ -69,7 +69,7 @@ def segments(ahead: Ahead, baseline: KerasTensor, seed: int) -> KerasTensor:
     here each starts from the state after the segment before.
     """
     count = ahead.dates.shape[1]
-    width = 2 * settled(ahead.config.patch) * channels(ahead.config)
+    width = 2 * ahead.config.patch * channels(ahead.config)
     one = ops.zeros_like(ahead.last[0][:, :1, None])  # (moments, 1, 1)
     places = one + ops.eye(count)[None]  # (moments, count, count)
     glorot = keras.initializers.GlorotUniform(seed=seed)
@@ -86,7 +86,7 @@ def recursion(ahead: Ahead, state: KerasTensor, baseline: KerasTensor) -> KerasT
 
     It is trained through its own answers, so that it learns from what it will meet.
     """
-    patch, quantiles = settled(ahead.config.patch), ahead.config.quantiles
+    patch, quantiles = ahead.config.patch, ahead.config.quantiles
     count, series = ahead.dates.shape[1], channels(ahead.config)
     layer, last = ahead.change(), ahead.last
     answers: list[KerasTensor] = []
@@ -106,7 +106,7 @@ def recursion(ahead: Ahead, state: KerasTensor, baseline: KerasTensor) -> KerasT
 
 
 def by_date(
-    config: NetworkConfig, head: KerasTensor, future: KerasTensor, seed: int
+    config: ResolvedNetwork, head: KerasTensor, future: KerasTensor, seed: int
 ) -> KerasTensor:
     """Answer to the dates of the horizon, starting from zero, shape (rows, horizon, outputs)."""
     glorot = keras.initializers.GlorotUniform

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from keras import KerasTensor, ops
 
-from foreseq.config import NetworkConfig, settled
+from foreseq.config import ResolvedNetwork
 from foreseq.network.outputs import by_step
 from foreseq.network.scaling import TINY, masked_mean
 
@@ -20,7 +20,7 @@ CERTAIN = 3.0
 
 
 def baseline(
-    config: NetworkConfig, z: KerasTensor, observed: KerasTensor, head: KerasTensor, horizon: int
+    config: ResolvedNetwork, z: KerasTensor, observed: KerasTensor, head: KerasTensor, horizon: int
 ) -> KerasTensor:
     """Return what the network learns the difference from, shape (rows, horizon or 1, 1).
 
@@ -29,19 +29,21 @@ def baseline(
     tell of one season after the other, all may first be moved to the level of the newest, wholly
     or by a share read off the head for each step, and the last value may go on drifting.
     """
-    lags = settled(config.baseline)
+    lags = config.naive_lags
     if not lags:
         return ops.zeros_like(z[:, :1])
-    cycles = _cycles(lags) if config.relevel else lags  # None in bundles older than this choice
+    cycles = (
+        _cycles(lags) if config.level_adjustment else lags
+    )  # None in bundles older than this choice
     steps = [[step % cycle for step in range(horizon)] for cycle in cycles]
     repeated = [ops.take(z[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
     older = [at for at, lag in enumerate(lags) if cycles[at] < lag]
     changes = [_change_of_level(z, observed, lags[at], cycles[at]) for at in older]
-    if config.relevel == "learned" and older:
+    if config.level_adjustment == "learned" and older:
         changes = _shares(changes, head, horizon)
     for at, change in zip(older, changes, strict=True):
         repeated[at] += change
-    if config.drift and 1 in lags:  # None in older bundles as well
+    if config.shrunken_trend and 1 in lags:  # None in older bundles as well
         repeated[lags.index(1)] += _drift(z, observed, horizon)
     if len(lags) == 1:
         return repeated[0]

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.config import NetworkConfig, Support, settled
+from foreseq.config import OutputDomain, ResolvedNetwork
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 
-def nearest(kind: Support, values: NDArray[Any]) -> NDArray[Any]:
+def nearest(kind: OutputDomain, values: NDArray[Any]) -> NDArray[Any]:
     """Return the nearest values of a kind.
 
     Example:
@@ -28,7 +28,7 @@ def nearest(kind: Support, values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.maximum(values if kind == "nonnegative" else np.rint(values), 0.0))
 
 
-def holds(kind: Support, values: NDArray[Any]) -> NDArray[np.bool_]:
+def holds(kind: OutputDomain, values: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell whether all values along the last axis are of a kind; missing ones may be.
 
     Example:
@@ -40,7 +40,7 @@ def holds(kind: Support, values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def keep(
-    config: NetworkConfig, panel: Panel, chosen: Windows, answers: NDArray[Any]
+    config: ResolvedNetwork, panel: Panel, chosen: Windows, answers: NDArray[Any]
 ) -> NDArray[Any]:
     """Return the nearest answers in the support, where the past of a window lies in it.
 
@@ -53,10 +53,10 @@ def keep(
         chosen: What was forecast.
         answers: Shape (windows, horizon, any number).
     """
-    kind = config.support or "real"  # None in bundles that are older than this choice
+    kind = config.output_domain or "real"  # None in bundles that are older than this choice
     if kind == "real":
         return answers
     kept = nearest(kind, answers)
-    for rows, past in windows.pasts(panel, chosen, settled(config.context)):
+    for rows, past in windows.pasts(panel, chosen, config.context):
         kept[rows] = np.where(holds(kind, past)[:, None, None], kept[rows], answers[rows])
     return kept

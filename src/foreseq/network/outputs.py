@@ -6,15 +6,15 @@ import keras
 from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
-from foreseq.config import MEDIAN, NetworkConfig
+from foreseq.config import MEDIAN, ResolvedNetwork
 
 
-def channels(config: NetworkConfig) -> int:
+def channels(config: ResolvedNetwork) -> int:
     """Return how many series are read at a time."""
     return len(config.multivariate) or 1
 
 
-def outputs(config: NetworkConfig) -> int:
+def outputs(config: ResolvedNetwork) -> int:
     """Return how many numbers answer for one step."""
     return len(config.quantiles) or 1
 

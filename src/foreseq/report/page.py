@@ -17,7 +17,7 @@ from foreseq.report.pictures import NAMES
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate
 from foreseq.series.panel import Panel
-from foreseq.training.fitting import EARNED, Member
+from foreseq.training.fitting import MIN_GAIN, Member
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """What becomes known only after the page was written."""
@@ -65,7 +65,7 @@ def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
         intervals=_intervals(tested, rivals),
         choices=found.choices,
         candidates=found.candidates,
-        earned=percent(EARNED),
+        earned=percent(MIN_GAIN),
         members=len(found.members),
         unused=sum(not member.best_step for member in found.members),
         health=_health(found),

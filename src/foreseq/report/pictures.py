@@ -42,7 +42,7 @@ NAMES = {
 def pictures(outcome: Outcome, panel: Panel) -> dict[str, Figure]:
     """Draw an experiment: file name to figure."""
     tested = outcome.backtest
-    looks = outcome.members[0].looks
+    looks = outcome.members[0].curve
     ahead = {NAMES[name]: each.mase for name, each in tested.by_horizon().items()}
     each = {NAMES[name]: tested.losses(name).series for name in (FORESEQ, SEASONAL_NAIVE, NAIVE)}
     drawn = {

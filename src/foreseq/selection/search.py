@@ -1,7 +1,7 @@
-"""What rules cannot tell, tried out: short trainings on the training span, judged on validation.
+"""Choices that rules cannot make: short trainings on the training span, compared on validation.
 
 One field after the other is varied around what the rules chose, and a change must earn its place.
-Nothing here sees the test span. The time that is left then decides how many members there are.
+Nothing here sees the test windows. The remaining time then decides how many members there are.
 """
 
 import time
@@ -10,360 +10,286 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foreseq.config import ExperimentConfig, settled
-from foreseq.durable.resume_log import Journal
-from foreseq.selection import rules
-from foreseq.selection.rules import Choice, Facts
-from foreseq.selection.space import change
-from foreseq.series import windows
-from foreseq.series.panel import Panel
+from foreseq.config import ResolvedExperiment, change
+from foreseq.durable.resume_log import ResumeLog
+from foreseq.selection import budget, rules
+from foreseq.selection import facts as data
+from foreseq.selection.budget import MAX_STEPS, MEMBERS
+from foreseq.selection.facts import Facts
+from foreseq.selection.rules import Choice, Resolved
 from foreseq.training import workers
-from foreseq.training.fitting import EARNED, ON, Pace, Task
+from foreseq.training.fitting import MIN_GAIN, Pace, Task
 
-LUCK = 0.1
-"""Share of the best error so far by which a change must lower it on a single validation window; on
-many, over the root of their number, but never less than what is `EARNED`."""
-DOUBT = 0.3
-"""The same, over the number of series, where made-up series are to be done without: windows of one
-series err alike, and what they say in favour of learning from that series alone is mostly luck."""
-LATE = 5.0
-"""The same, over the root of a short training's steps: what made-up series teach comes later, and
-counts for more when training is whole."""
-HOPELESS = 1.25
-"""Times the error to beat from which, without made-up series, no variation is tried any more."""
-PROBE = (60, 1600)
-"""Fewest and most steps of a short training: a quarter of the whole one between them."""
-SHARE = 0.4
-"""Share of the time that short trainings may take."""
-PROBES = 8
-"""Short trainings that this share should be enough for."""
-LEAST_STEPS = 100
-"""Steps that a training has, however short the time."""
-PLANNED = 0.9
-"""Share of the time left after all short trainings that is planned for: paces change."""
+MIN_GAIN_ONE_WINDOW = 0.1
+"""Share of the best error by which a change must lower it on a single validation window; on many,
+divided by the root of their number, but never less than `MIN_GAIN` (auto_vs_classics.py)."""
+MIN_GAIN_ONE_SERIES = 0.3
+"""The same, divided by the number of series, for doing without synthetic series: windows of one
+series err alike, so what they say for learning from that series alone is mostly noise."""
+MIN_GAIN_ONE_STEP = 5.0
+"""The same, divided by the root of a short training's steps: what synthetic series teach comes
+later, and counts for more in a whole training."""
+GIVE_UP_FACTOR = 1.25
+"""Times the error to beat from which no variation without synthetic series is tried any more."""
+UNCOMPILED = {"training.jit": False}
+"""What a short training changes: compiling takes longer than its steps gain."""
 
 
 class Candidate(NamedTuple):
     """One short training."""
 
     field: str
-    """What was varied; empty: nothing, as the rules have it."""
+    """What was varied; empty: nothing."""
     value: Any
     error: float
-    """Validation error: mean over series of the error over the seasonal-naive error."""
+    """Validation error: mean over series of the error divided by the seasonal naive's."""
     seconds: float
 
 
-STEPS, MEMBERS = "training.steps", "training.members"
-UNCOMPILED = {"training.jit": False}
-"""What a short training changes: to compile it takes longer than its steps gain."""
-AS_RULED = Choice("", None, "before anything is varied")
+class _State(NamedTuple):
+    """How far the variation of one field after the other has come."""
 
-
-class _Varied(NamedTuple):
-    """How far varying one field after the other has come."""
-
-    experiment: ExperimentConfig
-    told: dict[str, Choice]
+    experiment: ResolvedExperiment
+    choices: dict[str, Choice]
     error: float
     """Of the best short training; infinite before the first."""
     pace: Pace
-    """Of an uncompiled training of what varying began with."""
-    short: int
-    """Steps of the short trainings."""
-    ruled: Choice | None
-    """The steps that the rules chose; None: the user did."""
-    changed: bool = False
-    """Whether the experiment is another than at the beginning."""
+    """Of an uncompiled training of the experiment that variation began with."""
+    steps: int
+    """Steps of each short training."""
+    steps_by_rule: Choice | None
+    """None: the user set them."""
+    is_changed: bool = False
 
 
-class _Ground(NamedTuple):
-    """Where candidates are tried."""
+class _Context(NamedTuple):
+    """Where candidates are tried, and who is notified."""
 
-    panel: Panel
     facts: Facts
-    parts: windows.Split
-    """What is learned from and what judges."""
-    kept: Journal
-    """What an earlier search tried, and this one."""
+    log: ResumeLog
     report: Callable[[Candidate], None]
-    """Told after each short training."""
     candidates: list[Candidate]
-    """All that were tried."""
 
     def task(self, steps: int) -> Task:
-        """Return what there is to learn from."""
-        return Task(self.panel, self.parts.train_ends, self.parts.validation, steps)
+        """Return the data and the steps of a training."""
+        split = self.facts.split
+        return Task(self.facts.panel, split.train_ends, split.validation, steps)
 
-    def pace(self, experiment: ExperimentConfig) -> Pace:
-        """Measure how fast a training goes."""
-        task = self.task(settled(experiment.training.steps))
-        return Pace(**self.kept.once(lambda: workers.pace(task, experiment)._asdict()))
+    def pace(self, experiment: ResolvedExperiment) -> Pace:
+        """Measure how fast a training is."""
+        task = self.task(experiment.training.max_steps)
+        return Pace(**self.log.once(lambda: workers.pace(task, experiment)._asdict()))
 
-    def short_pace(self, experiment: ExperimentConfig) -> Pace:
-        """Measure how fast a short training goes."""
+    def short_pace(self, experiment: ResolvedExperiment) -> Pace:
+        """Measure how fast a short training is."""
         return self.pace(change(experiment, UNCOMPILED))
 
-    def probe(self, experiment: ExperimentConfig, task: Task, varied: Choice) -> Candidate:
-        """Try one out, or bring back what came of it."""
-        candidate = Candidate(
-            varied.field, varied.value, **self.kept.once(lambda: _probe(experiment, task))
-        )
+    def train(self, experiment: ResolvedExperiment, steps: int, varied: Choice) -> Candidate:
+        """Run a short training, or return what the log has of it."""
+        result = self.log.once(lambda: _short_training(experiment, self.task(steps)))
+        candidate = Candidate(varied.field, varied.value, **result)
         self.candidates.append(candidate)
         self.report(candidate)
         return candidate
 
-
-class Found(NamedTuple):
-    """What the search brought."""
-
-    experiment: ExperimentConfig
-    choices: list[Choice]
-    """Those of the rules, where a field was tried with what that showed."""
-    candidates: list[Candidate]
+    def has_time(self, deadline: float) -> bool:
+        """Tell whether a time had not yet passed when this was first asked."""
+        log = self.log
+        return bool(log.once(lambda: {"has time": log.elapsed <= deadline})["has time"])
 
 
 def search(
-    experiment: ExperimentConfig,
-    choices: list[Choice],
-    panel: Panel,
-    *,
-    journal: Journal | None = None,
-    report: Callable[[Candidate], None] = lambda _: None,
-) -> Found:
-    """Try out the fields that the rules chose, within the time budget.
+    resolved: Resolved, facts: Facts, log: ResumeLog, report: Callable[[Candidate], None]
+) -> tuple[Resolved, list[Candidate]]:
+    """Try alternatives to what the rules chose, within the time budget.
 
     Args:
-        experiment: Settled by the rules.
-        choices: What the rules chose; no other field is touched.
-        panel: The data.
-        journal: Keeps what was tried and decided, and brings back what an earlier search kept.
-        report: Told after each short training.
+        resolved: By the rules; only fields that they chose are varied.
+        facts: Of the data.
+        log: Keeps results and decisions, and returns those of an earlier search.
+        report: Called after each short training.
     """
-    budget = experiment.auto.time_budget
-    if not budget or not choices:
-        return Found(experiment, choices, [])
-    kept = journal or Journal()
-    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
-    ground = _Ground(panel, rules.facts_of(experiment, panel), parts, kept, report, [])
-    aided = any(choice.field == "training.synthetic" and choice.value for choice in choices)
-    pace = ground.short_pace(experiment)
-    affordable = _affordable(experiment, pace.step, budget - _limit(experiment))
-    if aided and affordable < rules.TOO_FEW:
-        aided, reason = False, rules.too_few(affordable)
-        experiment, choices = rules.unaided(experiment, choices, panel, reason)
-        pace = ground.short_pace(experiment)
-    found = _unvaried(experiment, choices, pace)
-    if (aided or _can_vary(ground, found)) and _has_time_for_two(ground, found):
-        found = _vary(ground, found, AS_RULED)
-        if aided:
-            found = _rivalled(ground, found, *rules.unaided(experiment, choices, panel))
-    return Found(*_within_time(ground, found), ground.candidates)
+    seconds = resolved.experiment.auto.time_budget
+    if not seconds or not resolved.choices:
+        return resolved, []
+    context = _Context(facts, log, report, [])
+    synthetic = any(choice.field == "training.synthetic" and choice.value for choice in resolved[1])
+    pace = context.short_pace(resolved.experiment)
+    left = seconds - budget.for_search(resolved.experiment)
+    affordable = budget.affordable_steps(resolved.experiment, pace, left)
+    if synthetic and affordable < rules.LEAST_SYNTHETIC_STEPS:
+        synthetic, reason = False, rules.too_few_steps(affordable)
+        resolved = rules.without_synthetic(resolved, facts, reason)
+        pace = context.short_pace(resolved.experiment)
+    state = _begin(resolved, pace)
+    if (synthetic or _can_vary(context, state)) and _has_time_for_two(context, state):
+        state = _vary(context, state, Choice("", None, ""))
+        if synthetic:
+            other = rules.without_synthetic(resolved, facts)
+            state = _compare_without_synthetic(context, state, other)
+    return _within_time(context, state), context.candidates
 
 
-def _rivalled(
-    ground: _Ground, found: _Varied, experiment: ExperimentConfig, choices: list[Choice]
-) -> _Varied:
-    """Return what was found, or what comes of doing without made-up series if that is better."""
-    doubt = DOUBT / ground.panel.n_series + LATE / np.sqrt(found.short)
-    to_beat = _to_beat(found.error, doubt)
-    rival = _unvaried(experiment, choices, ground.short_pace(experiment))
-    other = _vary(ground, rival, choices[0], worth=HOPELESS * to_beat)
-    return other if other.error < to_beat else found
+def _compare_without_synthetic(context: _Context, state: _State, resolved: Resolved) -> _State:
+    """Return the better of two searches, with and without synthetic series."""
+    min_gain = MIN_GAIN_ONE_SERIES / context.facts.panel.n_series
+    min_gain += MIN_GAIN_ONE_STEP / np.sqrt(state.steps)
+    to_beat = _to_beat(state.error, min_gain)
+    begin = _begin(resolved, context.short_pace(resolved.experiment))
+    other = _vary(context, begin, resolved.choices[0], worth=GIVE_UP_FACTOR * to_beat)
+    return other if other.error < to_beat else state
 
 
-def _within_time(ground: _Ground, found: _Varied) -> tuple[ExperimentConfig, list[Choice]]:
-    """Choose steps and members that the time left allows, of these what the user has not told."""
-    experiment, told, kept = found.experiment, found.told, ground.kept
-    if found.ruled or MEMBERS in told:
-        anew = found.changed or settled(experiment.training.jit)
-        pace = ground.pace(experiment) if anew else found.pace
-        budget = experiment.auto.time_budget
-        left = kept.once(lambda: {"left": budget - kept.elapsed})["left"]
+def _within_time(context: _Context, state: _State) -> Resolved:
+    """Choose steps and members by the remaining time, unless the user set them."""
+    experiment, choices, log = state.experiment, state.choices, context.log
+    if state.steps_by_rule or MEMBERS in choices:
+        must_measure = state.is_changed or experiment.training.jit
+        pace = context.pace(experiment) if must_measure else state.pace
+        seconds = experiment.auto.time_budget
+        left = log.once(lambda: {"left": seconds - log.elapsed})["left"]
         learning = max(0.0, left - pace.start - experiment.training.refit * pace.again)
-        if found.ruled:
-            planned = PLANNED * learning
-            experiment, told[STEPS] = _steps(experiment, found.ruled, pace.step, planned)
-        if MEMBERS in told:
-            experiment, told[MEMBERS] = _members(experiment, pace.step, learning)
-    return experiment, list(told.values())
+        if state.steps_by_rule:
+            planned = budget.PLANNED * learning
+            experiment, choices[MAX_STEPS] = budget.choose_steps(
+                experiment, state.steps_by_rule, pace, planned
+            )
+        if MEMBERS in choices:
+            experiment, choices[MEMBERS] = budget.choose_members(experiment, pace, learning)
+    return Resolved(experiment, list(choices.values()))
 
 
-def _unvaried(experiment: ExperimentConfig, choices: list[Choice], pace: Pace) -> _Varied:
-    """Return where varying begins: with as many steps as short trainings leave time for.
+def _begin(resolved: Resolved, pace: Pace) -> _State:
+    """Return where variation begins: with as many steps as short trainings leave time for.
 
     Args:
-        experiment: With every choice settled.
-        choices: What the rules chose in it.
+        resolved: By the rules.
         pace: Of a short training.
     """
-    told = {choice.field: choice for choice in choices}
-    limit, ruled = _limit(experiment), told.get(STEPS)
-    if ruled:
-        left = experiment.auto.time_budget - limit
-        experiment, told[STEPS] = _steps(experiment, ruled, pace.step, left)
-    affordable = int(limit / PROBES / pace.step)
-    short = int(np.clip(min(settled(experiment.training.steps) // 4, affordable), *PROBE))
-    return _Varied(experiment, told, np.inf, pace, short, ruled)
+    experiment, choices = resolved.experiment, {choice.field: choice for choice in resolved.choices}
+    by_rule = choices.get(MAX_STEPS)
+    if by_rule:
+        left = experiment.auto.time_budget - budget.for_search(experiment)
+        experiment, choices[MAX_STEPS] = budget.choose_steps(experiment, by_rule, pace, left)
+    steps = budget.short_steps(experiment, pace)
+    return _State(experiment, choices, np.inf, pace, steps, by_rule)
 
 
-def _fields(begun: _Varied) -> list[str]:
-    """Return what to vary of what the rules chose."""
-    barred = FULL if settled(begun.experiment.training.synthetic) else ()
-    return [field for field in ALTERNATIVES if field in begun.told and field not in barred]
+def _fields(state: _State) -> list[str]:
+    """Return the fields to vary among those that the rules chose."""
+    kept = KEPT_WITH_SYNTHETIC if state.experiment.training.synthetic else ()
+    return [field for field in ALTERNATIVES if field in state.choices and field not in kept]
 
 
-def _can_vary(ground: _Ground, begun: _Varied) -> bool:
-    """Tell whether there is anything to try."""
-    tries = (ALTERNATIVES[field](ground.facts, begun.experiment) for field in _fields(begun))
-    return any(True for values in tries for _ in values)
+def _can_vary(context: _Context, state: _State) -> bool:
+    alternatives = (ALTERNATIVES[name](context.facts, state.experiment) for name in _fields(state))
+    return any(True for values in alternatives for _ in values)
 
 
-def _has_time_for_two(ground: _Ground, begun: _Varied) -> bool:
-    """Tell whether one short training can be compared with another: alone it tells nothing."""
-    return _goes_on(ground.kept, _limit(begun.experiment) - 2 * _takes(begun))
+def _has_time_for_two(context: _Context, state: _State) -> bool:
+    """Tell whether two short trainings fit: one alone has nothing to be compared with."""
+    limit = budget.for_search(state.experiment)
+    return context.has_time(limit - 2 * _seconds(state))
 
 
-def _takes(begun: _Varied) -> float:
-    """Return about how many seconds a short training takes."""
-    return begun.pace.start + begun.short * begun.pace.step
+def _seconds(state: _State) -> float:
+    """Return the expected seconds of a short training."""
+    return state.pace.start + state.steps * state.pace.step
 
 
-def _vary(ground: _Ground, begun: _Varied, named: Choice, *, worth: float = np.inf) -> _Varied:
+def _vary(context: _Context, state: _State, first: Choice, *, worth: float = np.inf) -> _State:
     """Vary one chosen field after the other, and keep what earns its place.
 
     Args:
-        ground: Where they are tried.
-        begun: What to begin with.
-        named: What tells this beginning from the experiment as the rules have it.
-        worth: Its error up to which anything is varied.
+        context: Where candidates are tried.
+        state: Where variation begins.
+        first: How the unvaried candidate is named.
+        worth: Largest error of the unvaried candidate from which variation goes on.
     """
-    told, experiment = dict(begun.told), begun.experiment
-    limit, short = _limit(experiment), ground.task(begun.short)
-    luck = LUCK / np.sqrt(ground.parts.validation.count)
-    best = ground.probe(experiment, short, named)
-    for field in _fields(begun) if best.error <= worth else ():
-        for value in ALTERNATIVES[field](ground.facts, experiment):
-            if not _goes_on(ground.kept, limit - max(best.seconds, _takes(begun))):
+    choices, experiment = dict(state.choices), state.experiment
+    limit = budget.for_search(experiment)
+    min_gain = MIN_GAIN_ONE_WINDOW / np.sqrt(context.facts.split.validation.count)
+    best = context.train(experiment, state.steps, first)
+    for field in _fields(state) if best.error <= worth else ():
+        for value in ALTERNATIVES[field](context.facts, experiment):
+            if not context.has_time(limit - max(best.seconds, _seconds(state))):
                 break
-            tried = change(experiment, {field: value})
-            candidate = ground.probe(tried, short, Choice(field, value, ""))
-            if candidate.error < _to_beat(best.error, luck):
+            varied = change(experiment, {field: value})
+            candidate = context.train(varied, state.steps, Choice(field, value, ""))
+            if candidate.error < _to_beat(best.error, min_gain):
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
-                told[field] = Choice(field, value, reason)
-                experiment, best = tried, candidate
-    changed = experiment != begun.experiment
-    return begun._replace(experiment=experiment, told=told, error=best.error, changed=changed)
+                choices[field] = Choice(field, value, reason)
+                experiment, best = varied, candidate
+    is_changed = experiment != state.experiment
+    return state._replace(
+        experiment=experiment, choices=choices, error=best.error, is_changed=is_changed
+    )
 
 
-def _limit(experiment: ExperimentConfig) -> float:
-    """Return the seconds that short trainings may take."""
-    return SHARE * experiment.auto.time_budget
-
-
-def _to_beat(error: float, luck: float) -> float:
+def _to_beat(error: float, min_gain: float) -> float:
     """Return the error below which a change has earned its place."""
-    return (1 - max(EARNED, luck)) * error
+    return (1 - max(MIN_GAIN, min_gain)) * error
 
 
-def _goes_on(journal: Journal, until: float) -> bool:
-    """Tell whether there was time for one more training when it was first asked."""
-    return bool(journal.once(lambda: {"goes on": journal.elapsed <= until})["goes on"])
+def _short_training(experiment: ResolvedExperiment, task: Task) -> dict[str, float]:
+    """Train a member per worker for a few steps; the better of two validations counts."""
+    members = experiment.training.workers
+    short = {MEMBERS: members, "training.validations": 2, MAX_STEPS: task.steps}
+    begin = time.monotonic()
+    fitted = workers.fit(task, change(experiment, short | UNCOMPILED))
+    error = np.mean([min(point.validation for point in member.curve) for member in fitted])
+    return {"error": float(error), "seconds": time.monotonic() - begin}
 
 
-def _shares(facts: Facts, experiment: ExperimentConfig) -> Iterator[float]:
-    show_all = facts.are_long and facts.panel.n_series > rules.MANY_LONG
-    barred = rules.barred(experiment.network.multivariate, experiment.training.steps)
-    if facts.teach_enough and not show_all and not barred:
-        yield rules.BESIDE
+def _synthetic_shares(facts: Facts, experiment: ResolvedExperiment) -> Iterator[float]:
+    many_long = facts.are_long and facts.panel.n_series > rules.MANY_LONG
+    names, steps = experiment.network.multivariate, experiment.training.max_steps
+    disallowed = rules.synthetic_disallowed(names, steps)
+    if facts.teach_enough and not many_long and not disallowed:
+        yield rules.SEARCHED_SHARE
 
 
-def _baselines(facts: Facts, experiment: ExperimentConfig) -> Iterator[tuple[int, ...]]:
-    context = settled(experiment.network.context)
-    lags, often = rules.cycles(facts, context), rules.repeats(facts, context)
-    for value in dict.fromkeys([(1, *often), often, lags]):
-        if value and value != experiment.network.baseline:
-            yield value
+def _naive_lags(facts: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[int, ...]]:
+    context = experiment.network.context
+    once, repeated = data.cycles(facts, context), data.repeated_cycles(facts, context)
+    for lags in dict.fromkeys([(1, *repeated), repeated, once]):
+        if lags and lags != experiment.network.naive_lags:
+            yield lags
 
 
-def _logs(facts: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
-    if experiment.network.log or rules.are_positive(facts):
+def _logs(facts: Facts, experiment: ResolvedExperiment) -> Iterator[bool]:
+    if experiment.network.log or data.are_positive(facts):
         yield not experiment.network.log
 
 
-def _losses(facts: Facts, experiment: ExperimentConfig) -> Iterator[str]:
-    if rules.are_positive(facts) and experiment.training.loss != "owa":
+def _losses(facts: Facts, experiment: ResolvedExperiment) -> Iterator[str]:
+    if data.are_positive(facts) and experiment.training.loss != "owa":
         yield "owa"
 
 
-def _contexts(facts: Facts, experiment: ExperimentConfig) -> Iterator[int]:
-    patch, context = settled(experiment.network.patch), settled(experiment.network.context)
-    longest = max(settled(experiment.network.baseline), default=1)
+def _contexts(facts: Facts, experiment: ResolvedExperiment) -> Iterator[int]:
+    patch, context = experiment.network.patch, experiment.network.context
+    longest = max(experiment.network.naive_lags, default=1)
     farther = (4 * context, 2 * context) if facts.panel.season == 1 else (2 * context,)
     for steps in (*farther, context // 2 // patch * patch):
         if max(longest, patch, 4) <= steps <= facts.typical:
             yield steps
 
 
-def _directions(_: Facts, experiment: ExperimentConfig) -> Iterator[bool]:
-    if experiment.training.mirror:
+def _sign_flips(_: Facts, experiment: ResolvedExperiment) -> Iterator[bool]:
+    if experiment.training.sign_flip:
         yield False
 
 
-ALTERNATIVES: dict[str, Callable[[Facts, ExperimentConfig], Iterator[Any]]] = {
-    "training.synthetic": _shares,
-    "training.mirror": _directions,
-    "network.baseline": _baselines,
+ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = {
+    "training.synthetic": _synthetic_shares,
+    "training.sign_flip": _sign_flips,
+    "network.naive_lags": _naive_lags,
     "network.log": _logs,
     "training.loss": _losses,
     "network.context": _contexts,
 }
 """By field, the values to try beside the one an experiment has."""
-FULL = ("network.baseline", "network.context")
-"""Fields not varied where the rules are those for made-up series: these learn from all lags and as
-long a past as there are, and a few windows cannot tell better."""
-
-
-def _trainings(experiment: ExperimentConfig) -> float:
-    """Return how many times its steps each member learns, the refit included."""
-    return 1 + ON if experiment.training.refit else 1.0
-
-
-def _probe(experiment: ExperimentConfig, task: Task) -> dict[str, float]:
-    """Train a member a worker for a few steps; the better of two looks is what each is worth."""
-    members = settled(experiment.training.workers)
-    short = {MEMBERS: members, "training.looks": 2, STEPS: task.steps}
-    begun = time.monotonic()
-    fitted = workers.fit(task, change(experiment, short | UNCOMPILED))
-    error = np.mean([min(look.validation for look in member.looks) for member in fitted])
-    return {"error": float(error), "seconds": time.monotonic() - begun}
-
-
-def _affordable(experiment: ExperimentConfig, seconds: float, left: float) -> int:
-    """Return how many steps each member has time for: a single one, or as many as the user said."""
-    members, at_once = experiment.training.members, settled(experiment.training.workers)
-    rounds = -(-settled(members) // at_once)
-    return int(left / (seconds * _trainings(experiment) * rounds))
-
-
-def _steps(
-    experiment: ExperimentConfig, ruled: Choice, seconds: float, left: float
-) -> tuple[ExperimentConfig, Choice]:
-    """Return the experiment with the steps of the rules, or as many as there is time for."""
-    affordable, choice = _affordable(experiment, seconds, left), ruled
-    if affordable < ruled.value:
-        reason = f"what the time budget allows, at {1000 * seconds:.0f} ms a step"
-        choice = Choice(STEPS, max(affordable, LEAST_STEPS), reason)
-    return change(experiment, {STEPS: choice.value}), choice
-
-
-def _members(
-    experiment: ExperimentConfig, seconds: float, left: float
-) -> tuple[ExperimentConfig, Choice]:
-    """Return the experiment with as many members as the time that is left allows."""
-    whole = seconds * settled(experiment.training.steps) * _trainings(experiment)
-    at_once = settled(experiment.training.workers)
-    rounds = max(1, min(int(left / whole), rules.MOST_MEMBERS // at_once))
-    members = at_once * rounds
-    choice = Choice(MEMBERS, members, f"about {whole:.0f} s each, {left:.0f} s left")
-    return change(experiment, {choice.field: members}), choice
+KEPT_WITH_SYNTHETIC = ("network.naive_lags", "network.context")
+"""Fields not varied with synthetic series: these learn from all lags and as long a past as there
+is, and a few windows cannot tell better."""

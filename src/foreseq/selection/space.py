@@ -6,7 +6,8 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field, PositiveFloat, RootModel, ValidationError, model_validator
 
-from foreseq.config import Config, ExperimentConfig, read_yaml, settled
+from foreseq.config import Config, ExperimentConfig, ResolvedExperiment, read_yaml, whole_patches
+from foreseq.config.fields import get
 from foreseq.errors import ConfigError
 
 
@@ -37,7 +38,7 @@ class Between(Config):
             raise ValueError(f"low {self.low} must lie below high {self.high}, above 0 with log")
         return self
 
-    def suggest(self, field: str, trial: Suggester, _experiment: ExperimentConfig) -> float:
+    def suggest(self, field: str, trial: Suggester, _experiment: ResolvedExperiment) -> float:
         """Return a value of the field."""
         return trial.suggest_float(field, self.low, self.high, log=self.log)
 
@@ -53,7 +54,7 @@ class OneOf(Config):
     ordered: bool = False
     """From little to much: neighbours resemble each other, which samplers can use."""
 
-    def suggest(self, field: str, trial: Suggester, _experiment: ExperimentConfig) -> Any:
+    def suggest(self, field: str, trial: Suggester, _experiment: ResolvedExperiment) -> Any:
         """Return a value of the field."""
         if self.ordered:
             return self.one_of[trial.suggest_int(field, 0, len(self.one_of) - 1)]
@@ -75,13 +76,13 @@ class Times(Config):
 
     times: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
 
-    def suggest(self, field: str, trial: Suggester, experiment: ExperimentConfig) -> int:
+    def suggest(self, field: str, trial: Suggester, experiment: ResolvedExperiment) -> int:
         """Return a context."""
         factor = self.times[trial.suggest_int(field, 0, len(self.times) - 1)]
-        patch = settled(experiment.network.patch)
-        least = max(settled(experiment.network.baseline), default=1)
-        patches = round(factor * settled(experiment.network.context) / patch)
-        return patch * max(1, patches, -(-least // patch))
+        patch = experiment.network.patch
+        least = max(experiment.network.naive_lags, default=1)
+        patches = round(factor * experiment.network.context / patch)
+        return max(patch, patch * patches, whole_patches(least, patch))
 
     def find(self, _value: Any) -> int | None:
         """Return what draws the context as it is; None: nothing does."""
@@ -100,17 +101,17 @@ class Space(RootModel[dict[str, Between | OneOf | Times]]):
                 raise ValueError(f"{field}: only fields of network and training can be tuned")
         return self
 
-    def suggest(self, trial: Suggester, experiment: ExperimentConfig) -> dict[str, Any]:
+    def suggest(self, trial: Suggester, experiment: ResolvedExperiment) -> dict[str, Any]:
         """Return a value for each field.
 
         Args:
             trial: Draws them.
-            experiment: With every choice settled; factors refer to it.
+            experiment: Factors refer to it.
         """
         ranges = self.root.items()
         return {field: extent.suggest(field, trial, experiment) for field, extent in ranges}
 
-    def find(self, experiment: ExperimentConfig) -> dict[str, Any] | None:
+    def find(self, experiment: ResolvedExperiment) -> dict[str, Any] | None:
         """Return what draws the experiment as it is; None: some value lies outside its range."""
         told = experiment.model_dump(mode="json")
         found = {field: extent.find(get(told, field)) for field, extent in self.root.items()}
@@ -135,8 +136,8 @@ SPACE = Space(
         "network.log": OneOf(one_of=(False, True)),
         "training.loss": OneOf(one_of=("mase", "owa", "huber")),
         "training.learning_rate": Between(low=2e-4, high=1e-2, log=True),
-        "training.batch": OneOf(one_of=(32, 64, 128, 256), ordered=True),
-        "training.average": OneOf(one_of=(0.9, 0.98, 0.99, 0.995), ordered=True),
+        "training.batch_size": OneOf(one_of=(32, 64, 128, 256), ordered=True),
+        "training.ema": OneOf(one_of=(0.9, 0.98, 0.99, 0.995), ordered=True),
     }
 )
 """What is tried where nothing else is told."""
@@ -150,7 +151,7 @@ def open_space(experiment: ExperimentConfig) -> Space:
 
 
 def read_space(path: Path) -> Space:
-    """Read a space from YAML, such as `training.batch: {one_of: [32, 64], ordered: true}`.
+    """Read a space from YAML, such as `training.batch_size: {one_of: [32, 64], ordered: true}`.
 
     Raises:
         ConfigError: If the file cannot be read or a range is none.
@@ -160,57 +161,6 @@ def read_space(path: Path) -> Space:
     except ValidationError as error:
         lines = sorted({f"{'.'.join(map(str, p['loc'][:1]))}: {p['msg']}" for p in error.errors()})
         raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
-
-
-def get(told: dict[str, Any], field: str) -> Any:
-    """Return what a dotted field holds.
-
-    Raises:
-        ConfigError: If there is no such field.
-
-    Example:
-        >>> get({"a": {"b": [1, 2]}}, "a.b")
-        [1, 2]
-    """
-    for name in field.split("."):
-        if not isinstance(told, dict) or name not in told:
-            raise ConfigError(f"{field}: no such field; see configs/README.md for those there are")
-        told = told[name]
-    return told
-
-
-def put(told: dict[str, Any], field: str, value: Any) -> None:
-    """Make a dotted field hold a value.
-
-    Raises:
-        ConfigError: If there is no such section.
-
-    Example:
-        >>> told = {"a": {"b": 1}}
-        >>> put(told, "a.b", 2)
-        >>> told
-        {'a': {'b': 2}}
-    """
-    section, _, name = field.rpartition(".")
-    (get(told, section) if section else told)[name] = value
-
-
-def change(experiment: ExperimentConfig, values: dict[str, Any]) -> ExperimentConfig:
-    """Return the experiment with dotted fields changed, checked again.
-
-    Raises:
-        ConfigError: If the values do not go together.
-    """
-    told = experiment.model_dump(mode="json")
-    for field, value in values.items():
-        put(told, field, value)
-    network = told["network"]
-    if network["context"] and network["recent"]:
-        network["recent"] = min(network["context"], network["recent"])
-    try:
-        return ExperimentConfig.model_validate(told)
-    except ValidationError as error:
-        raise ConfigError("; ".join(problem["msg"] for problem in error.errors())) from None
 
 
 def _is_told(experiment: ExperimentConfig, field: str) -> bool:

@@ -18,10 +18,10 @@ from typing import Literal, NamedTuple, Protocol
 import yaml
 from filelock import FileLock, Timeout
 
-from foreseq.config import ExperimentConfig, settled
+from foreseq.config import ExperimentConfig, ResolvedExperiment, change
 from foreseq.durable import files
 from foreseq.errors import ConfigError
-from foreseq.selection.space import MEMBERS, Space, change
+from foreseq.selection.space import MEMBERS, Space
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.training import fitting
@@ -55,8 +55,8 @@ class Study:
     name: str
     storage: Path
     """SQLite file."""
-    experiment: ExperimentConfig
-    """With every choice settled by the rules."""
+    experiment: ResolvedExperiment
+    """By the rules."""
     space: Space
     sampler: Literal["tpe", "cmaes", "evolutionary"] = "tpe"
     trials: int = 20
@@ -96,7 +96,7 @@ class Best(NamedTuple):
     pruned: int
 
 
-Recorder = Callable[[int, ExperimentConfig], AbstractContextManager[Record]]
+Recorder = Callable[[int, ResolvedExperiment], AbstractContextManager[Record]]
 """Opens the record of a trial, by its number and what is trained."""
 
 
@@ -155,30 +155,27 @@ def best(study: Study) -> Best:
         raise ConfigError(
             f"study {study.name} has no whole trial; give it more time or fewer steps"
         )
-    first = min(whole, key=lambda each: (settled(each.value), each.number))
+    first = min(whole, key=lambda each: (each.value, each.number))
     pruned = sum(each.state == TrialState.PRUNED for each in trials)
     values = json.loads(first.user_attrs["values"])
-    return Best(first.number, settled(first.value), values, len(whole), pruned)
+    return Best(first.number, first.value or 0.0, values, len(whole), pruned)
 
 
-def write_best(study: Study, told: ExperimentConfig, file: Path) -> ExperimentConfig:
+def write_best(study: Study, experiment: ExperimentConfig, file: Path) -> ExperimentConfig:
     """Write the best trial as YAML that says only what differs from the defaults.
 
-    Fields of network and training that the rules settled are written, too: with others the values
-    found may be worth nothing. Members, split and season are left to the rules again.
+    Fields of network and training that the rules chose are written too: the tuned values belong to
+    them. Members, split and season are left to the rules again.
 
     Args:
         study: What was tuned.
-        told: The experiment as the user told it.
+        experiment: With the fields that the user set.
         file: Where to; replaced if there.
     """
-    found = change(study.experiment, best(study).values)
-    members = told.training.members
-    written = told.model_copy(
-        update={
-            "network": found.network,
-            "training": found.training.model_copy(update={"members": members}),
-        }
+    tuned = change(study.experiment, best(study).values).model_dump()
+    tuned["training"]["members"] = experiment.training.members
+    written = ExperimentConfig.model_validate(
+        {**experiment.model_dump(), "network": tuned["network"], "training": tuned["training"]}
     )
     text = yaml.safe_dump(written.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     with files.new_file(file) as beside:
@@ -240,8 +237,8 @@ def _try(study: Study, panel: Panel, stored: optuna.Study, trial: Trial, record:
 
         def look(progress: Progress) -> None:
             run.report("fit", progress)
-            errors.append(progress.look.validation)
-            trial.report(progress.look.validation, progress.look.step)
+            errors.append(progress.point.validation)
+            trial.report(progress.point.validation, progress.point.step)
             if trial.should_prune() or _is_late(study, stored):
                 raise _Pruned
 
@@ -257,10 +254,10 @@ def _try(study: Study, panel: Panel, stored: optuna.Study, trial: Trial, record:
     return tried
 
 
-def _train(panel: Panel, experiment: ExperimentConfig, look: Callable[[Progress], None]) -> bool:
+def _train(panel: Panel, experiment: ResolvedExperiment, look: Callable[[Progress], None]) -> bool:
     """Train a single member; return whether it was cut short."""
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
-    steps = settled(experiment.training.steps)
+    steps = experiment.training.max_steps
     try:
         fitting.fit(Task(panel, parts.train_ends, parts.validation, steps), experiment, report=look)
     except _Pruned:
@@ -289,7 +286,7 @@ def _sampler(study: Study, number: int) -> BaseSampler:
 
 
 def _load(study: Study) -> optuna.Study:
-    steps = settled(study.experiment.training.steps)
+    steps = study.experiment.training.max_steps
     pruner = optuna.pruners.MedianPruner(STARTUP, n_warmup_steps=int(WARMUP * steps))
     return optuna.load_study(study_name=study.name, storage=_storage(study), pruner=pruner)
 

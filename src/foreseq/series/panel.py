@@ -26,12 +26,12 @@ class Panel:
         >>> panel = from_series({"a": [1.0, 2.0, 3.0], "b": [5.0, 6.0]}, freq="1", season=1)
         >>> panel.lengths.tolist()
         [3, 2]
-        >>> panel.series(1)[:, 0].tolist()
+        >>> panel.series(1).tolist()
         [5.0, 6.0]
     """
 
     values: NDArray[np.float64]
-    """Shape (steps_total, channels), series after series; zero where nothing was observed."""
+    """Shape (steps_total,), series after series; zero where nothing was observed."""
     observed: NDArray[np.bool_]
     """Shape (steps_total,): false where the grid has a step but the source had no number."""
     offsets: NDArray[np.int64]
@@ -51,17 +51,12 @@ class Panel:
         return len(self.ids)
 
     @property
-    def channels(self) -> int:
-        """Numbers per step."""
-        return int(self.values.shape[1])
-
-    @property
     def lengths(self) -> NDArray[np.int64]:
         """Steps of each series, shape (n_series,)."""
         return np.diff(self.offsets)
 
     def series(self, position: int) -> NDArray[np.float64]:
-        """Return one series as a view, shape (steps, channels)."""
+        """Return one series as a view, shape (steps,)."""
         return self.values[self.offsets[position] : self.offsets[position + 1]]
 
     def seen(self, position: int) -> NDArray[np.bool_]:
@@ -97,7 +92,7 @@ def from_series(
     values = np.concatenate(parts) if parts else np.empty(0)
     first = np.int64(start) if calendar.is_integer(freq) else np.datetime64(start, "ns")
     return Panel(
-        values=np.where(np.isfinite(values), values, 0.0)[:, None],
+        values=np.where(np.isfinite(values), values, 0.0),
         observed=np.isfinite(values),
         offsets=np.cumsum([0, *map(len, parts)], dtype=np.int64),
         starts=np.repeat(first, len(ids)),
@@ -126,14 +121,14 @@ def select(panel: Panel, positions: Sequence[int] | NDArray[np.int64]) -> Panel:
 
 
 def to_frame(panel: Panel) -> pd.DataFrame:
-    """Return the long table `unique_id, ds, y` of the first channel; unobserved steps are NaN."""
+    """Return the long table `unique_id, ds, y` ; unobserved steps are NaN."""
     lengths = panel.lengths
     steps = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], lengths)
     return pd.DataFrame(
         {
             "unique_id": np.repeat(panel.ids.astype(object), lengths),
             "ds": calendar.at(np.repeat(panel.starts, lengths), steps, panel.freq),
-            "y": np.where(panel.observed, panel.values[:, 0], np.nan),
+            "y": np.where(panel.observed, panel.values, np.nan),
         }
     )
 
@@ -182,6 +177,6 @@ def _check_whole(panel: Panel) -> None:
 
 
 def each(panel: Panel) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.bool_]]]:
-    """Yield id, values (steps, channels) and observed (steps,) of every series, in order."""
+    """Yield id, values (steps,) and observed (steps,) of every series, in order."""
     for position, name in enumerate(panel.ids.tolist()):
         yield name, panel.series(position), panel.seen(position)

@@ -89,7 +89,7 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
         parts.append(made[np.concatenate([any_kind, alike])])
     values = np.concatenate(parts)
     return Panel(
-        values=values.reshape(-1, 1),
+        values=values.ravel(),
         observed=rng.random(values.size) < like.observed.mean(),
         offsets=np.arange(count + 1) * length,
         starts=rng.choice(like.starts, count),
@@ -104,7 +104,7 @@ def _histories(like: Panel, ends: NDArray[np.int64], *, log: bool) -> list[Value
     found = []
     for position in range(0, like.n_series, -(-like.n_series // COMPARED)):
         known = np.flatnonzero(like.seen(position)[: ends[position]])
-        y = like.series(position)[known, 0]
+        y = like.series(position)[known]
         if len(known) >= features.LEAST and not (log and (y <= 0).any()):
             steps = np.arange(known[0], known[-1] + 1)
             found.append(np.interp(steps, known, np.log(y) if log else y))

@@ -83,6 +83,8 @@ class Split(NamedTuple):
     """Steps of each series that training and validation may touch, shape (n_series,)."""
     validation: Windows
     test: Windows
+    validation_span: Span
+    test_span: Span
 
 
 def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Batch:
@@ -110,6 +112,18 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
         observed=np.isfinite(past).astype(np.float32),
         calendar=known_ahead(panel, windows, context, horizon, dates=dates),
     )
+
+
+def cutoff_starts(patch: int, cutoffs: int) -> NDArray[np.int64]:
+    """Return where the past of each cutoff begins in a window that serves several.
+
+    The pasts begin a patch apart, the earliest first.
+
+    Example:
+        >>> cutoff_starts(12, 3).tolist()
+        [0, 12, 24]
+    """
+    return patch * np.arange(cutoffs)
 
 
 def before(panel: Panel, windows: Windows, count: int) -> NDArray[np.float64]:
@@ -161,7 +175,7 @@ def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
     validation, train_ends = _newest(validation_ends, horizon, validated)
     if not (test.count and validation.count and (train_ends >= LEAST_PAST + horizon).any()):
         raise _too_short(panel, horizon, tested.length(horizon) + validated.length(horizon))
-    return Split(train_ends, validation_ends, validation, test)
+    return Split(train_ends, validation_ends, validation, test, validated, tested)
 
 
 def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
@@ -258,7 +272,7 @@ def _values(panel: Panel, windows: Windows, steps: NDArray[np.int64]) -> NDArray
     inside = (steps >= 0) & (steps < (ends - begins)[:, None])
     rows = begins[:, None] + np.where(inside, steps, 0)
     known = inside & panel.observed.take(rows)
-    return np.where(known, panel.values.take(rows * panel.channels), np.nan)  # channel 0
+    return np.where(known, panel.values.take(rows), np.nan)
 
 
 def _newest(ends: NDArray[np.int64], horizon: int, span: Span) -> tuple[Windows, NDArray[np.int64]]:

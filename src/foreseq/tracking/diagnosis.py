@@ -9,7 +9,7 @@ from foreseq.tracking import store
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from foreseq.config import CellsConfig, settled
+from foreseq.config import ResolvedCells
 from foreseq.diagnostics import gradients
 from foreseq.diagnostics.gradients import Flow
 from foreseq.diagnostics.probes import ProbeConfig
@@ -19,13 +19,13 @@ from foreseq.tracking.begun import Beginning, begin
 EXPERIMENT = "diagnose-gradients"
 
 
-def track(cells: CellsConfig, probe: ProbeConfig, flows: Sequence[Flow]) -> str:
+def track(cells: ResolvedCells, probe: ProbeConfig, flows: Sequence[Flow]) -> str:
     """Log flows as gradients.png, gradients.json and curves by lag; return the run's id.
 
     Raises:
         ConfigError: If the store cannot be used.
     """
-    width = "x".join(map(str, settled(cells.units)))
+    width = "x".join(map(str, cells.units))
     told = {"cells": cells.model_dump(mode="json"), "probe": probe.model_dump(mode="json")}
     beginning = Beginning(
         model=EXPERIMENT,

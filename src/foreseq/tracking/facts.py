@@ -16,7 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.utils.git_utils import get_git_commit
 
 from foreseq import __version__
-from foreseq.config import ExperimentConfig, settled
+from foreseq.config import ResolvedExperiment
 from foreseq.series.panel import Panel
 
 UNTOLD = (
@@ -49,7 +49,7 @@ LONGEST_DIGEST = 36
 """Letters of a dataset's digest that MLflow takes."""
 
 
-def run_name(experiment: ExperimentConfig) -> str:
+def run_name(experiment: ResolvedExperiment) -> str:
     """Return what tells the runs of a model apart at a glance.
 
     Example:
@@ -60,13 +60,13 @@ def run_name(experiment: ExperimentConfig) -> str:
         'gru-128x128 ctx336 seed1 x5'
     """
     cells, members = experiment.network.cells, experiment.training.members or 1
-    width = "x".join(map(str, settled(cells.units)))
+    width = "x".join(map(str, cells.units))
     parts = [f"{cells.kind}-{width}", f"ctx{experiment.network.context}"]
     parts += [f"seed{experiment.training.seed}", *([f"x{members}"] if members > 1 else [])]
     return " ".join(parts)
 
 
-def tags(experiment: ExperimentConfig) -> dict[str, str]:
+def tags(experiment: ResolvedExperiment) -> dict[str, str]:
     """Return who runs it, where, and what one searches for."""
     commit = get_git_commit(str(Path.cwd()))
     return {
@@ -82,7 +82,7 @@ def tags(experiment: ExperimentConfig) -> dict[str, str]:
     }
 
 
-def parameters(experiment: ExperimentConfig) -> dict[str, str]:
+def parameters(experiment: ResolvedExperiment) -> dict[str, str]:
     """Return what runs are compared by, dotted as in the configuration.
 
     These are `COMPARED`, in every run, and whatever else is not as it is by default; all that can
@@ -110,7 +110,7 @@ def code(tags: dict[str, str]) -> str:
     return f"foreseq {tags.get('foreseq', '?')}" + (f" at {commit[:12]}" if commit else "")
 
 
-def dataset(experiment: ExperimentConfig, panel: Panel) -> DatasetInput:
+def dataset(experiment: ResolvedExperiment, panel: Panel) -> DatasetInput:
     """Return what was learned from, known by the fingerprint of its numbers."""
     told = experiment.dataset
     profile = {"series": panel.n_series, "steps": len(panel.values), "freq": panel.freq}

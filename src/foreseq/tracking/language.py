@@ -16,7 +16,6 @@ from mlflow.entities import DatasetInput
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from foreseq.config import settled
 from foreseq.durable import manifest
 from foreseq.language import bundle
 from foreseq.language.config import SamplingConfig, TextExperimentConfig
@@ -119,7 +118,7 @@ def _run_name(experiment: TextExperimentConfig) -> str:
         'gru-256 chunk64x16 seed1'
     """
     cells, training = experiment.network.cells, experiment.training
-    width = "x".join(map(str, settled(cells.units)))
+    width = "x".join(map(str, cells.units))
     return f"{cells.kind}-{width} chunk{training.chunk}x{training.streams} seed{training.seed}"
 
 

@@ -23,7 +23,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from foreseq import evaluation, report
-from foreseq.config import ExperimentConfig
+from foreseq.config import ResolvedExperiment
 from foreseq.durable import processes
 from foreseq.evaluation import Backtest, Decision, Rivals
 from foreseq.forecasting import bundle
@@ -62,7 +62,7 @@ class Run:
         """
         folder = "training/" if stage == "fit" else f"training/{stage}/"
         folder += f"member{progress.member + 1}/" if progress.member else ""
-        look = progress.look
+        look = progress.point
         self._log(
             [
                 metric_of(f"{folder}{name}", value, look.step)
@@ -175,7 +175,7 @@ class Run:
 
 @contextmanager
 def run(
-    experiment: ExperimentConfig,
+    experiment: ResolvedExperiment,
     panel: Panel,
     *,
     name: str = "",
@@ -264,7 +264,7 @@ def trained_on(fingerprint: str) -> list[str]:
     return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in known]
 
 
-def codes(run_id: str, experiment: ExperimentConfig) -> tuple[str, str]:
+def codes(run_id: str, experiment: ResolvedExperiment) -> tuple[str, str]:
     """Return which code made a run, and which would make it now."""
     return facts.code(store.get_run(run_id).data.tags), facts.code(facts.tags(experiment))
 

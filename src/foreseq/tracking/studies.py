@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from foreseq.config import ExperimentConfig
+from foreseq.config import ResolvedExperiment
 from foreseq.selection.tuning import Best, Tried
 from foreseq.series.panel import Panel
 from foreseq.tracking import runs
@@ -34,7 +34,7 @@ class Trial:
 
 
 @contextmanager
-def study(name: str, experiment: ExperimentConfig, panel: Panel) -> Iterator[Run]:
+def study(name: str, experiment: ResolvedExperiment, panel: Panel) -> Iterator[Run]:
     """Yield the run of one call of a study; its trials are nested in it."""
     with runs.run(experiment, panel, tags={STUDY: name}, name=f"study {name}") as run:
         yield run
@@ -42,7 +42,7 @@ def study(name: str, experiment: ExperimentConfig, panel: Panel) -> Iterator[Run
 
 @contextmanager
 def trial(
-    parent: Run, name: str, panel: Panel, number: int, experiment: ExperimentConfig
+    parent: Run, name: str, panel: Panel, number: int, experiment: ResolvedExperiment
 ) -> Iterator[Trial]:
     """Yield the run of one trial, within that of its study."""
     tags = {STUDY: name, TRIAL: str(number), PARENT: parent.id}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq import metrics, network
-from foreseq.config import ExperimentConfig, settled
+from foreseq.config import ResolvedExperiment
 from foreseq.series import multivariate, synthetic, windows
 from foreseq.series.panel import Panel
 from foreseq.training import losses
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
 
 def sources(
-    panel: Panel, ends: NDArray[np.int64], steps: int, experiment: ExperimentConfig
+    panel: Panel, ends: NDArray[np.int64], steps: int, experiment: ResolvedExperiment
 ) -> tuple[Source, ...]:
     """Return the series there are and, if the experiment wants any, made-up ones.
 
@@ -59,12 +59,12 @@ def sources(
         experiment: With every choice settled.
     """
     training = experiment.training
-    batch = settled(training.batch)
-    size = int(settled(training.synthetic) * batch)
-    real = _source(panel, ends, batch - size, settled(training.loss))
+    batch = training.batch_size
+    size = int(training.synthetic * batch)
+    real = _source(panel, ends, batch - size, training.loss)
     if not size:
         return (real,)
-    context, horizon = settled(experiment.network.context), experiment.dataset.horizon
+    context, horizon = experiment.network.context, experiment.dataset.horizon
     made = synthetic.series(
         panel,
         ends,
@@ -72,17 +72,19 @@ def sources(
         # as padded as the real ones
         length=context + min(context, windows.typical(ends, horizon)) + horizon,
         horizon=horizon,
-        log=settled(experiment.network.log),
-        counts=experiment.network.support == "counts",
+        log=experiment.network.log,
+        counts=experiment.network.output_domain == "integer",
         seed=training.seed,
     )
-    return real, _source(made, made.lengths, size, settled(training.loss))
+    return real, _source(made, made.lengths, size, training.loss)
 
 
 class Draw:
     """Batches at random, a pure function of seed and step, so that a run can resume."""
 
-    def __init__(self, chosen: tuple[Source, ...], experiment: ExperimentConfig, seed: int) -> None:
+    def __init__(
+        self, chosen: tuple[Source, ...], experiment: ResolvedExperiment, seed: int
+    ) -> None:
         """Prepare to draw.
 
         Args:
@@ -94,8 +96,8 @@ class Draw:
             SeriesTooShort: If no series of some source holds a window.
         """
         horizon = experiment.dataset.horizon
-        self.patch = settled(experiment.network.patch)
-        self.mirror, self.seed = settled(experiment.training.mirror), seed
+        self.patch = experiment.network.patch
+        self.mirror, self.seed = experiment.training.sign_flip, seed
         self.parts = [(source, windows.Draw(source.ends, horizon, seed)) for source in chosen]
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
@@ -150,7 +152,7 @@ def upside_down(past: Values, y: Values) -> tuple[Values, Values]:
 def _source(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> Source:
     """Weigh the series of a panel."""
     errors = metrics.seasonal_errors(
-        panel.values[:, 0], panel.observed, panel.offsets, ends, panel.season
+        panel.values, panel.observed, panel.offsets, ends, panel.season
     )
     return Source(panel, ends, errors, losses.weights(errors, loss), size)
 
@@ -167,7 +169,7 @@ def _read(
     _, cutoffs, channels, horizon, _ = model.output.shape
     newest = multivariate.of_all(source.panel, drawn) if channels > 1 else drawn
     shape = (drawn.count, cutoffs, channels)
-    begins = patch * np.arange(cutoffs)  # of each cutoff's past, within what is read
+    begins = windows.cutoff_starts(patch, cutoffs)
     series = np.broadcast_to(newest.series.reshape(-1, 1, channels), shape)
     cutoff = newest.cutoff.reshape(-1, 1, channels) - begins[::-1, None]
     asked = windows.Windows(series.ravel(), cutoff.ravel())

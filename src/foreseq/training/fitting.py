@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foreseq import metrics, network
-from foreseq.config import ExperimentConfig, settled
+from foreseq.config import ResolvedExperiment
 from foreseq.network import output_domain
 from foreseq.series import windows
 from foreseq.series.panel import Panel
@@ -26,13 +26,13 @@ from foreseq.training.network_weights import Weights
 
 TYPICAL = 2048
 """Training windows that tell how the seasonal naive errs."""
-ON = 1 / 3
+REFIT_SHARE = 1 / 3
 """Share of rate and steps with which a fitted network goes on learning."""
 TIMED = 15
 """Training steps that tell the pace."""
 MAINLY = 0.5
 """Share of made-up series from which on training goes to its end."""
-EARNED = 0.01
+MIN_GAIN = 0.01
 """Share of an error by which a change must lower it; a network that does not lower that of its
 baseline is left as it was born."""
 VALIDATED = 4096
@@ -53,8 +53,8 @@ class Task(NamedTuple):
     """Weights of each member to go on from, at a third of the rate; none: from scratch."""
 
 
-class Look(NamedTuple):
-    """One look at how training goes."""
+class CurvePoint(NamedTuple):
+    """One validation."""
 
     step: int
     """Training steps done."""
@@ -70,7 +70,7 @@ class Member(NamedTuple):
     weights: Weights
     best_step: int
     """The training step whose weights these are; 0: nothing was learned that validation showed."""
-    looks: tuple[Look, ...]
+    curve: tuple[CurvePoint, ...]
 
 
 class Pace(NamedTuple):
@@ -90,14 +90,14 @@ class Progress(NamedTuple):
     member: int
     members: int
     steps: int
-    look: Look
+    point: CurvePoint
     ended: bool
     """Whether this was the member's last look."""
 
 
 def fit(
     task: Task,
-    experiment: ExperimentConfig,
+    experiment: ResolvedExperiment,
     *,
     members: Sequence[int] | None = None,
     checkpoint: Path | None = None,
@@ -116,7 +116,7 @@ def fit(
     Raises:
         SeriesTooShort: If no series holds a training window.
     """
-    wanted = range(settled(experiment.training.members)) if members is None else members
+    wanted = range(experiment.training.members) if members is None else members
     with _learner(task, experiment, _sources(task, experiment)) as learner:
         return [
             _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
@@ -124,7 +124,7 @@ def fit(
         ]
 
 
-def pace(task: Task, experiment: ExperimentConfig) -> Pace:
+def pace(task: Task, experiment: ResolvedExperiment) -> Pace:
     """Measure how fast a training goes on this machine."""
     begun = time.perf_counter()
     found = _sources(task, experiment)
@@ -146,7 +146,7 @@ class _Learner:
     def __init__(
         self,
         task: Task,
-        experiment: ExperimentConfig,
+        experiment: ResolvedExperiment,
         found: tuple[Source, ...],
         ready: Compiled,
     ) -> None:
@@ -157,7 +157,7 @@ class _Learner:
 
     def begin(self, member: int) -> Draw:
         """Give the network the first weights of a member; return where its batches come from."""
-        rate = settled(self.experiment.training.learning_rate) * (ON if self.task.start else 1.0)
+        rate = self.experiment.training.learning_rate * (REFIT_SHARE if self.task.start else 1.0)
         self.renew(member, rate, self.task.steps)
         if self.task.start:
             network_weights.assign(self.model, list(self.task.start[member]))
@@ -193,22 +193,22 @@ class _Learner:
         return scored.mase if np.isfinite(scored.mase) else scored.mae
 
 
-def _sources(task: Task, experiment: ExperimentConfig) -> tuple[Source, ...]:
+def _sources(task: Task, experiment: ResolvedExperiment) -> tuple[Source, ...]:
     return batches.sources(task.panel, task.ends, task.steps, experiment)
 
 
 @contextmanager
 def _learner(
-    task: Task, experiment: ExperimentConfig, found: tuple[Source, ...]
+    task: Task, experiment: ResolvedExperiment, found: tuple[Source, ...]
 ) -> Iterator[_Learner]:
     """Have a network learn."""
     with model_cache.lent(experiment, _rival(found[0], experiment)) as ready:
         yield _Learner(task, experiment, found, ready)
 
 
-def _rival(real: Source, experiment: ExperimentConfig) -> losses.Naive:
+def _rival(real: Source, experiment: ResolvedExperiment) -> losses.Naive:
     """Return how the seasonal naive errs on typical training windows, if the loss asks for it."""
-    if settled(experiment.training.loss) != "owa":
+    if experiment.training.loss != "owa":
         return losses.EVEN
     horizon = experiment.dataset.horizon
     draw = windows.Draw(real.ends, horizon, experiment.training.seed)
@@ -221,40 +221,40 @@ def _fit_member(
     """Fit one member, from its checkpoint if there is one."""
     draw = learner.begin(member)
     task, training = learner.task, learner.experiment.training
-    every = max(1, task.steps // training.looks)
+    every = max(1, task.steps // training.validations)
     # made-up series are hardly learned by heart, and a few windows would stop them by luck
-    to_the_end = settled(training.synthetic) >= MAINLY
+    to_the_end = training.synthetic >= MAINLY
     best, bar = Member([], 0, ()), np.inf
     if not to_the_end and not learner.experiment.network.quantiles:  # all are born as the median
         best = Member(network_weights.of(learner.model), 0, ())
-        bar = (1 - EARNED) * learner.validate(best.weights)
-    looks: list[Look] = []
+        bar = (1 - MIN_GAIN) * learner.validate(best.weights)
+    curve: list[CurvePoint] = []
     if checkpoint is not None and checkpoint.exists():
-        best, looks = _restore(learner, checkpoint)
-    members = settled(training.members)
-    ended = _has_ended(best, looks, task.steps, training.patience)
-    for look in looks:  # so that the curves are whole
-        report(Progress(member, members, task.steps, look, ended and look is looks[-1]))
+        best, curve = _restore(learner, checkpoint)
+    members = training.members
+    ended = _has_ended(best, curve, task.steps, training.patience)
+    for point in curve:  # so that the curves are whole
+        report(Progress(member, members, task.steps, point, ended and point is curve[-1]))
     while not ended:
-        done = looks[-1].step if looks else 0
+        done = curve[-1].step if curve else 0
         ahead = range(done, min(done + every, task.steps))
         loss = learner.learn(draw, ahead)
         weights = learner.averaged()
         error = learner.validate(weights)
-        to_beat = min([bar, *(look.validation for look in looks)])
+        to_beat = min([bar, *(point.validation for point in curve)])
         if to_the_end or not best.weights or not error >= to_beat:
             best = Member(weights, ahead.stop, ())
-        looks.append(Look(ahead.stop, loss, error))
+        curve.append(CurvePoint(ahead.stop, loss, error))
         if checkpoint is not None:
-            _keep(learner, checkpoint, best, looks)
-        ended = _has_ended(best, looks, task.steps, training.patience)
-        report(Progress(member, members, task.steps, looks[-1], ended))
-    return best._replace(looks=tuple(looks))
+            _keep(learner, checkpoint, best, curve)
+        ended = _has_ended(best, curve, task.steps, training.patience)
+        report(Progress(member, members, task.steps, curve[-1], ended))
+    return best._replace(curve=tuple(curve))
 
 
-def _has_ended(best: Member, looks: list[Look], steps: int, patience: int) -> bool:
-    stale = sum(look.step > best.best_step for look in looks) >= patience
-    return stale or (bool(looks) and looks[-1].step >= steps)
+def _has_ended(best: Member, curve: list[CurvePoint], steps: int, patience: int) -> bool:
+    stale = sum(point.step > best.best_step for point in curve) >= patience
+    return stale or (bool(curve) and curve[-1].step >= steps)
 
 
 def _thin(chosen: Windows) -> Windows:
@@ -262,12 +262,12 @@ def _thin(chosen: Windows) -> Windows:
     return chosen.take(slice(None, None, -(-chosen.count // VALIDATED)))
 
 
-def _keep(learner: _Learner, checkpoint: Path, best: Member, looks: list[Look]) -> None:
-    told: dict[str, ArrayLike] = {"best_step": best.best_step, "looks": looks}
+def _keep(learner: _Learner, checkpoint: Path, best: Member, curve: list[CurvePoint]) -> None:
+    told: dict[str, ArrayLike] = {"best_step": best.best_step, "curve": curve}
     network_weights.keep(checkpoint, learner.model, learner.optimizer, best.weights, told)
 
 
-def _restore(learner: _Learner, checkpoint: Path) -> tuple[Member, list[Look]]:
+def _restore(learner: _Learner, checkpoint: Path) -> tuple[Member, list[CurvePoint]]:
     weights, told = network_weights.restore(checkpoint, learner.model, learner.optimizer)
-    looks = [Look(int(step), loss, error) for step, loss, error in told["looks"].tolist()]
-    return Member(weights, int(told["best_step"]), ()), looks
+    curve = [CurvePoint(int(step), loss, error) for step, loss, error in told["curve"].tolist()]
+    return Member(weights, int(told["best_step"]), ()), curve

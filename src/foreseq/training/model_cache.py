@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import keras
 
 from foreseq import network
-from foreseq.config import DatasetConfig, ExperimentConfig, TrainingConfig, settled
+from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedSplit
 from foreseq.network.cells import has_gpu
 from foreseq.series import calendar
 from foreseq.training import losses, network_weights
@@ -19,12 +19,24 @@ from foreseq.training.losses import Naive
 FLOAT32 = "float32"
 POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
 """Keras's policy for each precision."""
+SHARED = {
+    "max_steps": 1,
+    "learning_rate": 1.0,
+    "synthetic": 0.0,
+    "sign_flip": False,
+    "validations": 1,
+    "patience": 1,
+    "members": 1,
+    "workers": 1,
+    "refit": False,
+}
+"""Fields of `training` that do not change the compiled step, with neutral values."""
 LEAST_RATE = 0.01
 """What the learning rate falls to, as a share of where it begins."""
 
 
 def build(
-    experiment: ExperimentConfig, *, member: int = 0, cutoffs: int = 1, policy: str = FLOAT32
+    experiment: ResolvedExperiment, *, member: int = 0, cutoffs: int = 1, policy: str = FLOAT32
 ) -> keras.Model:
     """Build the untrained network of a settled experiment, see `network.forecaster`.
 
@@ -35,7 +47,7 @@ def build(
         policy: Keras's, of the types that its layers compute in.
     """
     dataset = experiment.dataset
-    freq = str(settled(dataset.freq))
+    freq = str(dataset.freq)
     names = calendar.feature_names(freq) if experiment.network.calendar else ()
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -43,7 +55,7 @@ def build(
         return network.forecaster(
             experiment.network,
             horizon=dataset.horizon,
-            season=settled(dataset.season),
+            season=dataset.season,
             dates=len(names),
             seed=1000 * experiment.training.seed + 100 * member,
             cutoffs=cutoffs,
@@ -55,7 +67,7 @@ def build(
 class Compiled:
     """A network, what trains it and what judges it."""
 
-    def __init__(self, kind: ExperimentConfig, rival: Naive) -> None:
+    def __init__(self, kind: ResolvedExperiment, rival: Naive) -> None:
         """Build and compile.
 
         Args:
@@ -63,18 +75,18 @@ class Compiled:
             rival: Whose errors are the units of the loss, see `losses.loss`.
         """
         self.kind, self.rival = kind, rival
-        training, cutoffs = kind.training, settled(kind.training.cutoffs)
+        training, cutoffs = kind.training, kind.training.cutoffs_per_window
         policy = POLICIES[training.precision]
         self.model = build(kind, cutoffs=cutoffs, policy=policy)
         self.newborn = network_weights.values(self.model.variables)
-        jit = settled(training.jit) and not has_gpu()
+        jit = training.jit and not has_gpu()
         same = cutoffs == 1 and policy == FLOAT32 and not jit
         self.judged = self.model if same else build(kind)
         self.optimizer = keras.optimizers.RMSprop(
-            global_clipnorm=training.clip_norm,
+            global_clipnorm=training.clip,
             weight_decay=training.weight_decay or None,
-            use_ema=training.average > 0,
-            ema_momentum=training.average or 0.99,
+            use_ema=training.ema > 0,
+            ema_momentum=training.ema or 0.99,
         )
         # variables, so that trainings of another rate or length need not be compiled anew
         self.rate, self.steps = (
@@ -83,7 +95,7 @@ class Compiled:
         self.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
             self.rate, self.steps, alpha=LEAST_RATE
         )
-        minimised = losses.loss(settled(training.loss), kind.network.quantiles, rival)
+        minimised = losses.loss(training.loss, kind.network.quantiles, rival)
         self.model.compile(self.optimizer, loss=minimised, jit_compile=jit)
         self.optimizer.build(self.model.trainable_variables)
         self.fresh = network_weights.values(self.optimizer.variables)
@@ -110,7 +122,7 @@ _idle: list[Compiled] = []
 
 
 @contextmanager
-def lent(experiment: ExperimentConfig, rival: Naive) -> Iterator[Compiled]:
+def lent(experiment: ResolvedExperiment, rival: Naive) -> Iterator[Compiled]:
     """Lend a compiled network, the last one if it is of the same kind; it is to be renewed first.
 
     Args:
@@ -131,23 +143,15 @@ def release() -> None:
     _idle.clear()
 
 
-def _kind(experiment: ExperimentConfig) -> ExperimentConfig:
-    """Return all of an experiment that its compiled network depends on, and nothing else."""
+def _kind(experiment: ResolvedExperiment) -> ResolvedExperiment:
+    """Return the experiment with neutral values for all that compiled networks can share.
+
+    The network is built from this alone, so that nothing it depends on can be left out.
+    """
     dataset, training = experiment.dataset, experiment.training
-    return ExperimentConfig(
-        dataset=DatasetConfig(
-            source="", horizon=dataset.horizon, freq=dataset.freq, season=dataset.season
-        ),
+    return ResolvedExperiment(
+        dataset=ResolvedDataset(horizon=dataset.horizon, freq=dataset.freq, season=dataset.season),
         network=experiment.network,
-        training=TrainingConfig(
-            loss=training.loss,
-            batch=training.batch,  # its shapes, too, are compiled
-            cutoffs=training.cutoffs,
-            clip_norm=training.clip_norm,
-            weight_decay=training.weight_decay,
-            average=training.average,
-            seed=training.seed,
-            jit=training.jit,
-            precision=training.precision,
-        ),
+        training=training.model_copy(update=SHARED),
+        split=ResolvedSplit(stride=1, validation_windows=1, validation_stride=1),
     )

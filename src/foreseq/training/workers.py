@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from foreseq.config import ExperimentConfig, settled
+from foreseq.config import ResolvedExperiment
 from foreseq.durable import processes
 from foreseq.errors import ForeseqError
 from foreseq.network.cells import has_gpu
@@ -54,7 +54,7 @@ _busy = threading.RLock()
 
 def fit(
     task: Task,
-    experiment: ExperimentConfig,
+    experiment: ResolvedExperiment,
     *,
     checkpoint: Path | None = None,
     report: Report = lambda _: None,
@@ -65,8 +65,8 @@ def fit(
         SeriesTooShort: If no series holds a training window.
         ForeseqError: If a worker dies.
     """
-    members = settled(experiment.training.members)
-    count = min(settled(experiment.training.workers), members, most())
+    members = experiment.training.members
+    count = min(experiment.training.workers, members, most())
     if count == 1:
         return fitting.fit(task, experiment, checkpoint=checkpoint, report=report)
     shares = [range(first, members, count) for first in range(count)]
@@ -75,9 +75,9 @@ def fit(
     return [done[n % count][n // count] for n in range(members)]
 
 
-def pace(task: Task, experiment: ExperimentConfig) -> Pace:
+def pace(task: Task, experiment: ResolvedExperiment) -> Pace:
     """Measure how fast a training goes while all workers take steps."""
-    count = min(settled(experiment.training.workers), most())
+    count = min(experiment.training.workers, most())
     if count == 1:
         return fitting.pace(task, experiment)
     each = _have_done([partial(_pace, task, experiment)] * count)
@@ -174,5 +174,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _pace(task: Task, experiment: ExperimentConfig, *, report: Report) -> Pace:  # noqa: ARG001 - too short to tell of
+def _pace(task: Task, experiment: ResolvedExperiment, *, report: Report) -> Pace:  # noqa: ARG001 - too short to tell of
     return fitting.pace(task, experiment)

@@ -1,0 +1,79 @@
+"""Where series come from, and what is done about gaps, missing values and duplicates."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PositiveInt, field_validator
+
+from foreseq.config.fields import Config
+
+
+def _without_password(source: str) -> str:
+    if re.search(r"://[^/@]*:(?!\$\{)[^/@]+@", source):
+        raise ValueError(
+            "a password here would be kept in every bundle and run; write ${NAME} for it, and set"
+            " NAME in the environment"
+        )
+    return source
+
+
+Source = Annotated[str, AfterValidator(_without_password)]
+"""A path or URL; `${NAME}` in a URL stands for an environment variable, read at each use."""
+
+
+class ColumnsConfig(Config):
+    """Names of the three columns in the user's file."""
+
+    unique_id: str = "unique_id"
+    """Which series a row belongs to; a file without this column holds one series."""
+    ds: str = "ds"
+    """Time: a timestamp or an integer step."""
+    y: str = "y"
+    """The observed value."""
+
+
+class DatasetConfig(Config):
+    """Where series come from, and what is done about their flaws."""
+
+    name: str = Field(default="panel", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the panel in `data/series/` and of the model in the registry."""
+    source: Source = ""
+    """File, folder of Parquet files or fsspec URL; relative to the working directory. In a URL
+    `${NAME}` is read from the environment at each use: for passwords and keys. Empty: the data
+    are a frame in memory."""
+    layout: Literal["long", "wide"] = "long"
+    """`long`: a row per series and time. `wide`: a time column and a column per series."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """Names of the three columns in the file."""
+    freq: str | PositiveInt | None = None
+    """Pandas alias (`h`, `D`, `W`, `MS`, `15min`), or the difference of integer steps. None:
+    inferred from the data."""
+    season: PositiveInt | None = None
+    """Steps after which the pattern repeats; 1 means no season. None: inferred from the data."""
+    horizon: PositiveInt
+    """Steps to forecast after the last observation."""
+    gaps: Literal["mark", "interpolate", "refuse"] = "mark"
+    """Steps without a row: `mark` them as unobserved, `interpolate` them linearly, or `refuse`
+    the data."""
+    missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
+    """Rows with an empty y: as for `gaps`, or read as zero."""
+    as_of: datetime | None = None
+    """Use only observations before this time, in UTC if it has a time zone. None: all."""
+    update: Literal["replace", "append"] = "replace"
+    """`replace`: the source holds all rows; rows it lacks are dropped. `append`: it holds new and
+    corrected rows only, which are added to the rows ingested before."""
+    duplicates: Literal["equal", "first", "last", "mean", "sum", "refuse"] = "equal"
+    """Rows of one series and time: `equal` merges rows with the same y and refuses others."""
+
+    @field_validator("as_of")
+    @classmethod
+    def _in_utc_without_zone(cls, as_of: datetime | None) -> datetime | None:
+        return as_of.astimezone(UTC).replace(tzinfo=None) if as_of and as_of.tzinfo else as_of
+
+
+class ResolvedDataset(DatasetConfig):
+    """The same with frequency and season known."""
+
+    freq: str
+    season: PositiveInt
