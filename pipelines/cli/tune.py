@@ -71,7 +71,7 @@ def tune(
         dask,
     )
     best = tuned.best
-    say(f"best     trial {best.number}: validation {best.error:.4f}; {best.whole} whole trials,")
+    say(f"best     trial {best.number}: validation {best.error:.4f}; {best.completed} completed,")
     say(f"         {best.pruned} pruned; {links.ui_link(tuned.run_id)}")
     say(f"next     foreseq run {tuned.output}")
     result(

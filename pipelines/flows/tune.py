@@ -19,7 +19,7 @@ from foreseq.pipelines.runtime import cluster, console, environment
 from foreseq.selection import choose, rules, tuning
 from foreseq.selection.facts import are_positive
 from foreseq.selection.space import POSITIVE, Space
-from foreseq.selection.tuning import Best, Study, Tried
+from foreseq.selection.tuning import Best, Study, Trial
 from foreseq.series import panel
 from foreseq.tracking import store, studies
 from foreseq.tracking.runs import Run
@@ -73,8 +73,8 @@ def explore(
         deadline=plan.deadline,
     )
     with tuning.opened(study, series), studies.study(study.name, resolved, series) as run:
-        for tried in _work(partial(_attempt, study, run, folder), workers, dask):
-            console.say_trial(tried)
+        for trial in _work(partial(_attempt, study, run, folder), workers, dask):
+            console.say_trial(trial)
         best = tuning.best(study)
         tuning.write_best(study, experiment, plan.output)
         studies.save_best(run, best, plan.output.read_text(encoding="utf-8"))
@@ -97,21 +97,21 @@ def tune(
     return explore(experiment, plan, ingested.folder.absolute(), workers, dask)
 
 
-def _work(attempt: Callable[[], Tried | None], workers: int, dask: str | None) -> Iterator[Tried]:
+def _work(attempt: Callable[[], Trial | None], workers: int, dask: str | None) -> Iterator[Trial]:
     """Yield the trials as they end; each worker takes one after the other."""
     if workers == 1 and dask is None:
-        while (tried := attempt()) is not None:
-            yield tried
+        while (trial := attempt()) is not None:
+            yield trial
         return
     with _executors(workers, dask) as executors:
         elsewhere = partial(_elsewhere, store.address(), attempt)
         busy = {each.submit(elsewhere): each for each in executors}
         while busy:
             for ended in wait(busy, return_when=FIRST_COMPLETED).done:
-                executor, tried = busy.pop(ended), ended.result()
-                if tried is not None:
+                executor, trial = busy.pop(ended), ended.result()
+                if trial is not None:
                     busy[executor.submit(elsewhere)] = executor
-                    yield tried
+                    yield trial
 
 
 @contextmanager
@@ -134,13 +134,13 @@ def _prepare(cores: int) -> None:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(cores), "TF_NUM_INTEROP_THREADS": str(cores)}
 
 
-def _elsewhere(address: str, attempt: Callable[[], Tried | None]) -> Tried | None:
+def _elsewhere(address: str, attempt: Callable[[], Trial | None]) -> Trial | None:
     """Attempt a trial in a process that may work in another folder."""
     environment.prepare()
     os.environ["MLFLOW_TRACKING_URI"] = address
     return attempt()
 
 
-def _attempt(study: Study, run: Run, folder: Path) -> Tried | None:
+def _attempt(study: Study, run: Run, folder: Path) -> Trial | None:
     series = panel.load(folder)
     return tuning.attempt(study, series, partial(studies.trial, run, study.name, series))

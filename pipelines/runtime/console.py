@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 if TYPE_CHECKING:
     from foreseq.selection.search import Candidate
-    from foreseq.selection.tuning import Tried
+    from foreseq.selection.tuning import Trial
     from foreseq.training.fitting import Progress as Training
 
 LOG = Path(".state") / "foreseq.log"
@@ -67,11 +67,11 @@ def say_candidate(candidate: "Candidate") -> None:
     say(f"tried    {told}: validation {candidate.error:.4f} in {candidate.seconds:.0f} s")
 
 
-def say_trial(tried: "Tried") -> None:
+def say_trial(trial: "Trial") -> None:
     """Write how a trial of a study went."""
-    told = " ".join(f"{field.rpartition('.')[2]}={_brief(v)}" for field, v in tried.values.items())
-    ended = "pruned at" if tried.pruned else "validation"
-    say(f"trial    {tried.number}: {ended} {tried.error:.4f}: {told}")
+    told = " ".join(f"{field.rpartition('.')[2]}={_brief(v)}" for field, v in trial.values.items())
+    ended = "pruned at" if trial.pruned else "validation"
+    say(f"trial    {trial.number}: {ended} {trial.error:.4f}: {told}")
 
 
 def say_crash(error: Exception) -> None:

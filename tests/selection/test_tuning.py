@@ -185,7 +185,7 @@ def test_a_study_of_other_data_is_refused(begin, panel):
         pass
     other = type(panel)(**{**vars(panel), "values": panel.values + 1})
     with (
-        pytest.raises(ConfigError, match="begun with other data"),
+        pytest.raises(ConfigError, match="started with other data"),
         tuning.opened(begin(panel=other), other),
     ):
         pass
@@ -194,7 +194,7 @@ def test_a_study_of_other_data_is_refused(begin, panel):
 def test_time_that_is_over_leaves_one_whole_trial(begin, panel):
     study = begin(deadline=0.0)
     assert work(study, panel) == []
-    with pytest.raises(ConfigError, match="no whole trial"):
+    with pytest.raises(ConfigError, match="no completed trial"):
         tuning.best(study)
 
 

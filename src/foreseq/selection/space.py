@@ -1,4 +1,4 @@
-"""What `foreseq tune` varies: a range for each field, declared here, another in YAML if wanted."""
+"""The search space of `foreseq tune`: a range for each field, built in or from YAML."""
 
 import json
 from pathlib import Path
@@ -12,25 +12,25 @@ from foreseq.errors import ConfigError
 
 
 class Suggester(Protocol):
-    """What draws values, such as a trial of Optuna."""
+    """Suggests values, as a trial of Optuna does."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Draw a number."""
+        """Return a number."""
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        """Draw a whole number, both ends included."""
+        """Return an integer, both ends included."""
 
     def suggest_categorical(self, name: str, choices: list[str]) -> str:
-        """Draw one of several words."""
+        """Return one of several texts."""
 
 
 class Between(Config):
-    """A number."""
+    """A range of numbers."""
 
     low: float
     high: float
     log: bool = False
-    """Draw its logarithm evenly."""
+    """Sample its logarithm uniformly."""
 
     @model_validator(mode="after")
     def _ends_are_in_order(self) -> "Between":
@@ -43,16 +43,16 @@ class Between(Config):
         return trial.suggest_float(field, self.low, self.high, log=self.log)
 
     def find(self, value: Any) -> float | None:
-        """Return what draws a value; None: nothing does."""
+        """Return the parameter that gives a value; None: no parameter does."""
         return float(value) if self.low <= value <= self.high else None
 
 
 class OneOf(Config):
-    """One of several values, of any kind."""
+    """One of several values of any type."""
 
     one_of: Annotated[tuple[Any, ...], Field(min_length=1)]
     ordered: bool = False
-    """From little to much: neighbours resemble each other, which samplers can use."""
+    """Whether they ascend, so that neighbours resemble each other, which samplers can use."""
 
     def suggest(self, field: str, trial: Suggester, _experiment: ResolvedExperiment) -> Any:
         """Return a value of the field."""
@@ -61,7 +61,7 @@ class OneOf(Config):
         return json.loads(trial.suggest_categorical(field, self._words()))
 
     def find(self, value: Any) -> Any:
-        """Return what draws a value; None: nothing does."""
+        """Return the parameter that gives a value; None: no parameter does."""
         word = json.dumps(value)
         if word not in self._words():
             return None
@@ -72,7 +72,7 @@ class OneOf(Config):
 
 
 class Times(Config):
-    """The context the rules chose, times a factor, in whole patches that hold the baseline."""
+    """The context chosen by rules times a factor, in whole patches that hold the longest lag."""
 
     times: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
 
@@ -85,12 +85,12 @@ class Times(Config):
         return max(patch, patch * patches, whole_patches(least, patch))
 
     def find(self, _value: Any) -> int | None:
-        """Return what draws the context as it is; None: nothing does."""
+        """Return the parameter of the context as it is; None: no parameter does."""
         return self.times.index(1.0) if 1.0 in self.times else None
 
 
 class Space(RootModel[dict[str, Between | OneOf | Times]]):
-    """Dotted field to range."""
+    """A range for each dotted field."""
 
     @model_validator(mode="after")
     def _only_the_context_is_multiplied(self) -> "Space":
@@ -105,17 +105,17 @@ class Space(RootModel[dict[str, Between | OneOf | Times]]):
         """Return a value for each field.
 
         Args:
-            trial: Draws them.
-            experiment: Factors refer to it.
+            trial: Suggests them.
+            experiment: By rules; factors refer to it.
         """
         ranges = self.root.items()
         return {field: extent.suggest(field, trial, experiment) for field, extent in ranges}
 
     def find(self, experiment: ResolvedExperiment) -> dict[str, Any] | None:
-        """Return what draws the experiment as it is; None: some value lies outside its range."""
-        told = experiment.model_dump(mode="json")
-        found = {field: extent.find(get(told, field)) for field, extent in self.root.items()}
-        return None if None in found.values() else found
+        """Return the parameters of the experiment as it is; None: a value is out of its range."""
+        fields = experiment.model_dump(mode="json")
+        parameters = {name: extent.find(get(fields, name)) for name, extent in self.root.items()}
+        return None if None in parameters.values() else parameters
 
     def without(self, fields: set[str]) -> "Space":
         """Return the space of the other fields."""
@@ -123,7 +123,7 @@ class Space(RootModel[dict[str, Between | OneOf | Times]]):
 
 
 MEMBERS = "training.members"
-"""Time decides how many there are, and more are hardly ever worse."""
+"""Never tuned: time decides how many there are, and more are hardly ever worse."""
 
 SPACE = Space(
     {
@@ -140,14 +140,14 @@ SPACE = Space(
         "training.ema": OneOf(one_of=(0.9, 0.98, 0.99, 0.995), ordered=True),
     }
 )
-"""What is tried where nothing else is told."""
+"""The built-in space."""
 POSITIVE = {"network.log", "training.loss"}
-"""Fields with values that need data above zero."""
+"""Fields with values that need positive data."""
 
 
 def open_space(experiment: ExperimentConfig) -> Space:
-    """Return the usual space without the fields that the user has told: those stand."""
-    return SPACE.without({field for field in SPACE.root if _is_told(experiment, field)})
+    """Return the built-in space without the fields that the user set."""
+    return SPACE.without({field for field in SPACE.root if _is_set(experiment, field)})
 
 
 def read_space(path: Path) -> Space:
@@ -163,7 +163,7 @@ def read_space(path: Path) -> Space:
         raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
-def _is_told(experiment: ExperimentConfig, field: str) -> bool:
+def _is_set(experiment: ExperimentConfig, field: str) -> bool:
     *sections, name = field.split(".")
     inner: Any = experiment
     for section in sections:

@@ -1,8 +1,8 @@
-"""A study: trainings with other values, judged on validation windows, remembered in a storage.
+"""A study of many trainings with other values, compared on validation windows by Optuna.
 
-Several processes may work on one study, and one that was stopped goes on where it was. Each trial
-draws from a sampler seeded by the study's seed and the trial's number, so that with one worker a
-resumed study tries what an undisturbed one would have tried. Nothing here sees the test span.
+Several processes may run trials of one study, and a study that was stopped resumes. Each trial has
+a sampler seeded by the study's seed and the trial's number, so that with one worker a resumed study
+tries the same values as an undisturbed one. Nothing here sees the test windows.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from foreseq.training.fitting import Progress, Task
 try:
     import optuna
     from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIISampler, TPESampler
-    from optuna.trial import Trial, TrialState
+    from optuna.trial import TrialState
 except ImportError:  # pragma: no cover - the tests have it
     raise ConfigError("tuning needs Optuna: install foreseq[tune]") from None
 
@@ -38,19 +38,19 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 SAMPLERS = ("tpe", "cmaes", "evolutionary")
 STARTUP = 4
-"""Whole trials before any is pruned, and random ones before TPE goes by what it saw."""
+"""Completed trials before any is pruned, and random trials before TPE uses their results."""
 WARMUP = 0.25
-"""Share of a training before which it is not pruned."""
+"""Share of its steps before which a training is not pruned."""
 POPULATION = 8
 """Trials in a generation of the evolutionary sampler."""
 BUSY = 120.0
-"""Seconds to wait for another worker that writes to the storage."""
+"""Seconds to wait while another worker writes to the storage."""
 TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is tuned, how, and where it is remembered; a worker process is given the same."""
+    """What is tuned, how, and where results are stored; every worker process gets the same."""
 
     name: str
     storage: Path
@@ -60,29 +60,29 @@ class Study:
     space: Space
     sampler: Literal["tpe", "cmaes", "evolutionary"] = "tpe"
     trials: int = 20
-    """In the whole study, those of earlier calls included."""
+    """Total number, including those of earlier calls."""
     deadline: float = float("inf")
-    """Time (`time.time`) after which no trial begins, and none goes on once one is whole."""
+    """Time (`time.time`) after which no trial starts, and none goes on once one is complete."""
 
 
-class Tried(NamedTuple):
+class Trial(NamedTuple):
     """One trial that has ended."""
 
     number: int
     values: dict[str, object]
     error: float
-    """Least validation error; NaN where the values do not go together."""
+    """Lowest validation error; NaN if the values do not go together."""
     pruned: bool
 
 
 class Record(Protocol):
-    """Takes how a trial goes."""
+    """Where a trial is recorded."""
 
     def report(self, stage: str, progress: Progress) -> None:
-        """Take one look at the training."""
+        """Record one validation."""
 
-    def conclude(self, tried: Tried) -> None:
-        """Take how it ended."""
+    def conclude(self, trial: Trial) -> None:
+        """Record how the trial ended."""
 
 
 class Best(NamedTuple):
@@ -91,13 +91,13 @@ class Best(NamedTuple):
     number: int
     error: float
     values: dict[str, object]
-    whole: int
+    completed: int
     """Trials that ran to their end."""
     pruned: int
 
 
 Recorder = Callable[[int, ResolvedExperiment], AbstractContextManager[Record]]
-"""Opens the record of a trial, by its number and what is trained."""
+"""Opens the record of a trial, given its number and experiment."""
 
 
 class _Pruned(Exception):
@@ -106,12 +106,12 @@ class _Pruned(Exception):
 
 @contextmanager
 def opened(study: Study, panel: Panel) -> Iterator[None]:
-    """Keep a study from other callers; within, any number of processes may `attempt` trials.
+    """Lock a study against other callers; inside, any number of processes may `attempt` trials.
 
-    Trials that were under way when an earlier caller died are tried again.
+    Trials that were running when an earlier caller died are tried again.
 
     Raises:
-        ConfigError: If it is being tuned already, or was begun with other data or another config.
+        ConfigError: If it is being tuned already, or was started with other data or another config.
     """
     study.storage.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -124,11 +124,11 @@ def opened(study: Study, panel: Panel) -> Iterator[None]:
         ) from None
 
 
-def attempt(study: Study, panel: Panel, record: Recorder) -> Tried | None:
-    """Try the next values; return how that ended, or None once trials or time are used up.
+def attempt(study: Study, panel: Panel, record: Recorder) -> Trial | None:
+    """Run the next trial; return None once trials or time are used up.
 
     Args:
-        study: Must be `opened`, be it by another process.
+        study: Must be `opened`, by this process or another.
         panel: The data.
         record: Opens the record of the trial.
     """
@@ -150,15 +150,15 @@ def best(study: Study) -> Best:
         ConfigError: If none has ended.
     """
     trials = _load(study).get_trials(deepcopy=False)
-    whole = [each for each in trials if each.state == TrialState.COMPLETE]
-    if not whole:
+    completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if not completed:
         raise ConfigError(
-            f"study {study.name} has no whole trial; give it more time or fewer steps"
+            f"study {study.name} has no completed trial; give it more time or fewer steps"
         )
-    first = min(whole, key=lambda each: (each.value, each.number))
-    pruned = sum(each.state == TrialState.PRUNED for each in trials)
+    first = min(completed, key=lambda trial: (trial.value, trial.number))
+    pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
     values = json.loads(first.user_attrs["values"])
-    return Best(first.number, first.value or 0.0, values, len(whole), pruned)
+    return Best(first.number, first.value or 0.0, values, len(completed), pruned)
 
 
 def write_best(study: Study, experiment: ExperimentConfig, file: Path) -> ExperimentConfig:
@@ -168,9 +168,8 @@ def write_best(study: Study, experiment: ExperimentConfig, file: Path) -> Experi
     them. Members, split and season are left to the rules again.
 
     Args:
-        study: What was tuned.
         experiment: With the fields that the user set.
-        file: Where to; replaced if there.
+        file: Replaced if it exists.
     """
     tuned = change(study.experiment, best(study).values).model_dump()
     tuned["training"]["members"] = experiment.training.members
@@ -184,7 +183,7 @@ def write_best(study: Study, experiment: ExperimentConfig, file: Path) -> Experi
 
 
 def _begin(study: Study, panel: Panel) -> None:
-    """Create the study or see that it is the same, and put back what was left unfinished."""
+    """Create the study or check that it is the same; enqueue what was left unfinished."""
     stored = optuna.create_study(
         study_name=study.name, storage=_storage(study), load_if_exists=True
     )
@@ -192,12 +191,12 @@ def _begin(study: Study, panel: Panel) -> None:
     known = stored.user_attrs.get("identity")
     if known is None:
         stored.set_user_attr("identity", identity)
-        as_ruled = study.space.find(study.experiment)
-        if as_ruled is not None:  # so that the best is never worse than the rules
-            stored.enqueue_trial(as_ruled)
+        by_rules = study.space.find(study.experiment)
+        if by_rules is not None:  # so that the best is never worse than the rules
+            stored.enqueue_trial(by_rules)
     elif known != identity:
         raise ConfigError(
-            f"study {study.name} was begun with other data, another config or space; name another"
+            f"study {study.name} was started with other data, another config or space; name a new"
             " one with --study"
         )
     for left in stored.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -207,12 +206,12 @@ def _begin(study: Study, panel: Panel) -> None:
 
 
 def _identity(study: Study, panel: Panel) -> str:
-    told = [study.experiment.model_dump_json(), study.space.model_dump_json(), panel.fingerprint()]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    parts = [study.experiment.model_dump_json(), study.space.model_dump_json(), panel.fingerprint()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _claim(study: Study, stored: optuna.Study) -> Trial | None:
-    """Return the next trial, no one else's, or None where there is nothing left to do."""
+def _claim(study: Study, stored: optuna.Study) -> optuna.Trial | None:
+    """Return a trial for this worker alone, or None if there is nothing left to do."""
     with FileLock(_beside(study, "claim"), timeout=BUSY):
         taken = stored.get_trials(deepcopy=False, states=TAKEN)
         if len(taken) >= study.trials or time.time() > study.deadline:
@@ -224,52 +223,56 @@ def _claim(study: Study, stored: optuna.Study) -> Trial | None:
         return trial
 
 
-def _try(study: Study, panel: Panel, stored: optuna.Study, trial: Trial, record: Recorder) -> Tried:
-    """Train once; tell the study and the record how it ended."""
+def _try(
+    study: Study, panel: Panel, stored: optuna.Study, trial: optuna.Trial, record: Recorder
+) -> Trial:
+    """Train once; report to study and record how it ended."""
     values = json.loads(trial.user_attrs["values"])
     try:
         experiment = change(study.experiment, {**values, MEMBERS: 1})
     except ConfigError:  # they do not go together
         stored.tell(trial, state=TrialState.PRUNED)
-        return Tried(trial.number, values, float("nan"), pruned=True)
+        return Trial(trial.number, values, float("nan"), pruned=True)
     errors: list[float] = []
     with record(trial.number, experiment) as run:
 
-        def look(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             run.report("fit", progress)
             errors.append(progress.point.validation)
             trial.report(progress.point.validation, progress.point.step)
             if trial.should_prune() or _is_late(study, stored):
                 raise _Pruned
 
-        cut_short = _train(panel, experiment, look)
-        error = min((each for each in errors if isfinite(each)), default=float("nan"))
+        cut_short = _train(panel, experiment, report)
+        error = min((error for error in errors if isfinite(error)), default=float("nan"))
         pruned = cut_short or not isfinite(error)
         if pruned:
             stored.tell(trial, state=TrialState.PRUNED)
         else:
             stored.tell(trial, error)
-        tried = Tried(trial.number, values, error, pruned)
-        run.conclude(tried)
-    return tried
+        ended = Trial(trial.number, values, error, pruned)
+        run.conclude(ended)
+    return ended
 
 
-def _train(panel: Panel, experiment: ResolvedExperiment, look: Callable[[Progress], None]) -> bool:
+def _train(
+    panel: Panel, experiment: ResolvedExperiment, report: Callable[[Progress], None]
+) -> bool:
     """Train a single member; return whether it was cut short."""
-    parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
+    split = windows.split(panel, experiment.dataset.horizon, experiment.split)
     steps = experiment.training.max_steps
     try:
-        fitting.fit(Task(panel, parts.train_ends, parts.validation, steps), experiment, report=look)
+        task = Task(panel, split.train_ends, split.validation, steps)
+        fitting.fit(task, experiment, report=report)
     except _Pruned:
         return True
     return False
 
 
 def _is_late(study: Study, stored: optuna.Study) -> bool:
-    """Tell whether time is over; a study without a whole trial is given the time for one."""
-    whole = (TrialState.COMPLETE,)
+    """Return whether time is over; a study without a completed trial gets the time for one."""
     late = time.time() > study.deadline
-    return late and bool(stored.get_trials(deepcopy=False, states=whole))
+    return late and bool(stored.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
 def _sampler(study: Study, number: int) -> BaseSampler:

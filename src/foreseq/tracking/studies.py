@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from foreseq.config import ResolvedExperiment
-from foreseq.selection.tuning import Best, Tried
+from foreseq.selection.tuning import Best, Trial
 from foreseq.series.panel import Panel
 from foreseq.tracking import runs
 from foreseq.tracking.runs import Run
@@ -18,7 +18,7 @@ ERROR = "tune/validation"
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialRun:
     """The run of one trial."""
 
     run: Run
@@ -27,10 +27,10 @@ class Trial:
         """Log one look at the training."""
         self.run.report(stage, progress)
 
-    def conclude(self, tried: Tried) -> None:
+    def conclude(self, trial: Trial) -> None:
         """Log how it ended."""
-        self.run.save_number(ERROR, tried.error)
-        self.run.tag({"pruned": str(tried.pruned).lower()})
+        self.run.save_number(ERROR, trial.error)
+        self.run.tag({"pruned": str(trial.pruned).lower()})
 
 
 @contextmanager
@@ -43,11 +43,11 @@ def study(name: str, experiment: ResolvedExperiment, panel: Panel) -> Iterator[R
 @contextmanager
 def trial(
     parent: Run, name: str, panel: Panel, number: int, experiment: ResolvedExperiment
-) -> Iterator[Trial]:
+) -> Iterator[TrialRun]:
     """Yield the run of one trial, within that of its study."""
     tags = {STUDY: name, TRIAL: str(number), PARENT: parent.id}
     with runs.run(experiment, panel, tags=tags, name=f"{name} trial {number}") as run:
-        yield Trial(run)
+        yield TrialRun(run)
 
 
 def save_best(run: Run, best: Best, config: str) -> None:
