@@ -140,7 +140,7 @@ def train(
     from foreseq.pipelines.flows.ingest import ingest as read
     from foreseq.pipelines.flows.train import train as flow
 
-    run_id = flow(experiment, read(experiment.dataset))
+    run_id = flow(experiment, read(experiment.dataset)).run_id
     result(as_json, run_id=run_id, model=experiment.model)
 
 

@@ -125,7 +125,7 @@ def retrained(
     version: Version, ingested: Ingested, _looked: Looked, history: DatasetConfig | None
 ) -> tuple[bool, str]:
     """Train the same experiment on the newest data, and let the gate decide."""
-    published = publish(train(as_before(version, history), ingested), ingested.folder)
+    published = publish(train(as_before(version, history), ingested).run_id, ingested.folder)
     if published.decision.published:
         return True, f"{published.version} is champion: trained on what has arrived"
     return False, f"{published.version} was turned down: {published.decision.reason}"

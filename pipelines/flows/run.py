@@ -41,9 +41,9 @@ def run(
     if isinstance(experiment, Path):
         experiment = load_experiment(experiment)
     ingested = ingest(experiment.dataset)
-    run_id = train(experiment, ingested)
-    published = publish(run_id, ingested.folder)
+    trained = train(experiment, ingested)
+    published = publish(trained.run_id, ingested.folder)
     last = ingested.repairs.last.replace(":", "").replace(" ", "T")
     folder = output or environment.data() / "forecasts" / experiment.model / last
     manifest = write(published.answers, ingested.folder, folder)
-    return Ran(run_id, published, folder, manifest)
+    return Ran(trained.run_id, published, folder, manifest)

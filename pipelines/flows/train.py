@@ -1,6 +1,7 @@
 """The flow that trains a forecaster and tracks it."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow, task
@@ -12,6 +13,7 @@ from foreseq.config import ExperimentConfig
 from foreseq.durable import locking
 from foreseq.durable.resume_log import ResumeLog
 from foreseq.experiment import recipe
+from foreseq.experiment.recipe import Outcome
 from foreseq.forecasting import bundle
 from foreseq.ingest import Ingested
 from foreseq.pipelines.runtime import console, environment
@@ -22,9 +24,19 @@ from foreseq.tracking import links, registry, runs
 from foreseq.training.fitting import MIN_GAIN, Progress
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A tracked training."""
+
+    run_id: str
+    """In MLflow."""
+    outcome: Outcome | None
+    """None: an earlier run had done the same, and its bundle is in MLflow."""
+
+
 @task(cache_policy=NO_CACHE)
-def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
-    """Choose, fit, test and track, unless that has been done; return the MLflow run id."""
+def learn(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
+    """Choose, fit, test and track, unless an earlier run has done the same."""
     experiment = _timeless(experiment)
     key = locking.key(experiment, ingested.fingerprint)
     runs.close_the_dead()
@@ -32,13 +44,14 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> str:
         done = runs.done(experiment.model, key)
         if done is not None and registry.holds(done):
             console.say(
-                "trained  before, with the same data, config and code; another seed differs"
+                f"trained  reusing run {done[:8]} (same data, config and code);"
+                " set training.seed to train anew"
             )
-            return done
+            return Trained(done, None)
         return _learn(experiment, ingested, key, folder)
 
 
-def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> str:
+def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> Trained:
     """Train and track, from where an earlier process stopped."""
     series = panel.load(ingested.folder)
     log = ResumeLog(folder / "search.json")
@@ -80,7 +93,7 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         run.save_report(report.page(findings, pictures))
         with tempfile.TemporaryDirectory() as scratch:
             run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
-    return run.id
+    return Trained(run.id, outcome)
 
 
 def _timeless(experiment: ExperimentConfig) -> ExperimentConfig:
@@ -97,13 +110,13 @@ def _say_waiting() -> None:
 
 
 @flow
-def train(experiment: ExperimentConfig, ingested: Ingested) -> str:
-    """Train the experiment on an ingested panel; return the run id that `publish` takes."""
-    run_id = learn(experiment, ingested)
+def train(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
+    """Train an experiment on an ingested panel."""
+    trained = learn(experiment, ingested)
     create_link_artifact(
-        key="mlflow-run", link=links.ui_link(run_id), description="The training in MLflow"
+        key="mlflow-run", link=links.ui_link(trained.run_id), description="The training in MLflow"
     )
     create_link_artifact(
-        key="report", link=links.report_link(run_id), description="How far to trust it"
+        key="report", link=links.report_link(trained.run_id), description="How far to trust it"
     )
-    return run_id
+    return trained
