@@ -69,13 +69,13 @@ def history(
     from foreseq.pipelines.runtime import console, environment
     from foreseq.tracking import runs
 
-    known = versions.read(environment.data() / "series" / dataset)
-    if not known:
+    read = versions.read(environment.data() / "series" / dataset)
+    if not read:
         raise ConfigError(f"{dataset}: no such dataset in {environment.data() / 'series'}")
     rows = []
-    for each in known:
-        trained = runs.trained_on(each.fingerprint)
-        rows.append({**each.model_dump(exclude={"settings", "content"}), "trained": trained})
+    for version in read:
+        trained = runs.trained_on(version.fingerprint)
+        rows.append({**version.model_dump(exclude={"settings", "content"}), "trained": trained})
         models = f"; trained: {', '.join(trained)}" if trained else ""
-        console.say(f"{each.until}  {each.fingerprint[:12]}  {each.changes}{models}")
+        console.say(f"{version.last}  {version.fingerprint[:12]}  {version.changes}{models}")
     result(as_json, versions=rows)

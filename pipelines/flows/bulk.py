@@ -12,12 +12,12 @@ from prefect.futures import as_completed
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
-from foreseq import ingest
 from foreseq.config import DatasetConfig
-from foreseq.durable import locking, processes
+from foreseq.durable import files, locking
 from foreseq.forecasting import bulk, bundle
 from foreseq.forecasting.bulk import Job, Part
 from foreseq.forecasting.writer import Manifest
+from foreseq.ingest.fetch import fetch
 from foreseq.pipelines.flows.parts import write_part
 from foreseq.pipelines.runtime import cluster, console, environment
 from foreseq.pipelines.runtime.pace import series_progress
@@ -41,7 +41,7 @@ def forecast_files(
     told = bundle.load(folder).experiment.dataset
     shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
     dataset = (history or told).model_copy(update=shape)
-    source = ingest.fetch(dataset, environment.data() / "raw").absolute()
+    source = fetch(dataset, environment.data() / "raw").absolute()
     planned = bulk.plan(dataset, source, output, str(version), version.digest)
     job = planned.model_copy(update={"paths": paths})
     with locking.claim(environment.data() / "unfinished", job.beside.name.rpartition(".")[2]):
@@ -93,8 +93,8 @@ def _hear_the_cluster() -> None:
 @contextmanager
 def _one_core_each() -> Iterator[None]:
     """Give the processes that are started meanwhile one core each."""
-    before = {name: os.environ.get(name) for name in processes.ONE_CORE}
-    os.environ.update(processes.ONE_CORE)
+    before = {name: os.environ.get(name) for name in files.ONE_CORE}
+    os.environ.update(files.ONE_CORE)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from foreseq.config import DatasetConfig
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Manifest, Source
-from foreseq.ingest import Ingested
+from foreseq.ingest.store import Ingested
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
 from foreseq.series import panel

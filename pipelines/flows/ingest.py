@@ -6,10 +6,10 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from foreseq import ingest as library
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
-from foreseq.ingest import Ingested
+from foreseq.ingest import store
+from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment
 
 
@@ -27,7 +27,7 @@ def may_pass(_task: Any, _run: Any, state: Any) -> bool:
 )
 def read(dataset: DatasetConfig) -> Ingested:
     """Fetch, validate and store the panel, unless the same input is there already."""
-    return library.ingest(dataset, environment.data() / "series")
+    return store.ingest(dataset, environment.data() / "series")
 
 
 @flow

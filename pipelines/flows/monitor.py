@@ -12,7 +12,7 @@ from foreseq.config import DatasetConfig, ExperimentConfig, Retrain
 from foreseq.errors import BundleRefused, ConfigError, DataRefused
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Seen
-from foreseq.ingest import Ingested
+from foreseq.ingest.store import Ingested
 from foreseq.monitoring import Decided, Places, decision_log
 from foreseq.monitoring.recalibration import recalibrate
 from foreseq.pipelines.flows.forecast import history_of

@@ -15,7 +15,7 @@ from foreseq.durable.resume_log import ResumeLog
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.forecasting import bundle
-from foreseq.ingest import Ingested
+from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment
 from foreseq.report import Findings
 from foreseq.selection.choose import choose
@@ -38,7 +38,7 @@ class Trained:
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
     """Choose, fit, test and track, unless an earlier run has done the same."""
     experiment = _timeless(experiment)
-    key = locking.key(experiment, ingested.fingerprint)
+    key = locking.cache_key(experiment, ingested.fingerprint)
     runs.close_the_dead()
     with locking.claim(environment.data() / "unfinished", key, wait=_say_waiting) as folder:
         done = runs.done(experiment.model, key)

@@ -19,8 +19,10 @@ import numpy as np
 import pandas as pd
 from measuring import ROOT, by_itself, classics, histories, judge_each
 
-from foreseq import evaluation, ingest, metrics
+from foreseq import evaluation, metrics
 from foreseq.config import ColumnsConfig, build_experiment, read_yaml
+from foreseq.ingest.read import read_table
+from foreseq.ingest.table import to_panel
 from foreseq.series import windows
 from foreseq.series.windows import Windows
 
@@ -83,9 +85,9 @@ def judge(name, told):
     experiment = plan(judged, [f"auto.time_budget={told.time_budget}", *told.overrides])
     before, whole = tables(judged, experiment, told.part)
     read = experiment.dataset.model_copy(update={"columns": ColumnsConfig(), "layout": "long"})
-    given, _ = ingest.to_panel(before, read)
+    given, _ = to_panel(before, read)
     alike = read.model_copy(update={"freq": given.freq, "season": given.season})
-    panel, _ = ingest.to_panel(whole, alike)
+    panel, _ = to_panel(whole, alike)
     horizon = read.horizon
     chosen = cutoffs(given, panel, horizon, judged.stride)
     actual = windows.futures(panel, chosen, horizon)
@@ -133,7 +135,7 @@ def plan(judged, overrides):
 
 def tables(judged, experiment, part):
     """Return the long table that foreseq is given, and the one with the judged steps as well."""
-    long = ingest.read_table(experiment.dataset)
+    long = read_table(experiment.dataset)
     by_series = long.groupby("unique_id", sort=False)
     if judged.rows[0]:
         given, end = judged.rows if part == "validation" else (judged.rows[1], TEST_ROWS)
@@ -141,7 +143,7 @@ def tables(judged, experiment, part):
     if part == "validation":
         return by_series.head(-judged.validation), long
     file = experiment.dataset.source.replace("-train", "-test")
-    test = ingest.read_table(experiment.dataset.model_copy(update={"source": file}))
+    test = read_table(experiment.dataset.model_copy(update={"source": file}))
     return long, pd.concat([long, test], ignore_index=True)
 
 

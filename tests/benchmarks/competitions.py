@@ -19,8 +19,9 @@ from pathlib import Path
 import pandas as pd
 from measuring import by_itself, classics, heads, histories, judge_each
 
-from foreseq import evaluation, ingest, metrics
+from foreseq import evaluation, metrics
 from foreseq.config import ExperimentConfig
+from foreseq.ingest.table import to_panel
 from foreseq.series import windows
 
 SOURCE = Path(__file__).with_name("competition_series.py")
@@ -85,7 +86,7 @@ def judge(name, told):
     if told.part == "validation":
         table = table[from_the_end(table) >= part.horizon]
     table = table[table.groupby("unique_id")["y"].transform("size") >= part.horizon + LEAST]
-    panel, _ = ingest.to_panel(table, experiment.dataset)
+    panel, _ = to_panel(table, experiment.dataset)
     ends = panel.lengths - part.horizon
     given = heads(panel, ends)
     chosen = windows.newest(given)

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foreseq import ingest, metrics
+from foreseq import metrics
 from foreseq.config import ExperimentConfig, StatisticalBaselinesConfig, load_experiment
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, comparison, seasonal_naive
 from foreseq.forecasting import writer
+from foreseq.ingest.read import read_file
+from foreseq.ingest.store import ingest
 from foreseq.series import panel, windows
 from foreseq.series.panel import Panel
 
@@ -34,8 +36,8 @@ def main() -> None:
     experiment = load_experiment(told.config)
     plan = StatisticalBaselinesConfig(windows=told.windows, seconds=told.seconds)
     data = Path("data") / "series"
-    series = panel.load(ingest.ingest(experiment.dataset, data).folder)
-    table, actual = writer.read(told.forecasts), ingest.read_file(told.test, experiment.dataset)
+    series = panel.load(ingest(experiment.dataset, data).folder)
+    table, actual = writer.read(told.forecasts), read_file(told.test, experiment.dataset)
     tested = held_against(series, table, actual, experiment.dataset.horizon)
     say(FORESEQ, "all series", tested)
     settled = _with_log(experiment, series, plan)

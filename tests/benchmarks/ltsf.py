@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from measuring import looked, say
 
-from foreseq import ingest
 from foreseq.config import ColumnsConfig, load_experiment
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
+from foreseq.ingest.read import read_table
+from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import by_rules
 from foreseq.series import windows
 from foreseq.training import fitting
@@ -38,9 +39,9 @@ def main() -> None:
     told = options.parse_args()
 
     experiment = load_experiment(told.config, told.overrides)
-    long = ingest.read_table(experiment.dataset).groupby("unique_id", sort=False).head(END)
+    long = read_table(experiment.dataset).groupby("unique_id", sort=False).head(END)
     canonical = {"columns": ColumnsConfig(), "layout": "long"}
-    panel, _ = ingest.to_panel(long, experiment.dataset.model_copy(update=canonical))
+    panel, _ = to_panel(long, experiment.dataset.model_copy(update=canonical))
     experiment, _, _, _ = by_rules(experiment, panel)
     parts = windows.split(panel, experiment.dataset.horizon, experiment.split)
 

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foreseq import evaluation, ingest, metrics
+from foreseq import evaluation, metrics
 from foreseq.config import ColumnsConfig
 from foreseq.experiment import recipe
 from foreseq.forecasting.ensemble import Forecaster
+from foreseq.ingest.read import read_table
+from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import choose
 from foreseq.series import windows
 from foreseq.series.windows import Windows
@@ -196,9 +198,9 @@ def newest_horizon(experiment):
 
     The judged steps are the newest of the training file; whoever forecasts is given what is before.
     """
-    long = ingest.read_table(experiment.dataset)
+    long = read_table(experiment.dataset)
     canonical = experiment.dataset.model_copy(update={"columns": ColumnsConfig(), "layout": "long"})
-    panel, _ = ingest.to_panel(long, canonical)
+    panel, _ = to_panel(long, canonical)
     ends = panel.lengths - experiment.dataset.horizon
     return panel, heads(panel, ends), Windows(np.arange(panel.n_series), ends)
 

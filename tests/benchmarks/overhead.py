@@ -64,17 +64,18 @@ def main() -> None:
 
 def bare(overrides: list[str]) -> None:
     """Do what the command does, without Prefect and MLflow."""
-    from foreseq import evaluation, ingest, report  # noqa: PLC0415
+    from foreseq import evaluation, report  # noqa: PLC0415
     from foreseq.config import load_experiment  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
+    from foreseq.ingest.store import ingest  # noqa: PLC0415
     from foreseq.report import Findings  # noqa: PLC0415
     from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
     experiment = load_experiment(CONFIG, overrides)
-    ingested = ingest.ingest(experiment.dataset, Path("data/series"))
+    ingested = ingest(experiment.dataset, Path("data/series"))
     series = panel.load(ingested.folder)
     found = choose(experiment, series)
     outcome = recipe.fit(found.experiment, series, found.split, checkpoint=Path("unfinished"))

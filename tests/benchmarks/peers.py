@@ -35,10 +35,11 @@ from measuring import (
     workers_memory,
 )
 
-from foreseq import ingest
 from foreseq.config import ColumnsConfig, load_experiment
 from foreseq.experiment import recipe
 from foreseq.forecasting.ensemble import Forecaster
+from foreseq.ingest.read import read_table
+from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import choose
 from foreseq.series.windows import Windows
 
@@ -94,11 +95,11 @@ def judged(experiment, test):
     if not test:
         return newest_horizon(experiment)
     read = experiment.dataset.model_copy(update={"columns": ColumnsConfig(), "layout": "long"})
-    long = ingest.read_table(experiment.dataset)
-    given, _ = ingest.to_panel(long, read)
-    ahead = ingest.read_table(experiment.dataset.model_copy(update={"source": test}))
+    long = read_table(experiment.dataset)
+    given, _ = to_panel(long, read)
+    ahead = read_table(experiment.dataset.model_copy(update={"source": test}))
     alike = read.model_copy(update={"freq": given.freq, "season": given.season})
-    panel, _ = ingest.to_panel(pd.concat([long, ahead], ignore_index=True), alike)
+    panel, _ = to_panel(pd.concat([long, ahead], ignore_index=True), alike)
     return panel, given, Windows(np.arange(panel.n_series), given.lengths)
 
 

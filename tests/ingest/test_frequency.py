@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq.ingest import infer_freq
+from foreseq.ingest.frequency import infer_freq
 from foreseq.series import calendar
 
 FREQUENCIES = ["s", "15min", "h", "6h", "D", "B", "W", "2W", "MS", "ME", "2MS", "QS", "QE", "YS",

@@ -6,8 +6,11 @@ import pytest
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
-from foreseq.ingest import history, ingest, store
+from foreseq.ingest import history, store
+from foreseq.ingest.history import Changes, compare
+from foreseq.ingest.store import ingest
 from foreseq.series import panel
+from foreseq.series.panel import from_series, select
 
 HEAD = "unique_id,ds,y\n"
 
@@ -34,25 +37,25 @@ def test_every_version_has_a_line_that_says_what_is_new(take, versions):
     first = take("a,1,1\na,2,2\n")
     grown = take("a,1,1\na,2,2\na,3,3\n")
     corrected = take("a,1,1\na,2,9\na,3,3\n")
-    assert [each.changes for each in versions()] == [
+    assert [version.changes for version in versions()] == [
         "first version",
         "1 steps appended",
         "1 corrected (a at 2: 2 is now 9)",
     ]
-    assert [each.fingerprint for each in versions()] == [
-        each.fingerprint for each in (first, grown, corrected)
+    assert [version.fingerprint for version in versions()] == [
+        ingested.fingerprint for ingested in (first, grown, corrected)
     ]
-    assert [each.until for each in versions()] == ["2", "3", "3"]
+    assert [version.last for version in versions()] == ["2", "3", "3"]
     assert corrected.changes == versions()[-1].changes
 
 
 def test_every_version_can_still_be_opened_by_its_fingerprint(take, versions, tmp_path):
     for end in range(3, 7):
         take("".join(f"a,{step},{step}\n" for step in range(1, end)))
-    for each in versions():
-        opened = panel.load(tmp_path / "series" / "shop" / each.panel)
-        assert opened.fingerprint() == each.fingerprint
-        assert len(opened.values) == each.steps
+    for version in versions():
+        opened = panel.load(tmp_path / "series" / "shop" / version.panel)
+        assert opened.fingerprint() == version.fingerprint
+        assert len(opened.values) == version.steps
 
 
 def test_unchanged_data_leave_the_history_alone(take, versions):
@@ -67,7 +70,7 @@ DAYS = "".join(f"a,2024-01-{day:02},{day}\n" for day in range(1, 11))
 def test_data_cut_off_later_and_later_are_versions_of_one_history(take, versions):
     for until in ("2024-01-05", "2024-01-08", "2024-01-08T12:00", "2024-01-09"):
         take(DAYS, as_of=until)
-    assert [each.changes for each in versions()] == [
+    assert [version.changes for version in versions()] == [
         "first version",
         "3 steps appended",
         "1 steps appended",
@@ -102,14 +105,14 @@ def test_what_the_data_told_may_be_told_since(take, versions, update):
     again = take("".join(rows[:28]), "1.csv", **told)
     assert not again.fresh
     take("".join(rows[28:] if update == "append" else rows), "2.csv", **told)
-    assert [each.changes for each in versions()] == ["first version", "2 steps appended"]
-    assert [each.steps for each in versions()] == [28, 30]
+    assert [version.changes for version in versions()] == ["first version", "2 steps appended"]
+    assert [version.steps for version in versions()] == [28, 30]
 
 
 def test_another_way_of_reading_has_versions_of_its_own(take, versions):
     take("a,1,1\na,3,3\n", freq=1)
     take("a,1,1\na,3,3\n", freq=1, gaps="interpolate")
-    assert [each.changes for each in versions()] == ["first version"] * 2
+    assert [version.changes for version in versions()] == ["first version"] * 2
 
 
 def test_a_version_that_was_deleted_is_missed_but_not_needed(take, versions):
@@ -178,7 +181,7 @@ def test_a_piece_that_comes_again_changes_nothing(take, versions):
     again = take("a,1,1\na,2,2\n", "1.csv", update="append")
     assert not again.fresh
     assert again.fingerprint == newest.fingerprint
-    assert [each.changes for each in versions()] == [
+    assert [version.changes for version in versions()] == [
         "first version",
         "1 steps appended",
         "1 steps appended; 1 corrected (a at 2: 2 is now 5)",
@@ -212,10 +215,68 @@ def test_pieces_that_come_at_the_same_time_are_all_taken_in(take, versions):
     def arrive(step: int) -> None:
         take(f"a,{step},{step}\n", f"{step}.csv", freq=1, update="append")
 
-    all_of_them = [threading.Thread(target=arrive, args=(step,)) for step in range(3, 7)]
-    for each in all_of_them:
-        each.start()
-    for each in all_of_them:
-        each.join()
+    threads = [threading.Thread(target=arrive, args=(step,)) for step in range(3, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert len(versions()) == 5
     assert versions()[-1].steps == 6
+
+
+@pytest.fixture
+def shop(rng):
+    series = {name: rng.normal(size=size) for name, size in (("a", 9), ("b", 5), ("c", 7))}
+    return from_series(series, freq="MS", season=1, start="2024-01-31")
+
+
+def altered(panel, position, value):
+    values, observed = panel.values.copy(), panel.observed.copy()
+    values[position] = np.nan_to_num(value)
+    observed[position] = np.isfinite(value)
+    return type(panel)(**{**vars(panel), "values": values, "observed": observed})
+
+
+def test_a_panel_against_itself_shows_nothing(shop):
+    assert compare(shop, shop) == Changes()
+    assert str(compare(shop, shop)) == "nothing changed"
+
+
+def test_every_kind_of_change_is_counted(shop):
+    assert compare(shop, altered(shop, 3, 8.5)).corrected == 1
+    assert compare(shop, altered(shop, 3, np.nan)) == Changes(removed=1)
+    assert compare(altered(shop, 3, np.nan), shop) == Changes(late=1)
+    assert compare(shop, select(shop, [0, 2])) == Changes(removed=5, series_removed=1)
+    assert compare(select(shop, [0, 2]), shop) == Changes(appended=5, series_added=1)
+
+
+def test_a_correction_is_named(shop):
+    found = compare(altered(shop, 2, 3.0), altered(shop, 2, 8.5))
+    assert found.first == "a at 2024-03-31: 3 is now 8.5"
+
+
+def test_steps_before_the_first_one_are_late_and_those_after_the_last_are_appended():
+    old = from_series({"a": [2.0, 3.0]}, freq="D", season=1, start="2024-01-02")
+    new = from_series({"a": [1.0, 2.0, 3.0, 4.0]}, freq="D", season=1, start="2024-01-01")
+    assert compare(old, new) == Changes(appended=1, late=1)
+    assert compare(new, old) == Changes(removed=2)
+
+
+def test_other_steps_of_time_cannot_be_compared(shop):
+    hourly = from_series({"a": [1.0]}, freq="h", season=1, start="2024-01-01")
+    assert compare(shop, hourly).incomparable
+
+
+def test_weeks_that_begin_on_another_day_share_no_step():
+    old, new = (
+        from_series({"a": [1.0, 2.0]}, freq="W", season=1, start=start)
+        for start in ("2024-01-01", "2024-01-02")
+    )
+    assert compare(old, new) == Changes(appended=2, removed=2)
+
+
+def test_pieces_count_the_same_as_the_whole(shop, rng, monkeypatch):
+    other = altered(altered(shop, 4, 0.5), 15, np.nan)
+    whole = compare(shop, other)
+    monkeypatch.setattr(history, "STEPS", 6)
+    assert compare(shop, other) == whole

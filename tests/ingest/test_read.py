@@ -6,7 +6,8 @@ import pytest
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
-from foreseq.ingest import read_file, read_table, to_panel
+from foreseq.ingest.read import read_file, read_table
+from foreseq.ingest.table import to_panel
 
 ROWS = [["a", "2024-01-01", 1.5], ["a", "2024-01-02", 2.5], ["b", "2024-01-01", 3.5]]
 CSV = "unique_id,ds,y\na,2024-01-01,1.5\na,2024-01-02,2.5\nb,2024-01-01,3.5\n"
@@ -136,18 +137,18 @@ def test_usual_words_for_nothing_are_empty_y(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "a.csv: a header and rows must be there, found an empty file"),
-        ("unique_id,ds,y\n", "a.csv: rows must be there, found none"),
-        ("shop,when,price\na,1,1\n", "column 'ds' must be there, found the columns shop, when"),
-        ("shop,when,price\na,1,1\n", "say which one it is with dataset.columns.ds=NAME"),
+        ("", "a.csv: a header and rows are needed, found an empty file"),
+        ("unique_id,ds,y\n", "a.csv: rows are needed, found none"),
+        ("shop,when,price\na,1,1\n", "column 'ds' is needed, found the columns shop, when"),
+        ("shop,when,price\na,1,1\n", "name the right column with dataset.columns.ds=NAME"),
         ("unique_id;ds;y\na;1;1\n", "found the columns unique_id;ds;y"),
         ("unique_id,ds,y\na,1,1\na,2,2,2\n", "row 3: every row must have as many cells"),
         ("unique_id,ds,y\na,1,1,9\na,2,2,9\n", "every row must have as many cells"),
-        ("unique_id,ds,y,y\na,1,1,1\n", "every column must have its own name, found twice 'y'"),
+        ("unique_id,ds,y,y\na,1,1,1\n", "every column must have its own name, found 'y' twice"),
         ("unique_id,ds,y\na,1,1\na,2,2,5\n", "quote cells that hold a separator"),
-        (b"\x00\xff\xfe\x80PK", "must be a table that its ending promises"),
+        (b"\x00\xff\xfe\x80PK", "must be a table in the format of its ending"),
         ("unique_id,ds,y\na,1,café\n".encode("latin-1"), "text in UTF-8"),
-        ("unique_id,ds,y\n,1,1\n", "row 2: unique_id must say which series"),
+        ("unique_id,ds,y\n,1,1\n", "row 2: every row needs a unique_id"),
         ('unique_id,ds,y\na,1,"1,5"\n', "row 2: y must be a number, found '1,5'"),
     ],
 )  # fmt: skip
@@ -158,7 +159,7 @@ def test_a_broken_csv_is_refused(tmp_path, text, says):
 def test_a_column_named_by_the_user_must_be_there(tmp_path):
     path = write(tmp_path / "a.csv", CSV)
     told = refusal(path, columns={"unique_id": "shop"})
-    assert "column 'shop' must be there, found the columns unique_id, ds, y" in told
+    assert "column 'shop' is needed, found the columns unique_id, ds, y" in told
     assert "dataset.columns.unique_id=NAME" in told
 
 
@@ -166,7 +167,7 @@ def test_a_column_named_by_the_user_must_be_there(tmp_path):
 def test_bytes_that_are_not_what_the_ending_says_are_refused(tmp_path, name):
     told = refusal(write(tmp_path / name, "no such thing"))
     assert told.startswith(str(tmp_path / name))
-    assert "must be a table that its ending promises" in told
+    assert "must be a table in the format of its ending" in told
 
 
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq.ingest import infer_season
+from foreseq.ingest.season import infer_season
 
 AIR_PASSENGERS = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 

@@ -7,7 +7,9 @@ import yaml
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
-from foreseq.ingest import ingest, read_table, to_panel
+from foreseq.ingest.read import read_table
+from foreseq.ingest.store import ingest
+from foreseq.ingest.table import to_panel
 from foreseq.series import panel
 
 ROOT = Path(__file__).parents[2]

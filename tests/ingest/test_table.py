@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.ingest import Repairs, to_panel
+from foreseq.ingest.table import Repairs, to_panel
 from foreseq.series import panel as panels
 
 
@@ -115,7 +115,7 @@ def test_gaps_are_filled_on_a_line():
 
 def test_gaps_are_refused_by_the_row_after():
     told = refusal(table(GAPPED), gaps="refuse")
-    assert told.startswith("shop.csv, series a, row 5: no step may be without a row")
+    assert told.startswith("shop.csv, series a, row 5: every step must have a row")
     assert "found 6 right after 3; add the rows, or choose dataset.gaps" in told
 
 
@@ -180,13 +180,13 @@ def test_duplicates_that_agree_collapse():
 def test_duplicates_that_disagree_are_refused_by_both_rows():
     told = refusal(table(TWICE))
     assert told.startswith("shop.csv, series a, row 4: a series has one y at a time")
-    assert "found y 7 beside 5 of row 3 at 2" in told
+    assert "found y 7 and 5 in row 3 at 2" in told
     assert "dataset.duplicates: first, last, mean or sum" in told
     assert "dataset.columns.unique_id" in told
 
 
 def test_a_number_and_an_empty_cell_disagree():
-    assert "y nan beside 1" in refusal(table([("a", 1, 1.0), ("a", 1, None), ("a", 2, 1.0)]))
+    assert "y nan and 1" in refusal(table([("a", 1, 1.0), ("a", 1, None), ("a", 2, 1.0)]))
 
 
 def test_duplicates_that_agree_are_refused_if_told_so():
@@ -207,10 +207,10 @@ def test_duplicates_that_agree_are_refused_if_told_so():
         ("ds", "2024", "found '2024'"),
         ("ds", 5, "found '5'"),
         ("ds", "9" * 30, "row 3: ds must be a timestamp"),
-        ("ds", None, "series a, row 3: ds must say when, found an empty cell"),
+        ("ds", None, "series a, row 3: every row needs a time in ds, found an empty cell"),
         ("ds", "9999-01-01", "row 3: ds must"),
-        ("unique_id", None, "shop.csv, row 3: unique_id must say"),
-        ("unique_id", "", "shop.csv, row 3: unique_id must say"),
+        ("unique_id", None, "shop.csv, row 3: every row needs a unique_id"),
+        ("unique_id", "", "shop.csv, row 3: every row needs a unique_id"),
     ],
 )
 def test_a_broken_cell_is_named_with_its_series_and_row(row, cell, says):
@@ -236,11 +236,11 @@ def test_a_table_that_does_not_count_its_rows_names_none(column):
 
 def test_a_missing_column_is_named_with_those_there_are():
     frame = days(1.0).rename(columns={"y": "sales"})
-    assert "column 'y' must be there, found the columns unique_id, ds, sales" in refusal(frame)
+    assert "column 'y' is needed, found the columns unique_id, ds, sales" in refusal(frame)
 
 
 def test_a_table_without_rows_is_refused():
-    assert "rows must be there, found none" in refusal(days(1.0).iloc[:0])
+    assert "rows are needed, found none" in refusal(days(1.0).iloc[:0])
 
 
 def test_a_column_without_numbers_is_refused():
@@ -254,12 +254,12 @@ def test_fractions_are_no_steps():
 
 def test_dates_without_dashes_are_not_taken_for_steps():
     told = refusal(table([("a", 2024_01_31, 1.0), ("a", 2024_02_01, 2.0)]))
-    assert "20240131, which reads as a date; write dates with dashes" in told
+    assert "20240131, which looks like a date; write dates with dashes" in told
 
 
 def test_months_without_dashes_are_not_taken_for_steps():
     told = refusal(table([("a", 2024_12, 1.0), ("a", 2025_01, 2.0)]))
-    assert "202412, which reads as a date" in told
+    assert "202412, which looks like a date" in told
 
 
 def test_years_are_steps():

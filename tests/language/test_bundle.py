@@ -73,7 +73,10 @@ def test_a_missing_file_is_noticed(folder, part):
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
-    [("holds", "forecaster", "found a forecaster"), ("format", 99, "found 99")],
+    [
+        ("holds", "forecaster", "found a forecaster"),
+        ("format", 99, "format 2 is needed, found format 99"),
+    ],
 )
 def test_a_bundle_of_another_kind_is_refused(folder, field, value, message):
     file = folder / "manifest.json"

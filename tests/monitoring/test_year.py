@@ -14,7 +14,7 @@ from foreseq.forecasting import writer
 from foreseq.forecasting.bundle import Seen
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Source
-from foreseq.ingest import ingest
+from foreseq.ingest.store import ingest
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel, from_series, load, to_frame
 

@@ -1,15 +1,15 @@
 import pytest
 from prefect.states import Failed
 
-from foreseq import ingest
 from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
+from foreseq.ingest.fetch import fetch
 from foreseq.pipelines.flows.ingest import may_pass
 
 
 def failure(source, raw):
     with pytest.raises(DataRefused) as caught:
-        ingest.fetch(DatasetConfig(source=source, horizon=1), raw)
+        fetch(DatasetConfig(source=source, horizon=1), raw)
     return Failed(data=caught.value)
 
 

@@ -13,7 +13,7 @@ from foreseq.config import DatasetConfig, build_experiment
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Source
-from foreseq.ingest import ingest
+from foreseq.ingest.store import ingest
 from foreseq.monitoring import decision_log
 from foreseq.monitoring.recalibration import Recalibrated
 from foreseq.pipelines.flows.forecast import forecast

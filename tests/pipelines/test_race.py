@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foreseq import ingest
 from foreseq.config import build_experiment
 from foreseq.experiment import recipe
 from foreseq.forecasting import bundle
+from foreseq.ingest.store import ingest
 from foreseq.pipelines.flows.publish import decide
 from foreseq.selection.choose import by_rules
 from foreseq.series import panel
@@ -59,7 +59,7 @@ def rivals(tmp_path, monkeypatch, rng):
     ids = []
     for learned in (200, 800):
         experiment = build_experiment(TOLD, [f"training.max_steps={learned}"])
-        ingested = ingest.ingest(experiment.dataset, tmp_path / "series")
+        ingested = ingest(experiment.dataset, tmp_path / "series")
         series = panel.load(ingested.folder)
         chosen = by_rules(experiment, series)
         with runs.run(chosen.experiment, series) as run:

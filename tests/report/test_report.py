@@ -9,7 +9,7 @@ from foreseq import evaluation, report
 from foreseq.config import build_experiment
 from foreseq.evaluation import FORESEQ, Backtest, Decision
 from foreseq.experiment.recipe import Outcome
-from foreseq.ingest import Repairs
+from foreseq.ingest.table import Repairs
 from foreseq.report import Findings
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate

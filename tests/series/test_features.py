@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreseq.series.features import of_newest, resembling, traits
+from foreseq.series.features import extract, of_newest, resembling
 
 
 def walks(count, *, steps=40, seed=1):
@@ -13,13 +13,13 @@ def walks(count, *, steps=40, seed=1):
 @given(level=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e3), season=st.sampled_from([1, 4, 12]))
 def test_level_and_scale_do_not_matter(level, scale, season):
     values = walks(20)
-    assert traits(level + scale * values, season) == pytest.approx(
-        traits(values, season), rel=1e-6, abs=1e-6
+    assert extract(level + scale * values, season) == pytest.approx(
+        extract(values, season), rel=1e-6, abs=1e-6
     )
 
 
 def test_upside_down_what_goes_up_goes_down_and_all_else_stays():
-    up, down = traits(walks(20), 4), traits(-walks(20), 4)
+    up, down = extract(walks(20), 4), extract(-walks(20), 4)
     assert down[:, [0, 2]] == pytest.approx(-up[:, [0, 2]])
     rest = [1, 3, 4, 5, 6, 7]
     assert down[:, rest] == pytest.approx(up[:, rest])
@@ -27,17 +27,17 @@ def test_upside_down_what_goes_up_goes_down_and_all_else_stays():
 
 @pytest.mark.parametrize(("season", "steps", "found"), [(1, 8, 6), (4, 40, 8), (12, 12, 6)])
 def test_a_season_and_parts_of_several_steps_have_traits_of_their_own(season, steps, found):
-    assert traits(walks(3, steps=steps), season).shape == (3, found)
+    assert extract(walks(3, steps=steps), season).shape == (3, found)
 
 
 def test_traits_are_finite_even_of_series_that_stand_still():
     still = np.array([[3.0] * 40, [0.0] * 39 + [1.0], [1e300] * 40])
-    assert np.isfinite(traits(still, 4)).all()
+    assert np.isfinite(extract(still, 4)).all()
 
 
 def test_a_season_that_swings_ever_wider_is_seen_to():
     wave = np.sin(np.arange(48) * np.pi / 2)
-    even, wider = traits(np.stack([wave, wave * np.exp(np.arange(48) / 24)]), 4)[:, -1]
+    even, wider = extract(np.stack([wave, wave * np.exp(np.arange(48) / 24)]), 4)[:, -1]
     assert even == pytest.approx(0.0)
     assert wider == pytest.approx(1.0, abs=0.02)  # e times wider, half of the time later
 
@@ -48,7 +48,7 @@ def test_the_more_real_series_there_are_the_nearer_they_are_resembled():
     def away(few):
         wanted = of_newest(real[:few], 40, 1)
         chosen = resembling(made, wanted, 1, 500, np.random.default_rng(1))
-        return traits(made[chosen], 1)[:, 0].std()
+        return extract(made[chosen], 1)[:, 0].std()
 
     assert away(400) < away(1)
 

@@ -28,7 +28,7 @@ def test_channels_are_read_at_one_moment_however_late_they_begin():
     panel = staggered()
     chosen = Windows(np.array([0, 1]), np.array([5, 2]))  # both at the end of May
     batch = multivariate.gather(panel, chosen, 3, 2, dates=True)
-    assert multivariate.moments(panel, chosen).tolist() == [5, 5]
+    assert multivariate.origins(panel, chosen).tolist() == [5, 5]
     assert batch.past[0].tolist() == [[3, 0], [4, 104], [5, 105]]
     assert batch.observed[0].tolist() == [[1, 0], [1, 1], [1, 1]]
     assert batch.past[1].tolist() == batch.past[0].tolist()
@@ -48,13 +48,14 @@ def test_what_has_not_begun_or_has_ended_is_not_observed():
 
 def test_all_are_those_of_the_data():
     panel = staggered()
-    assert multivariate.listed(panel, "all") == multivariate.listed(panel, ("b", "a")) == ("a", "b")
+    for wanted in ("all", ("b", "a")):
+        assert multivariate.series_names(panel, wanted) == ("a", "b")
 
 
 @pytest.mark.parametrize("wanted", [("a",), ("a", "b", "c")], ids=["fewer", "more"])
 def test_others_than_those_of_the_data_are_refused(wanted):
     with pytest.raises(ConfigError, match=r"network\.multivariate must list .* found [bc] in one"):
-        multivariate.listed(staggered(), wanted)
+        multivariate.series_names(staggered(), wanted)
 
 
 def test_series_that_end_apart_are_refused():
@@ -63,4 +64,4 @@ def test_series_that_end_apart_are_refused():
     with pytest.raises(
         DataRefused, match=r"series b: .* found 2024-11-01, others 2024-12-01; bring"
     ):
-        multivariate.listed(panel, "all")
+        multivariate.series_names(panel, "all")

@@ -42,7 +42,7 @@ def test_selecting_all_changes_nothing(panel):
 
 @given(panel=PANELS)
 def test_each_visits_every_step_once(panel):
-    names, values, seen = zip(*panels.each(panel), strict=True)
+    names, values, seen = zip(*panels.items(panel), strict=True)
     assert list(names) == panel.ids.tolist()
     np.testing.assert_array_equal(np.concatenate(values), panel.values)
     np.testing.assert_array_equal(np.concatenate(seen), panel.observed)

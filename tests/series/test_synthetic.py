@@ -16,7 +16,7 @@ def rows(panel):
 
 def make_up(like, *, length=120, seed=1, **kind):
     kind = {"horizon": 12, "log": False, "counts": False} | kind
-    return synthetic.series(like, like.lengths, 2000, length, seed=seed, **kind)
+    return synthetic.make_panel(like, like.lengths, 2000, length, seed=seed, **kind)
 
 
 def rise(panel):
@@ -107,8 +107,8 @@ def test_nothing_after_the_ends_is_looked_at(noise):
     later = np.concatenate([noise, 100.0 * np.arange(40)])
     for_both = {"horizon": 12, "log": False, "counts": False, "seed": 1}
     ends = np.array([60])
-    one = synthetic.series(real(noise), ends, 500, 120, **for_both)
-    other = synthetic.series(real(later), ends, 500, 120, **for_both)
+    one = synthetic.make_panel(real(noise), ends, 500, 120, **for_both)
+    other = synthetic.make_panel(real(later), ends, 500, 120, **for_both)
     assert one.fingerprint() == other.fingerprint()
 
 

@@ -9,7 +9,7 @@ from foreseq.config import SplitConfig
 from foreseq.errors import SeriesTooShort
 from foreseq.series import windows
 from foreseq.series.panel import from_series
-from foreseq.series.windows import Draw, Span, Windows
+from foreseq.series.windows import Span, Windows, WindowSampler
 
 
 def make_panel(lengths, *, seed=1, freq="1", season=1):
@@ -171,34 +171,37 @@ def test_what_the_plan_tells_is_not_changed():
 )
 def test_a_draw_is_a_function_of_seed_and_step_and_stays_before_the_ends(ends, horizon, seed, step):
     ends = np.array(ends)
-    if ends.max() < horizon + windows.LEAST_PAST:
+    if ends.max() < horizon + windows.MIN_PAST:
         with pytest.raises(SeriesTooShort):
-            Draw(ends, horizon, seed)
+            WindowSampler(ends, horizon, seed)
         return
-    draw = Draw(ends, horizon, seed)
+    draw = WindowSampler(ends, horizon, seed)
     draw(step + 1, 8)  # what was drawn before does not matter
-    one, other = draw(step, 16), Draw(ends, horizon, seed)(step, 16)
+    one, other = draw(step, 16), WindowSampler(ends, horizon, seed)(step, 16)
     np.testing.assert_array_equal(one.series, other.series)
     np.testing.assert_array_equal(one.cutoff, other.cutoff)
     assert (one.cutoff + horizon <= ends[one.series]).all()
-    assert (one.cutoff >= windows.LEAST_PAST).all()
+    assert (one.cutoff >= windows.MIN_PAST).all()
 
 
 def test_other_seeds_and_other_steps_draw_other_windows():
     ends = np.full(5, 1000)
-    drawn = [Draw(ends, 4, seed)(step, 50).cutoff.tolist() for seed in (1, 2) for step in (0, 1)]
+    drawn = [
+        WindowSampler(ends, 4, seed)(step, 50).cutoff.tolist() for seed in (1, 2) for step in (0, 1)
+    ]
     assert len({tuple(cutoffs) for cutoffs in drawn}) == 4
 
 
 def test_series_are_drawn_with_the_root_of_their_windows_and_cutoffs_evenly():
-    drawn = Draw(np.array([105, 0, 405]), 4, seed=1)(0, 60_000)  # 100, none and 400 windows
+    sampler = WindowSampler(np.array([105, 0, 405]), 4, seed=1)  # 100, none and 400 windows
+    drawn = sampler(0, 60_000)
     share = np.bincount(drawn.series, minlength=3) / 60_000
     np.testing.assert_allclose(share, [1 / 3, 0, 2 / 3], atol=0.01)
     assert drawn.cutoff[drawn.series == 0].mean() == pytest.approx(2 + 99 / 2, abs=1)
 
 
 def test_drawing_from_a_billion_steps_needs_two_numbers_a_series():
-    draw = Draw(np.full(3, 10**9), 24, seed=1)
+    draw = WindowSampler(np.full(3, 10**9), 24, seed=1)
     assert draw.counts.size == draw.share.size == 3
     assert draw(0, 128).cutoff.max() > 10**8
 

@@ -16,7 +16,7 @@ from foreseq import evaluation
 from foreseq.errors import ConfigError
 from foreseq.evaluation import Decision
 from foreseq.forecasting import bundle
-from foreseq.ingest import Repairs
+from foreseq.ingest.table import Repairs
 from foreseq.report import figures
 from foreseq.tracking import facts, links, registry, runs, store
 from foreseq.tracking.facts import PROCESS

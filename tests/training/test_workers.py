@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foreseq.config import build_experiment
-from foreseq.durable import processes
+from foreseq.durable import files
 from foreseq.errors import ForeseqError, SeriesTooShort
 from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
@@ -130,10 +130,10 @@ def test_workers_end_with_whoever_gives_them_work():
     )
     worker = int(parent.stdout.readline())
     time.sleep(5)  # it is importing
-    assert processes.is_alive(worker)
+    assert files.is_alive(worker)
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate()
     until = time.monotonic() + 60
-    while processes.is_alive(worker) and time.monotonic() < until:
+    while files.is_alive(worker) and time.monotonic() < until:
         time.sleep(0.2)
-    assert not processes.is_alive(worker)
+    assert not files.is_alive(worker)

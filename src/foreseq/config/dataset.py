@@ -22,6 +22,20 @@ Source = Annotated[str, AfterValidator(_without_password)]
 """A path or URL; `${NAME}` in a URL stands for an environment variable, read at each use."""
 
 
+def without_secrets(source: str) -> str:
+    """Return a path or URL fit to be shown: no user, password, query or fragment.
+
+    Example:
+        >>> without_secrets("s3://key:secret@bucket/a.csv?token=1"), without_secrets("data/a?.csv")
+        ('s3://bucket/a.csv', 'data/a?.csv')
+        >>> without_secrets("zip://a.csv::https://me:p@ss@example.org/a.zip#token=1")
+        'zip://a.csv::https://example.org/a.zip'
+    """
+    if "://" not in source:
+        return source
+    return re.sub(r"[?#].*$", "", re.sub(r"//[^/]*@", "//", source))
+
+
 class ColumnsConfig(Config):
     """Names of the three columns in the user's file."""
 

@@ -1,7 +1,7 @@
-"""A training as a piece of work: recognised by what goes into it, done once, taken up when stopped.
+"""A training runs once: recognised by its inputs, locked while it runs, resumed if it was stopped.
 
-Why the code is part of what goes in: the same config and data mean other weights after a change of
-foreseq or of what it computes with, and unfinished work of before must not go into it.
+Why the code is an input: after a change of foreseq, or of a library that computes the weights, the
+same config and data give other weights, and a checkpoint from before must not be resumed.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from filelock import FileLock, Timeout
 from foreseq.config import ExperimentConfig
 
 PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-cpu")
-"""Besides foreseq itself, what the weights depend on."""
+"""Packages, besides foreseq itself, that the weights depend on."""
 
 
-def key(experiment: ExperimentConfig, data: str) -> str:
-    """Return what stands for a training: the same key means the same weights, on one machine.
+def cache_key(experiment: ExperimentConfig, data: str) -> str:
+    """Return the key of a training: on one machine, the same key means the same weights.
 
     Args:
-        experiment: As the user told it, with what is left open.
+        experiment: As the user wrote it, open fields included.
         data: Fingerprint of the panel.
     """
     return _digest(f"{_code()} {data} {experiment.model_dump_json()}".encode())
@@ -34,18 +34,18 @@ def key(experiment: ExperimentConfig, data: str) -> str:
 def claim(
     unfinished: Path, name: str, *, wait: Callable[[], None] = lambda: None
 ) -> Iterator[Path]:
-    """Yield the folder of a piece of work that no other process of this machine does meanwhile.
+    """Yield the folder `unfinished/name`, which no other process of this machine has meanwhile.
 
-    What is in it stays if the process dies or the block raises, for whoever claims it next, and
-    goes when the block ends well.
+    The folder is removed when the block ends without an error; otherwise its files stay for the
+    next process that claims it.
 
     Args:
-        unfinished: Where such folders are.
-        name: Of the work.
-        wait: Called when another process is at it, before waiting for that one to end.
+        unfinished: Folder of all jobs that have not ended yet.
+        name: Of the job.
+        wait: Called once if another process has the folder, before waiting for it to end.
     """
     unfinished.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(unfinished / f"{name}.lock")  # the system opens it again when its owner dies
+    lock = FileLock(unfinished / f"{name}.lock")  # the system releases it when its owner dies
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -59,7 +59,7 @@ def claim(
 
 
 def is_claimed(unfinished: Path, name: str) -> bool:
-    """Tell whether a living process of this machine is at a piece of work."""
+    """Return whether a running process of this machine has claimed a job."""
     try:
         with FileLock(unfinished / f"{name}.lock", blocking=False):
             return False
@@ -69,17 +69,19 @@ def is_claimed(unfinished: Path, name: str) -> bool:
 
 @cache
 def _code() -> str:
-    """Return what stands for the code that trains."""
-    here = Path(__file__).parents[1]
-    files = sorted(file for file in here.rglob("*.py") if "pipelines" not in file.parts[-3:])
-    sources = b"".join(file.read_bytes() for file in files)
-    found = [
-        f"{each.metadata['Name']}={each.version}"
-        for each in distributions()
-        if each.metadata["Name"] in PACKAGES
+    """Return a digest of the code that trains: foreseq without pipelines, and `PACKAGES`."""
+    root = Path(__file__).parents[1]
+    modules = sorted(
+        file for file in root.rglob("*.py") if file.relative_to(root).parts[0] != "pipelines"
+    )
+    sources = b"".join(file.read_bytes() for file in modules)
+    versions = [
+        f"{package.metadata['Name']}={package.version}"
+        for package in distributions()
+        if package.metadata["Name"] in PACKAGES
     ]
-    return _digest(sources + " ".join(sorted(found)).encode())
+    return _digest(sources + " ".join(sorted(versions)).encode())
 
 
-def _digest(told: bytes) -> str:
-    return hashlib.sha256(told).hexdigest()[:16]
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

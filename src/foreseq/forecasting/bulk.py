@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 import pyarrow.dataset as parquet
 from numpy.typing import NDArray
 
-from foreseq import ingest
 from foreseq.config import Config, DatasetConfig
 from foreseq.durable import files
 from foreseq.errors import DataRefused
 from foreseq.forecasting import writer
 from foreseq.forecasting.writer import Manifest, Source
+from foreseq.ingest.fetch import content
+from foreseq.ingest.read import read_file
+from foreseq.ingest.table import to_panel
 from foreseq.series import windows
 
 ENDINGS = (".parquet", ".pq")
@@ -97,7 +99,7 @@ def plan(dataset: DatasetConfig, source: Path, output: Path, version: str, diges
         output=output.absolute(),
         model_version=version,
         model_digest=digest,
-        data=hashlib.sha256(f"{ingest.content(source)} {told}".encode()).hexdigest(),
+        data=hashlib.sha256(f"{content(source)} {told}".encode()).hexdigest(),
     )
 
 
@@ -164,7 +166,7 @@ def _write(job: Job, number: int, source: Source) -> Part:
     file = job.files[number]
     told = job.dataset.model_copy(update={"source": str(file)})
     try:
-        panel, _ = ingest.to_panel(ingest.read_file(file, told), told, file=str(file))
+        panel, _ = to_panel(read_file(file, told), told, file=str(file))
     except DataRefused as error:
         return Part(sha256=None, series=0, rows=0, failures={}, refused=str(error))
     chosen = windows.newest(panel)

@@ -1,28 +1,25 @@
-"""A fitted forecaster as one folder: config, weights, and a manifest that vouches for every byte.
+"""A fitted forecaster as one folder: config, weights, and a manifest with the digest of every file.
 
-Why no Keras or pickle format: both can carry code. Here the network is rebuilt by our own code from
-the config, the weights are plain arrays, and digests are checked before anything is parsed.
+Why no Keras or pickle format: both can carry code. Here the network is rebuilt from the config, and
+the weights are plain arrays.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.config import Config, ResolvedExperiment
-from foreseq.durable import files, manifest
-from foreseq.errors import BundleRefused
+from foreseq.durable import manifest
 from foreseq.forecasting.calibration import Calibration
 from foreseq.series import calendar
 from foreseq.series.panel import Panel
 from foreseq.training.fitting import Member
 from foreseq.training.network_weights import Weights
 
-FORMAT = 2
+FORMAT = 3
 """Raised when bundles written before can no longer be read."""
 HOLDS = "forecaster"
 MANIFEST = manifest.MANIFEST
@@ -93,16 +90,15 @@ def state(panel: Panel, ends: NDArray[np.int64], members: list[Member]) -> State
 
 def save(bundle: Bundle, folder: Path) -> Path:
     """Write a bundle, whole or not at all; the same bundle gives the same bytes."""
-    with files.new_folder(folder) as beside:
-        (beside / CONFIG).write_text(bundle.experiment.model_dump_json(indent=2), encoding="utf-8")
-        (beside / ORIGIN).write_text(bundle.origin.model_dump_json(indent=2), encoding="utf-8")
-        calibrated = bundle.final.calibration
-        told = json.dumps(calibrated and calibrated.as_told(), indent=2)
-        (beside / CALIBRATION).write_text(told, encoding="utf-8")
-        _save_state(bundle.final, beside / FINAL)
-        _save_state(bundle.evaluated, beside / EVALUATED)
-        manifest.seal(beside, PARTS, holds=HOLDS, form=FORMAT)
-    return folder
+    calibration = bundle.final.calibration
+    parts = {
+        CONFIG: bundle.experiment.model_dump(mode="json"),
+        ORIGIN: bundle.origin.model_dump(mode="json"),
+        CALIBRATION: calibration and calibration.as_told(),
+        FINAL: _to_arrays(bundle.final),
+        EVALUATED: _to_arrays(bundle.evaluated),
+    }
+    return manifest.write(folder, parts, holds=HOLDS, form=FORMAT)
 
 
 def load(folder: Path) -> Bundle:
@@ -111,20 +107,7 @@ def load(folder: Path) -> Bundle:
     Raises:
         BundleRefused: If a file is missing, altered, or of another format.
     """
-    manifest.verify(folder, PARTS, holds=HOLDS, form=FORMAT)
-    try:
-        told = json.loads((folder / CALIBRATION).read_bytes())
-        calibrated = told and Calibration.from_told(told)
-        return Bundle(
-            experiment=ResolvedExperiment.model_validate_json((folder / CONFIG).read_bytes()),
-            origin=Origin.model_validate_json((folder / ORIGIN).read_bytes()),
-            final=_load_state(folder / FINAL)._replace(calibration=calibrated),
-            evaluated=_load_state(folder / EVALUATED)._replace(calibration=calibrated),
-        )
-    except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise BundleRefused(
-            f"{folder}: was written by another version of foreseq ({error}); train it again"
-        ) from None
+    return manifest.read(folder, PARTS, _from_parts, holds=HOLDS, form=FORMAT)
 
 
 def digest(folder: Path) -> str:
@@ -132,22 +115,29 @@ def digest(folder: Path) -> str:
     return manifest.digest(folder)
 
 
-def _save_state(weights: State, file: Path) -> None:
-    arrays = {
-        f"member-{member}-{i:03}": array
-        for member, trained in enumerate(weights.members)
-        for i, array in enumerate(trained)
-    }
-    last = weights.seen.last
-    kind = "time" if last.dtype.kind == "M" else "step"
-    np.savez(
-        file, allow_pickle=False, ids=weights.seen.ids, **{kind: last.view(np.int64)}, **arrays
+def _from_parts(parts: dict[str, Any]) -> Bundle:
+    stored = parts[CALIBRATION]
+    calibration = stored and Calibration.from_told(stored)
+    return Bundle(
+        experiment=ResolvedExperiment.model_validate(parts[CONFIG]),
+        origin=Origin.model_validate(parts[ORIGIN]),
+        final=_from_arrays(parts[FINAL])._replace(calibration=calibration),
+        evaluated=_from_arrays(parts[EVALUATED])._replace(calibration=calibration),
     )
 
 
-def _load_state(file: Path) -> State:
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+def _to_arrays(state: State) -> dict[str, NDArray[Any]]:
+    last = state.seen.last
+    weights = {
+        f"member-{member}-{i:03}": array
+        for member, trained in enumerate(state.members)
+        for i, array in enumerate(trained)
+    }
+    unit = "time" if last.dtype.kind == "M" else "step"
+    return {"ids": state.seen.ids, unit: last.view(np.int64), **weights}
+
+
+def _from_arrays(arrays: dict[str, NDArray[Any]]) -> State:
     last = arrays["time"].view("datetime64[ns]") if "time" in arrays else arrays["step"]
     names = sorted(name for name in arrays if name.startswith("member-"))
     count = 1 + max(int(name.split("-")[1]) for name in names)

@@ -8,12 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from foreseq import ingest, network
+from foreseq import network
 from foreseq.config import ColumnsConfig, ResolvedExperiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecasting import calibration, sample_paths
 from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
+from foreseq.ingest.table import to_panel
 from foreseq.network import middle, output_domain
 from foreseq.series import calendar, multivariate, windows
 from foreseq.series.panel import Panel
@@ -75,7 +76,7 @@ class Forecaster:
 
     def _answer(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         names = self.experiment.network.multivariate
-        read, asked = multivariate.only(panel, chosen, names) if names else (panel, chosen)
+        read, asked = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
         answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
         for member, weights in enumerate(self.members):
             network_weights.assign(self.model, weights)
@@ -136,7 +137,7 @@ class Forecaster:
             self.experiment.network.context,
             self.experiment.network.multivariate,
         )
-        if absent := multivariate.absent(panel, names):
+        if absent := multivariate.missing(panel, names):
             reason = f"is forecast together with series {absent[0]}; bring its history, too"
             return dict.fromkeys(range(chosen.count), reason)
         reasons: dict[int, str] = {}
@@ -198,7 +199,7 @@ def from_table(
     canonical = forecaster.experiment.dataset.model_copy(
         update={"columns": ColumnsConfig(), "layout": "long"}
     )
-    panel, _ = ingest.to_panel(history, canonical, file=file)
+    panel, _ = to_panel(history, canonical, file=file)
     chosen = windows.newest(panel)
     for position, reason in forecaster.unanswerable(panel, chosen).items():
         rule, _, remedy = reason.partition("; ")

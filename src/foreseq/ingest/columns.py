@@ -1,8 +1,8 @@
-"""The three columns of a long table as arrays: text to times and numbers, or a refusal by row."""
+"""The three columns of a long table as arrays; a cell that cannot be read is refused by row."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,33 +12,33 @@ from numpy.typing import NDArray
 from foreseq.errors import DataRefused
 
 ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
-"""How a time ends that says its zone."""
+"""Ending of a time with a zone."""
 FIRST_YEAR, LAST_YEAR = 1678, 2261
-"""Whole years that 64 bits of nanoseconds hold."""
+"""Whole years that datetime64[ns] holds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """A long table, row by row; every array has shape (rows,)."""
+    """The columns of a long table; arrays have shape (rows,)."""
 
     names: NDArray[np.str_]
     """Shape (n_series,): ids, ascending."""
     codes: NDArray[np.int64]
-    """Which of `names` each row belongs to."""
+    """Position in `names` of each row's series."""
     ds: NDArray[Any]
     """datetime64[ns] without zone, or int64."""
     y: NDArray[np.float64]
     """NaN where the cell was empty."""
     rows: NDArray[Any]
-    """What to call each row in a message."""
+    """Label of each row in messages."""
     zone: str
-    """The time zone that was left for UTC; empty if there was none."""
+    """Time zone the source had, before UTC; empty if none."""
     blank: int
-    """Rows that were empty altogether, and left out."""
+    """Rows without any value, which are left out."""
     file: str
 
     def refusal(self, row: int, rule: str, *, found: str, remedy: str) -> DataRefused:
-        """Return the refusal of one row, by position."""
+        """Return the refusal of a row, given by position."""
         return DataRefused(
             rule,
             found=found,
@@ -53,42 +53,42 @@ def parse(table: pd.DataFrame, file: str = "") -> Columns:
     """Turn a table `unique_id, ds, y` into arrays.
 
     Raises:
-        DataRefused: If there are no rows, or a cell is not what its column needs.
+        DataRefused: If there are no rows, or a cell does not fit its column.
     """
     for name in ("unique_id", "ds", "y"):
         if name not in table:
             raise DataRefused(
-                f"column {name!r} must be there",
+                f"column {name!r} is needed",
                 found="the columns " + ", ".join(map(str, table.columns)),
                 file=file,
-                remedy="rename the one that is meant",
+                remedy="rename the column that holds it",
             )
     blank = _is_empty(table["unique_id"]) & _is_empty(table["ds"]) & _is_empty(table["y"])
     if blank.any():
         table = table[~blank]
     if table.empty:
-        raise DataRefused("rows must be there", found="none", file=file, remedy="fill the source")
+        raise DataRefused("rows are needed", found="none", file=file, remedy="check the source")
     names, codes = _parse_ids(table["unique_id"], file)
     nothing = np.empty(0)
-    bare = Columns(names, codes, nothing, nothing, table.index.to_numpy(), "", 0, file)
-    ds, zone = _parse_ds(table["ds"], bare)
-    y = _parse_y(table["y"], bare)
-    return Columns(names, codes, ds, y, bare.rows, zone, int(blank.sum()), file)
+    ids = Columns(names, codes, nothing, nothing, table.index.to_numpy(), "", 0, file)
+    ds, zone = _parse_ds(table["ds"], ids)
+    y = _parse_y(table["y"], ids)
+    return replace(ids, ds=ds, y=y, zone=zone, blank=int(blank.sum()))
 
 
 def _number(label: Any) -> int | None:
-    """Return the row a label stands for, if its table counts rows."""
+    """Return a label as a row number; None if it is another label."""
     return int(label) if isinstance(label, (int, np.integer)) else None
 
 
 def _is_empty(column: pd.Series[Any]) -> NDArray[np.bool_]:
-    """Tell which cells hold nothing."""
+    """Return which cells are empty."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        inside = _is_empty(column.cat.categories.to_series())
+        categories = _is_empty(column.cat.categories.to_series())
         codes = column.cat.codes.to_numpy()
-        return np.asarray((codes < 0) | np.append(inside, False)[codes])
+        return np.asarray((codes < 0) | np.append(categories, False)[codes])
     empty = column.isna().to_numpy(dtype=np.bool_)
-    if not _is_texts(column):
+    if not _is_text(column):
         return np.asarray(empty)
     return np.asarray(empty | np.fromiter((cell == "" for cell in column), bool, len(column)))
 
@@ -97,14 +97,14 @@ def _parse_ids(column: pd.Series[Any], file: str) -> tuple[NDArray[np.str_], NDA
     empty = _is_empty(column)
     if empty.any():
         raise DataRefused(
-            "unique_id must say which series a row belongs to",
+            "every row needs a unique_id",
             found="an empty cell",
             file=file,
             row=_number(column.index[int(empty.argmax())]),
             remedy="name the series or drop the row",
         )
-    codes, found = pd.factorize(column)
-    names, rank = np.unique([str(name) for name in found], return_inverse=True)
+    codes, labels = pd.factorize(column)
+    names, rank = np.unique([str(label) for label in labels], return_inverse=True)
     return names.astype(np.str_), rank.astype(np.int64)[codes]
 
 
@@ -114,7 +114,7 @@ def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
     if empty.any():
         raise at.refusal(
             int(empty.argmax()),
-            "ds must say when",
+            "every row needs a time in ds",
             found="an empty cell",
             remedy="fill the cell or drop the row",
         )
@@ -123,32 +123,32 @@ def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
     if pd.api.types.is_datetime64_any_dtype(column):
         zone = str(column.dtype.tz) if isinstance(column.dtype, pd.DatetimeTZDtype) else ""
         return _nanoseconds(column.dt.tz_convert(None) if zone else column, at), zone
-    # Series share their times: far fewer texts than rows need parsing.
-    codes, different = pd.factorize(column)
-    texts = pd.Series([str(cell).strip() for cell in different], dtype=object)
-    bare = texts.str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
-    if bare.all():
+    # Series share their times, so far fewer texts than rows need parsing.
+    codes, unique = pd.factorize(column)
+    texts = pd.Series([str(cell).strip() for cell in unique], dtype=object)
+    integers = texts.str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
+    if integers.all():
         return _steps(texts.astype(np.int64).iloc[codes], at), ""
     parsed = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_convert(None)
-    unread = (parsed.isna().to_numpy() | bare)[codes]  # alone, 2024 would be read as a year
+    unread = (parsed.isna().to_numpy() | integers)[codes]  # alone, 2024 would be read as a year
     if unread.any():
         row = int(unread.argmax())
         raise at.refusal(
             row,
-            "ds must be a timestamp like 2024-12-31 or 2024-12-31 23:00, or everywhere an integer",
+            "ds must be a timestamp like 2024-12-31 or 2024-12-31 23:00, or all integers",
             found=repr(texts[codes[row]]),
-            remedy="correct the cell, or write all times that way",
+            remedy="correct the cell, or write all times in one of these formats",
         )
     zoned = texts.str.contains(ZONE, regex=True) & texts.str.contains(":", regex=False)
     return _nanoseconds(parsed, at, codes)[codes], "an offset" if zoned.any() else ""
 
 
 def _steps(column: pd.Series[Any], at: Columns) -> NDArray[np.int64]:
-    """Return integer steps; whole numbers only, and no dates in disguise."""
+    """Return integer steps; refuse fractions, and integers that look like dates."""
     numbers = column.to_numpy(dtype=np.float64)
-    broken = numbers != np.floor(numbers)
-    if pd.api.types.is_bool_dtype(column) or broken.any():
-        row = int(broken.argmax())
+    fractions = numbers != np.floor(numbers)
+    if pd.api.types.is_bool_dtype(column) or fractions.any():
+        row = int(fractions.argmax())
         raise at.refusal(
             row,
             "ds must be a timestamp or a whole number",
@@ -160,14 +160,14 @@ def _steps(column: pd.Series[Any], at: Columns) -> NDArray[np.int64]:
         raise at.refusal(
             0,
             "integers in ds are steps",
-            found=f"{steps[0]}, which reads as a date",
+            found=f"{steps[0]}, which looks like a date",
             remedy="write dates with dashes, like 2024-12-31",
         )
     return steps
 
 
 def _read_as_dates(steps: NDArray[np.int64], form: str) -> bool:
-    """Tell whether all steps are dates of 1900 to 2099 written without dashes."""
+    """Return whether all steps are dates from 1900 to 2099 written without dashes."""
     century = np.array([1900, 2100]) * 10 ** (2 * form.count("%") - 2)
     if steps.min() < century[0] or steps.max() >= century[1]:
         return False
@@ -199,22 +199,22 @@ def _parse_y(column: pd.Series[Any], at: Columns) -> NDArray[np.float64]:
         numbers = pd.Series(np.nan, index=column.index)
     else:
         numbers = pd.to_numeric(
-            column.astype(object) if _is_texts(column) else column, errors="coerce"
+            column.astype(object) if _is_text(column) else column, errors="coerce"
         )
     y = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
-    broken = (np.isnan(y) & ~empty) | np.isinf(y)
-    if broken.any():
-        row = int(broken.argmax())
+    invalid = (np.isnan(y) & ~empty) | np.isinf(y)
+    if invalid.any():
+        row = int(invalid.argmax())
         raise at.refusal(
             row,
             "y must be a finite number" if np.isinf(y[row]) else "y must be a number",
-            found=repr(column.iloc[row]) if _is_texts(column) else str(column.iloc[row]),
+            found=repr(column.iloc[row]) if _is_text(column) else str(column.iloc[row]),
             remedy="correct the cell, empty it, or drop the row",
         )
     return y
 
 
-def _is_texts(column: pd.Series[Any]) -> bool:
+def _is_text(column: pd.Series[Any]) -> bool:
     return not (
         pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)
     )

@@ -1,7 +1,7 @@
-"""Files to long tables: columns renamed, nothing judged yet.
+"""Files to long tables: columns are renamed, values are not checked yet.
 
-The index of a table is the row a person would look for: the line of a CSV (the header being line
-1), the row of Parquet counted from 1.
+The index of a table is the row number in the file: the line of a CSV (the header being line 1), or
+the row of Parquet counted from 1.
 """
 
 import re
@@ -16,20 +16,21 @@ import pyarrow as pa
 import pyarrow.dataset as parquet
 
 from foreseq.config import DatasetConfig
+from foreseq.config.dataset import without_secrets
 from foreseq.errors import DataRefused
-from foreseq.ingest.fetch import fetch, shown
+from foreseq.ingest.fetch import fetch
 
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
-"""What an empty y is written as in a CSV."""
+"""Cells of a CSV that are an empty y."""
 TEXT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 
 
 def read_table(dataset: DatasetConfig) -> pd.DataFrame:
-    """Read the source of a dataset, wherever it is, as a table `unique_id, ds, y`.
+    """Return the source of a dataset, local or remote, as a table `unique_id, ds, y`.
 
     Raises:
-        ConfigError: If no installed package reads such a URL.
+        ConfigError: If there is no source, or no installed package reads such a URL.
         DataRefused: If the source cannot be read or lacks a column.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -37,13 +38,13 @@ def read_table(dataset: DatasetConfig) -> pd.DataFrame:
 
 
 def read_file(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
-    """Read a local file, or a folder of Parquet files, as a table `unique_id, ds, y`.
+    """Return a local file, or a folder of Parquet files, as a table `unique_id, ds, y`.
 
     Raises:
         DataRefused: If it cannot be read or lacks a column.
     """
     name = path.name.lower()
-    with _refusing_what_is_unreadable(shown(dataset.source)):
+    with _refusing_unreadable_files(without_secrets(dataset.source)):
         if path.is_dir() or name.endswith(PARQUET_ENDINGS):
             table = _read_parquet(path, dataset)
         elif name.endswith(TEXT_ENDINGS):
@@ -52,7 +53,7 @@ def read_file(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
             raise DataRefused(
                 "the source must end in " + ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS)),
                 found=path.suffix or "no ending",
-                file=shown(dataset.source),
+                file=without_secrets(dataset.source),
                 remedy="rename the file, or convert it to CSV or Parquet",
             )
     return _lengthen(table, dataset) if dataset.layout == "wide" else _rename(table, dataset)
@@ -98,14 +99,14 @@ def _read_text(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
-    kind = parquet.ParquetFileFormat(dictionary_columns=[dataset.columns.unique_id])
-    source = parquet.dataset(path, format=kind, partitioning="hive")
+    form = parquet.ParquetFileFormat(dictionary_columns=[dataset.columns.unique_id])
+    source = parquet.dataset(path, format=form, partitioning="hive")
     if path.is_dir() and not source.files:
         raise DataRefused(
             "a folder must hold Parquet files",
             found="none",
-            file=shown(dataset.source),
-            remedy="name a CSV itself rather than its folder",
+            file=without_secrets(dataset.source),
+            remedy="for CSV set dataset.source to the file, not its folder",
         )
     wanted = _wanted(source.schema.names, dataset)
     table: pd.DataFrame = source.to_table(columns=wanted).to_pandas(
@@ -115,8 +116,8 @@ def _read_parquet(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
     return table
 
 
-def _wanted(found: list[str], dataset: DatasetConfig) -> list[str]:
-    """Return the columns to read, in order, after checking that they are there."""
+def _wanted(names: list[str], dataset: DatasetConfig) -> list[str]:
+    """Return the columns to read, in order, after checking that they exist."""
     columns = dataset.columns
     needed = {"ds": columns.ds}
     if dataset.layout == "long":
@@ -124,23 +125,23 @@ def _wanted(found: list[str], dataset: DatasetConfig) -> list[str]:
     if dataset.layout == "long" and columns.unique_id != "unique_id":
         needed["unique_id"] = columns.unique_id
     for role, name in needed.items():
-        if name not in found:
+        if name not in names:
             raise DataRefused(
-                f"column {name!r} must be there",
-                found="the columns " + ", ".join(found),
-                file=shown(dataset.source),
-                remedy=f"say which one it is with dataset.columns.{role}=NAME",
+                f"column {name!r} is needed",
+                found="the columns " + ", ".join(names),
+                file=without_secrets(dataset.source),
+                remedy=f"name the right column with dataset.columns.{role}=NAME",
             )
-    if len(set(found)) < len(found):
+    if len(set(names)) < len(names):
         raise DataRefused(
             "every column must have its own name",
-            found=f"twice {next(name for name in found if found.count(name) > 1)!r}",
-            file=shown(dataset.source),
+            found=f"{next(name for name in names if names.count(name) > 1)!r} twice",
+            file=without_secrets(dataset.source),
             remedy="rename one of them",
         )
     if dataset.layout == "wide":
-        return [columns.ds, *(name for name in found if name != columns.ds)]
-    return [name for name in (columns.unique_id, columns.ds, columns.y) if name in found]
+        return [columns.ds, *(name for name in names if name != columns.ds)]
+    return [name for name in (columns.unique_id, columns.ds, columns.y) if name in names]
 
 
 def _rename(table: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
@@ -153,7 +154,7 @@ def _rename(table: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
 
 
 def _lengthen(table: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
-    """Return a row for each time and column of a wide table."""
+    """Return one row per time and column of a wide table."""
     long = table.rename(columns={dataset.columns.ds: "ds"}).melt(
         id_vars="ds", var_name="unique_id", value_name="y", ignore_index=False
     )
@@ -161,13 +162,13 @@ def _lengthen(table: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
 
 
 @contextmanager
-def _refusing_what_is_unreadable(file: str) -> Iterator[None]:
-    """Say what is wrong with a file that no reader understands."""
+def _refusing_unreadable_files(file: str) -> Iterator[None]:
+    """Turn the errors of pandas and Arrow into a refusal of `file`."""
     try:
         yield
     except pd.errors.EmptyDataError:
         raise DataRefused(
-            "a header and rows must be there", found="an empty file", file=file, remedy="fill it"
+            "a header and rows are needed", found="an empty file", file=file, remedy="fill it"
         ) from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         line = re.search(r"in line (\d+)", str(error))
@@ -180,8 +181,8 @@ def _refusing_what_is_unreadable(file: str) -> Iterator[None]:
         ) from None
     except (UnicodeDecodeError, pa.ArrowException, OSError, EOFError) as error:
         raise DataRefused(
-            "must be a table that its ending promises, text in UTF-8",
+            "must be a table in the format of its ending, text in UTF-8",
             found=f"{type(error).__name__}: {error}".splitlines()[0],
             file=file,
-            remedy="write it anew as CSV or Parquet",
+            remedy="write it again as CSV or Parquet",
         ) from None

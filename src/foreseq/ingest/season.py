@@ -1,11 +1,11 @@
-"""After how many steps the pattern repeats, as the data say it.
+"""The season of a panel, inferred from its values.
 
-A season is measured by how much a series, less its running mean over one season, resembles itself
-one season later. A random walk scores about 0 whatever the season; seeing less than
-1.1 / sqrt(cycles) above that is chance in 99 of 100 simulated walks.
+The score of a season is the autocorrelation at that lag, after a running mean over one season has
+been removed. A random walk scores about 0 for every season; in 99 of 100 simulated walks it stays
+below 1.1 / sqrt(cycles).
 
-Where a level that wanders far hides it, the steps from one value to the next may still show it:
-they resemble those a season before, and not those a little sooner or later.
+Where a wandering level hides the season, the differences may still show it: their autocorrelation
+is high at the season and low a few steps before and after it.
 """
 
 import numpy as np
@@ -13,29 +13,30 @@ from numpy.typing import NDArray
 
 from foreseq.series import calendar
 
-SAMPLE, MORE = 32, 256
-"""Series that are asked, and of whose steps."""
-FEWEST_CYCLES = 3
-"""Cycles a series must hold to be asked: one is lost to the running mean, one to the lag."""
-MOST_CYCLES = 50
-"""Newest cycles of a series that are looked at."""
-LONGEST_SEARCH = 400
-"""Longest season looked for where the frequency suggests none."""
-FAINTEST = 0.05
-"""Resemblance beyond chance that makes a season of the frequency worth knowing."""
-LONGEST_RHYTHM = 200
-"""Longest season looked for in the steps: 7 years are 365.25 weeks, sharper than one of 52.18."""
+SAMPLED, SAMPLED_DIFFERENCES = 32, 256
+"""Series whose values are scored, and series whose differences are."""
+MIN_CYCLES = 3
+"""Cycles a scored series must have: one is lost to the running mean, one to the lag."""
+MAX_CYCLES = 50
+"""Newest cycles of a series that are scored."""
+MAX_SEASON = 400
+"""Longest season tried where the frequency suggests none."""
+MIN_SCORE = 0.05
+"""Score above that of a random walk from which a season is accepted."""
+MAX_DIFFERENCE_SEASON = 200
+"""Longest season tried on differences. In weekly data 7 years, 365.25 weeks, would show a sharper
+peak than one year, 52.18 weeks."""
 NEAR = 2
-"""Steps sooner or later at which a rhythm no longer resembles itself."""
-RARE = 4.0
-"""Standard errors that the rhythm of no season ever exceeds, among all lags looked at. Of a single
-series, as those of a panel may have wandered together."""
-NEARLY = 0.85
-"""Share of the best from which a shorter season is preferred to one that holds it several times."""
+"""Steps before and after a season at which the differences must correlate less."""
+STANDARD_ERRORS = 4.0
+"""Height of the peak at a season, in standard errors of a single series: the series of a panel may
+have wandered together."""
+NEARLY_BEST = 0.85
+"""Share of the best score from which a shorter season is preferred to its multiples."""
 LASTING = 0.75
-"""Share of the resemblance that is left after another season: a cycle that dies down is none."""
-FARTHEST_STEP = 5.0
-"""Mean steps beyond which one is cut: a single leap must not drown the rest."""
+"""Share of the autocorrelation that must be left one season later: a cycle that fades is none."""
+MAX_DIFFERENCE = 5.0
+"""Differences are clipped at so many times their mean size, so that one jump does not dominate."""
 
 Array = NDArray[np.float64]
 
@@ -43,10 +44,10 @@ Array = NDArray[np.float64]
 def infer_season(
     values: Array, observed: NDArray[np.bool_], offsets: NDArray[np.int64], freq: str
 ) -> int:
-    """Return the shortest season of the frequency that the data show, or 1.
+    """Return the shortest season usual for the frequency that the data show, or 1 for none.
 
-    Integer steps suggest no season, so all up to `LONGEST_SEARCH` are tried, and the evidence must
-    be stronger; where none has it, the rhythm of the steps is asked.
+    Integer steps have no usual seasons, so all up to `MAX_SEASON` are tried, and the score must be
+    higher; if none is high enough, the differences are tried.
 
     Args:
         values: All series end to end, shape (steps_total,).
@@ -61,73 +62,75 @@ def infer_season(
     """
     begins, ends = offsets[:-1], offsets[1:]
     if calendar.is_integer(freq):
-        least = 2 * FEWEST_CYCLES
-        found = _search(_sample(values, observed, (begins, ends), least))
-        if found > 1:
-            return found
-        newest = np.maximum(begins, ends - MOST_CYCLES * LONGEST_RHYTHM)
-        return _rhythm(_sample(values, observed, (newest, ends), least, MORE))
+        least = 2 * MIN_CYCLES
+        season = _search(_sample(values, observed, (begins, ends), least))
+        if season > 1:
+            return season
+        newest = np.maximum(begins, ends - MAX_CYCLES * MAX_DIFFERENCE_SEASON)
+        sample = _sample(values, observed, (newest, ends), least, SAMPLED_DIFFERENCES)
+        return _search_differences(sample)
     for season in calendar.seasons(freq):
-        sample = _sample(values, observed, (begins, ends), FEWEST_CYCLES * season)
-        score, cycles = _evidence(sample, season)
-        if season > 1 and score > FAINTEST + 1.1 / np.sqrt(cycles):
+        sample = _sample(values, observed, (begins, ends), MIN_CYCLES * season)
+        score, cycles = _score(sample, season)
+        if season > 1 and score > MIN_SCORE + 1.1 / np.sqrt(cycles):
             return season
     return 1
 
 
 def _search(sample: list[Array]) -> int:
-    """Return the season that stands out among all, or 1."""
-    longest = max((len(series) for series in sample), default=0) // FEWEST_CYCLES
-    seasons = np.arange(2, min(longest, LONGEST_SEARCH) + 1)
+    """Return the shortest season whose score is high and a local peak, or 1."""
+    longest = max((len(series) for series in sample), default=0) // MIN_CYCLES
+    seasons = np.arange(2, min(longest, MAX_SEASON) + 1)
     if not len(seasons):
         return 1
-    scores, cycles = np.array([_evidence(sample, int(season)) for season in seasons]).T
+    scores, cycles = np.array([_score(sample, int(season)) for season in seasons]).T
     stands_out = scores > 0.25 + 1.6 / np.sqrt(cycles)
     if not stands_out.any():
         return 1
     best = scores[stands_out].max()
     peak = np.r_[True, scores[1:] > scores[:-1]] & np.r_[scores[:-1] > scores[1:], True]
-    chosen = stands_out & peak & (scores > 0.9 * best)
-    return int(seasons[chosen.argmax()]) if chosen.any() else 1
+    candidates = stands_out & peak & (scores > 0.9 * best)
+    return int(seasons[candidates.argmax()]) if candidates.any() else 1
 
 
-def _rhythm(sample: list[Array]) -> int:
-    """Return the season that the steps show sharply and still after the next one, or 1."""
+def _search_differences(sample: list[Array]) -> int:
+    """Return the season at which the differences have a sharp, lasting peak, or 1."""
     lengths = np.array([len(series) for series in sample])
-    seasons = np.arange(NEAR + 1, min(lengths.max(initial=0) // FEWEST_CYCLES, LONGEST_RHYTHM) + 1)
+    longest = min(lengths.max(initial=0) // MIN_CYCLES, MAX_DIFFERENCE_SEASON)
+    seasons = np.arange(NEAR + 1, longest + 1)
     if not len(seasons):
         return 1
-    each = np.array([_steps_resemble(series, 2 * int(seasons[-1])) for series in sample])
-    known = np.isfinite(each)
+    by_series = np.array([_autocorrelation(series, 2 * int(seasons[-1])) for series in sample])
+    known = np.isfinite(by_series)
     count = np.maximum(known.sum(axis=0), 1)
-    resemblance = np.nansum(each, axis=0) / count
-    typical = np.maximum((lengths @ known) / count, 1)  # length of the series that tell of a lag
-    near = [resemblance[seasons + away] for away in range(-NEAR, NEAR + 1) if away]
-    here = resemblance[seasons]
-    sharp = here - np.max(near, axis=0) > FAINTEST + RARE / np.sqrt(typical[seasons])
-    sooner, then, later = (resemblance[2 * seasons + away] for away in (-1, 0, 1))
-    left = then + np.maximum(np.maximum(sooner, later), 0.0)  # of a season of 52.18 steps, two tell
+    scores = np.nansum(by_series, axis=0) / count
+    typical = np.maximum((lengths @ known) / count, 1)  # mean length of the series with this lag
+    near = [scores[seasons + away] for away in range(-NEAR, NEAR + 1) if away]
+    here = scores[seasons]
+    sharp = here - np.max(near, axis=0) > MIN_SCORE + STANDARD_ERRORS / np.sqrt(typical[seasons])
+    before, then, after = (scores[2 * seasons + away] for away in (-1, 0, 1))
+    left = then + np.maximum(np.maximum(before, after), 0.0)  # a season of 52.18 steps peaks at two
     stands_out = sharp & (left > LASTING * here)
-    chosen = stands_out & (here > NEARLY * here[stands_out].max(initial=0.0))
-    return int(seasons[chosen.argmax()]) if chosen.any() else 1
+    candidates = stands_out & (here > NEARLY_BEST * here[stands_out].max(initial=0.0))
+    return int(seasons[candidates.argmax()]) if candidates.any() else 1
 
 
-def _steps_resemble(series: Array, most: int) -> Array:
-    """Return the autocorrelation of the steps of a series by lag, shape (most + NEAR + 1,).
+def _autocorrelation(series: Array, longest: int) -> Array:
+    """Return the autocorrelation of the differences by lag, shape (longest + NEAR + 1,).
 
-    NaN where a lag leaves too few to ask, or nothing moves.
+    NaN at lags with too few cycles, or if the series is constant.
     """
-    steps = np.diff(series)
-    steps -= steps.mean()
-    limit = FARTHEST_STEP * np.abs(steps).mean()
-    steps = np.clip(steps, -limit, limit)
-    power = np.abs(np.fft.rfft(steps, 2 * len(steps))) ** 2
-    products = np.fft.irfft(power)[: len(steps)]
-    known = min(2 * (len(series) // FEWEST_CYCLES) + NEAR, len(products) - 1, most + NEAR)
-    resemblance = np.full(most + NEAR + 1, np.nan)
+    differences = np.diff(series)
+    differences -= differences.mean()
+    limit = MAX_DIFFERENCE * np.abs(differences).mean()
+    differences = np.clip(differences, -limit, limit)
+    power = np.abs(np.fft.rfft(differences, 2 * len(differences))) ** 2
+    products = np.fft.irfft(power)[: len(differences)]
+    lags = min(2 * (len(series) // MIN_CYCLES) + NEAR, len(products) - 1, longest + NEAR)
+    correlation = np.full(longest + NEAR + 1, np.nan)
     if limit > 0:
-        resemblance[: known + 1] = products[: known + 1] / products[0]
-    return resemblance
+        correlation[: lags + 1] = products[: lags + 1] / products[0]
+    return correlation
 
 
 def _sample(
@@ -135,14 +138,13 @@ def _sample(
     observed: NDArray[np.bool_],
     spans: tuple[NDArray[np.int64], NDArray[np.int64]],
     shortest: int,
-    most: int = SAMPLE,
+    most: int = SAMPLED,
 ) -> list[Array]:
-    """Return some series of at least that length, their unobserved steps on a line."""
+    """Return at most `most` series of length `shortest` or more, gaps interpolated."""
     begins, ends = spans
     long = np.flatnonzero(ends - begins >= shortest)
-    chosen = long[np.linspace(0, len(long) - 1, min(most, len(long))).astype(int)]
     sample = []
-    for i in chosen:
+    for i in long[np.linspace(0, len(long) - 1, min(most, len(long))).astype(int)]:
         part = slice(begins[i], ends[i])
         seen = np.flatnonzero(observed[part])
         if len(seen):
@@ -151,17 +153,17 @@ def _sample(
     return sample
 
 
-def _evidence(sample: list[Array], season: int) -> tuple[float, float]:
-    """Return the mean resemblance over the series that are long enough, and their cycles."""
-    asked = [series for series in sample if len(series) >= FEWEST_CYCLES * season]
-    if not asked:
+def _score(sample: list[Array], season: int) -> tuple[float, float]:
+    """Return the mean score of the series that are long enough, and their number of cycles."""
+    long = [series for series in sample if len(series) >= MIN_CYCLES * season]
+    if not long:
         return 0.0, 1.0
-    newest = [series[-MOST_CYCLES * season :] for series in asked]
+    newest = [series[-MAX_CYCLES * season :] for series in long]
     cycles = sum(len(series) / season for series in newest)
-    return float(np.mean([_resemblance(series, season) for series in newest])), cycles
+    return float(np.mean([_score_series(series, season) for series in newest])), cycles
 
 
-def _resemblance(series: Array, season: int) -> float:
+def _score_series(series: Array, season: int) -> float:
     """Return the correlation of the series, less its running mean, with itself a season later."""
     total = np.concatenate([[0.0], np.cumsum(series - series.mean())])
     mean = (total[season:] - total[:-season]) / season
@@ -172,5 +174,5 @@ def _resemblance(series: Array, season: int) -> float:
     rest -= rest.mean()
     now, later = rest[:-season], rest[season:]
     scale = np.sqrt((now @ now) * (later @ later))
-    noise = 1e-9 * (series @ series)  # rounding, where a series does not move
-    return float(now @ later / scale) if scale > noise else 0.0
+    rounding = 1e-9 * (series @ series)  # of a constant series
+    return float(now @ later / scale) if scale > rounding else 0.0

@@ -1,7 +1,7 @@
-"""Panels on disk under the digest of what they were made from: unchanged input is read once.
+"""Panels on disk under the digest of what they were made from, so unchanged input is read once.
 
-A dataset that changes gets a new panel beside the old ones, and a line in its history says what is
-new in it. So whatever was trained on an older version can still be told what it has seen.
+A dataset that changes gets a new panel next to the old ones and a line in its history. So the data
+that an older model was trained on can still be opened.
 """
 
 import hashlib
@@ -13,24 +13,27 @@ import pandas as pd
 from filelock import FileLock
 
 from foreseq.config import DatasetConfig
+from foreseq.config.dataset import without_secrets
 from foreseq.durable import files
 from foreseq.errors import DataRefused
-from foreseq.ingest import history, rows
-from foreseq.ingest.changes import Changes, compare
-from foreseq.ingest.fetch import content, fetch, shown
-from foreseq.ingest.history import Entry
+from foreseq.ingest import history
+from foreseq.ingest.columns import Columns, parse
+from foreseq.ingest.fetch import content, fetch
+from foreseq.ingest.history import DatasetVersion
 from foreseq.ingest.read import read_file
-from foreseq.ingest.repairs import Repairs
-from foreseq.ingest.table import to_panel
+from foreseq.ingest.table import Repairs, to_panel
 from foreseq.series import panel
 from foreseq.series.panel import Panel
 
-EDITION = 1
+EDITION = 2
 """Raised whenever the same file and config would make another panel."""
-UNTOLD = {"source", "horizon", "update"}
-"""Fields of a dataset that do not decide what a row becomes."""
+NOT_READING = {"source", "horizon", "update"}
+"""Fields of a dataset that do not change the panel."""
 FIRST = "first version"
 LOCK = ".lock"
+ROWS = "rows.parquet"
+"""Rows read so far, kept where new ones are appended: a panel may hold filled steps."""
+KEY = ["unique_id", "ds"]
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,19 @@ class Ingested:
     """A panel in the store."""
 
     folder: Path
-    """What `panel.load` opens."""
+    """Opened by `panel.load`."""
     fingerprint: str
     """SHA-256 of everything the panel holds."""
     repairs: Repairs
     fresh: bool
     """False if the same input had been ingested before."""
     changes: str = ""
-    """Against the version before, in words; empty where this is the version known last."""
+    """Against the version before, in words; empty if there is no new version."""
 
 
 @dataclass(frozen=True)
-class _Arrival:
-    """A source as it lies before us."""
+class _Source:
+    """The source on this machine."""
 
     path: Path
     content: str
@@ -58,162 +61,212 @@ class _Arrival:
 
 
 def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> Ingested:
-    """Bring a dataset into the store as `<name>/<digest>`, unless it is there already.
+    """Write the panel of a dataset as `<store>/<name>/<digest>`, unless it is there already.
 
-    With `update: append` the source holds only new and corrected rows, and a source that was taken
-    in before changes nothing. There `until` cuts what has been taken in, not what is.
+    With `update: append` the source holds only new and corrected rows, and a source that was read
+    before changes nothing. Then `as_of` cuts the rows read so far, which all stay in the store.
 
     Args:
         dataset: What to read, and how.
         store: Folder of panels, `data/series`.
-        raw: Where copies of URLs go; `raw` beside the store if left out.
+        raw: Folder of copied URLs; default: `raw` next to the store.
 
     Raises:
-        ConfigError: If the frequency is none, or nothing installed reads such a URL.
+        ConfigError: If there is no source or no such frequency, or nothing installed reads the URL.
         DataRefused: If the source cannot be read or breaks a rule; the store stays as it was.
     """
     if dataset.update == "append" and dataset.as_of is not None:
         whole = dataset.model_copy(update={"as_of": None})
         return _cut(dataset, ingest(whole, store, raw=raw))
     path = fetch(dataset, raw or store.parent / "raw")
-    arrival = _Arrival(path, content(path))
+    source = _Source(path, content(path))
     home = store / dataset.name
+    make = _append if dataset.update == "append" else _replace
     while True:
-        versions = history.alike(history.read(home), dataset)
-        made = _append if dataset.update == "append" else _replace
-        found = made(dataset, home, arrival, versions)
-        with _alone(home):
-            newest = history.alike(history.read(home), dataset)
+        versions = history.comparable(history.read(home), dataset)
+        ingested = make(dataset, home, source, versions)
+        with _lock(home):
+            newest = history.comparable(history.read(home), dataset)
             if newest == versions or dataset.update == "replace":
-                return _remember(found, dataset, arrival, newest)
+                return _add_version(ingested, dataset, source, newest)
 
 
 def _replace(
-    dataset: DatasetConfig, home: Path, arrival: _Arrival, versions: list[Entry]
+    dataset: DatasetConfig, home: Path, source: _Source, versions: list[DatasetVersion]
 ) -> Ingested:
     """Make the panel of all that the source holds."""
-    folder = home / _digest(dataset, arrival)
-    found = home / _digest(dataset.model_copy(update={"freq": None, "season": None}), arrival)
-    if found.name in {each.panel for each in versions}:
-        folder = found  # the data told the same frequency and season themselves
-    known = _recall(folder)
-    if known is not None:
-        return known
-    table = read_file(arrival.path, dataset)
-    built, repairs = to_panel(table, dataset, file=shown(dataset.source))
-    return _save(built, repairs, folder)
+    folder = home / _digest(dataset, source)
+    inferred = home / _digest(dataset.model_copy(update={"freq": None, "season": None}), source)
+    if inferred.name in {version.panel for version in versions}:
+        folder = inferred  # the same frequency and season were inferred then
+    stored = _load(folder)
+    if stored is not None:
+        return stored
+    table = read_file(source.path, dataset)
+    made, repairs = to_panel(table, dataset, file=without_secrets(dataset.source))
+    return _save(made, repairs, folder)
 
 
 def _append(
-    dataset: DatasetConfig, home: Path, arrival: _Arrival, versions: list[Entry]
+    dataset: DatasetConfig, home: Path, source: _Source, versions: list[DatasetVersion]
 ) -> Ingested:
-    """Make the panel of the newest version and of what the source adds."""
+    """Make the panel of the newest version and of the rows that the source adds."""
     newest = versions[-1] if versions else None
-    if newest and arrival.content in {each.content for each in versions}:
-        return _recall_surely(home / newest.panel)
-    folder = home / _digest(dataset, arrival, base=newest.panel if newest else "nothing")
-    known = _recall(folder)
-    if known is not None:
-        return known
-    base = rows.load(_recall_surely(home / newest.panel).folder) if newest else None
-    file = shown(dataset.source)
-    table, new = rows.merge(base, read_file(arrival.path, dataset), file)
-    built, repairs = to_panel(table, dataset, file=file)
-    return _save(built, replace(repairs, zone=new.zone, blank_rows=new.blank), folder, table)
+    if newest and source.content in {version.content for version in versions}:
+        return _load_base(home / newest.panel)
+    folder = home / _digest(dataset, source, base=newest.panel if newest else "nothing")
+    stored = _load(folder)
+    if stored is not None:
+        return stored
+    base = load_rows(_load_base(home / newest.panel).folder) if newest else None
+    file = without_secrets(dataset.source)
+    table, new = merge_rows(base, read_file(source.path, dataset), file)
+    made, repairs = to_panel(table, dataset, file=file)
+    return _save(made, replace(repairs, zone=new.zone, blank_rows=new.blank), folder, table)
 
 
 def _cut(dataset: DatasetConfig, whole: Ingested) -> Ingested:
-    """Make the panel of the rows of a version that `until` lets count; it is no version itself."""
-    told = dataset.model_dump_json(exclude=UNTOLD)
-    cut = hashlib.sha256(f"{EDITION} {whole.folder.name} {told}".encode()).hexdigest()[:16]
-    folder = whole.folder.with_name(cut)
-    known = _recall(folder)
-    if known is not None:
-        return known
-    built, repairs = to_panel(rows.load(whole.folder), dataset, file=shown(dataset.source))
-    return _save(built, replace(repairs, zone=whole.repairs.zone), folder)
+    """Make the panel of the rows before `as_of`; it is no version of its own."""
+    fields = dataset.model_dump_json(exclude=NOT_READING)
+    digest = hashlib.sha256(f"{EDITION} {whole.folder.name} {fields}".encode()).hexdigest()[:16]
+    folder = whole.folder.with_name(digest)
+    stored = _load(folder)
+    if stored is not None:
+        return stored
+    rows = load_rows(whole.folder)
+    made, repairs = to_panel(rows, dataset, file=without_secrets(dataset.source))
+    return _save(made, replace(repairs, zone=whole.repairs.zone), folder)
+
+
+def load_rows(folder: Path) -> pd.DataFrame:
+    """Return the rows that a panel was made of.
+
+    Raises:
+        DataRefused: If the folder has neither rows nor a panel.
+    """
+    if (folder / ROWS).is_file():
+        return pd.read_parquet(folder / ROWS)
+    return panel.to_frame(panel.load(folder)).dropna(subset="y")
+
+
+def merge_rows(
+    old: pd.DataFrame | None, table: pd.DataFrame, file: str
+) -> tuple[pd.DataFrame, Columns]:
+    """Return old and new rows; a new row replaces those of its series and time.
+
+    Args:
+        old: From `load_rows`; None if there are none yet.
+        table: The new rows, as read.
+        file: Source of the new rows, for messages.
+
+    Raises:
+        DataRefused: If a new row breaks a rule of its column.
+    """
+    columns = parse(table, file)
+    new = pd.DataFrame(
+        {
+            "unique_id": columns.names[columns.codes].astype(object),
+            "ds": columns.ds,
+            "y": columns.y,
+        },
+        index=pd.Index(columns.rows, dtype=object),
+    )
+    if old is None:
+        return new, columns
+    if old["ds"].dtype.kind != new["ds"].dtype.kind:
+        integers = old["ds"].dtype.kind == "i"
+        raise DataRefused(
+            f"ds must hold {'integers' if integers else 'times'}, as before",
+            found="times" if integers else "integers",
+            file=file,
+            remedy="correct the column, or ingest under another dataset.name",
+        )
+    replaced = pd.MultiIndex.from_frame(old[KEY]).isin(pd.MultiIndex.from_frame(new[KEY]))
+    kept = old[~replaced]
+    kept.index = pd.Index([""] * len(kept), dtype=object)  # no rows of this file
+    return pd.concat([kept, new]), columns
 
 
 def _save(
-    built: Panel, repairs: Repairs, folder: Path, table: pd.DataFrame | None = None
+    made: Panel, repairs: Repairs, folder: Path, rows: pd.DataFrame | None = None
 ) -> Ingested:
-    with files.new_folder(folder) as beside:
-        panel.save(built, beside)
-        facts = json.dumps(asdict(repairs), indent=2) + "\n"
-        (beside / "repairs.json").write_text(facts, encoding="utf-8")
-        if table is not None:
-            rows.save(table, beside)
-    return Ingested(folder, built.fingerprint(), repairs, fresh=True)
+    with files.new_folder(folder) as temporary:
+        panel.save(made, temporary)
+        counts = json.dumps(asdict(repairs), indent=2) + "\n"
+        (temporary / "repairs.json").write_text(counts, encoding="utf-8")
+        if rows is not None:
+            rows.to_parquet(temporary / ROWS, index=False)
+    return Ingested(folder, made.fingerprint(), repairs, fresh=True)
 
 
-def _remember(
-    found: Ingested, dataset: DatasetConfig, arrival: _Arrival, versions: list[Entry]
-) -> Ingested:
-    """Add a version to the history, unless it is the newest one already."""
-    newest = versions[-1] if versions else None
-    if newest and newest.panel == found.folder.name:
-        return found
-    if newest and dataset.update == "replace" and newest.fingerprint == found.fingerprint:
-        return found  # cut off at another time, with nothing in between
-    made = panel.load(found.folder)
-    changes = str(_changes(made, found.folder.parent / newest.panel)) if newest else FIRST
-    history.add(
-        found.folder.parent,
-        Entry(
-            changes=changes,
-            until=found.repairs.last,
-            series=found.repairs.series,
-            steps=found.repairs.steps,
-            fingerprint=found.fingerprint,
-            panel=found.folder.name,
-            source=shown(dataset.source),
-            content=arrival.content,
-            settings=history.settings(dataset),
-            freq=made.freq,
-            season=made.season,
-        ),
-    )
-    return replace(found, changes=changes)
-
-
-def _changes(made: Panel, before: Path) -> Changes | str:
-    try:
-        return compare(panel.load(before), made)
-    except DataRefused:
-        return "not known: the version before was deleted"
-
-
-def _alone(home: Path) -> FileLock:
-    """Keep other processes from writing the same history."""
-    home.mkdir(parents=True, exist_ok=True)
-    return FileLock(home / LOCK)
-
-
-def _digest(dataset: DatasetConfig, arrival: _Arrival, base: str = "") -> str:
-    """Return 16 digits that change with the bytes read and with what decides the panel."""
-    told = dataset.model_dump_json(exclude=UNTOLD)
-    ending = "".join(arrival.path.suffixes[-2:])
-    decides = f"{EDITION} {arrival.content} {ending} {told}{base and f' after {base}'}"
-    return hashlib.sha256(decides.encode()).hexdigest()[:16]
-
-
-def _recall_surely(folder: Path) -> Ingested:
-    """Return the version that new rows are added to."""
-    known = _recall(folder)
-    if known is None:
-        raise DataRefused(
-            "the version that new rows are added to must be there",
-            found="no panel, or a damaged one",
-            file=str(folder),
-            remedy="ingest all rows once with dataset.update=replace",
-        )
-    return known
-
-
-def _recall(folder: Path) -> Ingested | None:
+def _load(folder: Path) -> Ingested | None:
+    """Return a panel of the store; None if it is absent or damaged, and so to be made again."""
     try:
         facts = json.loads((folder / "panel.json").read_text(encoding="utf-8"))
         repairs = json.loads((folder / "repairs.json").read_text(encoding="utf-8"))
         return Ingested(folder, facts["fingerprint"], Repairs(**repairs), fresh=False)
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # never written, or damaged: make it anew
+        return None
+
+
+def _load_base(folder: Path) -> Ingested:
+    """Return the version that new rows are appended to."""
+    stored = _load(folder)
+    if stored is None:
+        raise DataRefused(
+            "the version that new rows are appended to must exist",
+            found="no panel, or a damaged one",
+            file=str(folder),
+            remedy="ingest all rows once with dataset.update=replace",
+        )
+    return stored
+
+
+def _add_version(
+    ingested: Ingested, dataset: DatasetConfig, source: _Source, versions: list[DatasetVersion]
+) -> Ingested:
+    """Add a version to the history, unless it is the newest one already."""
+    home = ingested.folder.parent
+    newest = versions[-1] if versions else None
+    if newest and newest.panel == ingested.folder.name:
+        return ingested
+    if newest and dataset.update == "replace" and newest.fingerprint == ingested.fingerprint:
+        return ingested  # another as_of, with no observation in between
+    made = panel.load(ingested.folder)
+    changes = _changes(home / newest.panel, made) if newest else FIRST
+    version = DatasetVersion(
+        changes=changes,
+        last=ingested.repairs.last,
+        series=ingested.repairs.series,
+        steps=ingested.repairs.steps,
+        fingerprint=ingested.fingerprint,
+        panel=ingested.folder.name,
+        source=without_secrets(dataset.source),
+        content=source.content,
+        settings=history.settings(dataset),
+        freq=made.freq,
+        season=made.season,
+    )
+    history.add(home, version)
+    return replace(ingested, changes=changes)
+
+
+def _changes(before: Path, made: Panel) -> str:
+    try:
+        return str(history.compare(panel.load(before), made))
+    except DataRefused:
+        return "unknown: the version before was deleted"
+
+
+def _lock(home: Path) -> FileLock:
+    """Return the lock of a dataset's history."""
+    home.mkdir(parents=True, exist_ok=True)
+    return FileLock(home / LOCK)
+
+
+def _digest(dataset: DatasetConfig, source: _Source, base: str = "") -> str:
+    """Return 16 digits that change with the bytes read and with whatever changes the panel."""
+    fields = dataset.model_dump_json(exclude=NOT_READING)
+    ending = "".join(source.path.suffixes[-2:])
+    inputs = f"{EDITION} {source.content} {ending} {fields}{base and f' after {base}'}"
+    return hashlib.sha256(inputs.encode()).hexdigest()[:16]

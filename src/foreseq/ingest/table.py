@@ -1,6 +1,6 @@
-"""A long table to a panel: sorted, one row a step, on the grid, every repair counted."""
+"""A long table to a panel: sorted, one row per step, on a regular grid, every repair counted."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.frequency import infer_freq
-from foreseq.ingest.repairs import Repairs
 from foreseq.ingest.season import infer_season
 from foreseq.series import calendar
 from foreseq.series.calendar import shown
@@ -22,32 +21,83 @@ SPARE_STEPS = 10_000
 """A series with n rows may have 100 n + 10,000 steps; beyond, one of its times must be wrong."""
 
 
+@dataclass(frozen=True)
+class Repairs:
+    """What was read, and how its flaws were repaired."""
+
+    rows: int
+    """Rows read, blank ones left out."""
+    series: int
+    steps: int
+    """Steps of all series together, on the grid."""
+    first: str
+    """First time of any series."""
+    last: str
+    """Last time of any series."""
+    blank_rows: int = 0
+    unsorted_series: int = 0
+    """Series whose rows did not ascend in time."""
+    duplicates_collapsed: int = 0
+    """Rows merged into another of the same series and time."""
+    gaps: int = 0
+    """Steps without a row."""
+    gaps_filled: int = 0
+    """Gaps that were interpolated."""
+    missing: int = 0
+    """Rows with an empty y."""
+    missing_filled: int = 0
+    """Empty y that were interpolated or read as zero."""
+    zone: str = ""
+    """Time zone of the source, whose times are now UTC; empty if it named none."""
+
+    def __str__(self) -> str:
+        """Return one line for people: what was read, and only the repairs that happened.
+
+        Example:
+            >>> print(Repairs(rows=5, series=1, steps=6, first="1", last="6", gaps=1))
+            5 rows, 1 series, 1 to 6; 1 steps without a row left unobserved
+        """
+        counts = [
+            (self.blank_rows, "blank rows skipped"),
+            (self.unsorted_series, "series sorted"),
+            (self.duplicates_collapsed, "duplicate rows collapsed"),
+            (self.gaps_filled, "steps without a row filled"),
+            (self.gaps - self.gaps_filled, "steps without a row left unobserved"),
+            (self.missing_filled, "empty y filled"),
+            (self.missing - self.missing_filled, "empty y left unobserved"),
+        ]
+        done = [f"{count:,} {what}" for count, what in counts if count]
+        done += [f"times converted from {self.zone} to UTC"] if self.zone else []
+        read = f"{self.rows:,} rows, {self.series:,} series, {self.first} to {self.last}"
+        return "; ".join([read, *done])
+
+
 def to_panel(
     table: pd.DataFrame, dataset: DatasetConfig, *, file: str = ""
 ) -> tuple[Panel, Repairs]:
-    """Return the panel of a table `unique_id, ds, y`, and what had to be repaired.
+    """Return the panel of a table `unique_id, ds, y`, and the repairs that were needed.
 
     Args:
-        table: Rows in any order; its index names them in messages.
+        table: Rows in any order; messages name a row by its index.
         dataset: Frequency, season and what to do about flaws.
-        file: Names the table in messages.
+        file: Source of the table, for messages.
 
     Raises:
-        ConfigError: If the dataset's frequency is no frequency.
+        ConfigError: If there is no such frequency.
         DataRefused: If a row breaks a rule, or needs a repair that the dataset forbids.
 
     Example:
         >>> table = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 4], "y": [1.0, 2.0, 4.0]})
-        >>> dataset = DatasetConfig(source="memory", horizon=1, gaps="interpolate")
+        >>> dataset = DatasetConfig(horizon=1, gaps="interpolate")
         >>> panel, repairs = to_panel(table, dataset)
         >>> panel.series(0).tolist(), repairs.gaps_filled
         ([1.0, 2.0, 3.0, 4.0], 1)
     """
-    columns = _before(parse(table, file), dataset)
+    columns = _before_as_of(parse(table, file), dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
     offsets = np.searchsorted(single.codes, np.arange(len(single.names) + 1))
-    freq = _settle_freq(single, offsets, dataset)
+    freq = _freq(single, offsets, dataset)
     steps = _locate(single, offsets, freq)
     ends = steps[offsets[1:] - 1] + 1  # steps of each series
     grid = np.concatenate([[0], np.cumsum(ends)]).astype(np.int64)
@@ -69,8 +119,7 @@ def to_panel(
     )
 
 
-def _before(columns: Columns, dataset: DatasetConfig) -> Columns:
-    """Return the rows that the dataset lets count."""
+def _before_as_of(columns: Columns, dataset: DatasetConfig) -> Columns:
     if dataset.as_of is None:
         return columns
     if columns.ds.dtype.kind != "M":
@@ -78,7 +127,7 @@ def _before(columns: Columns, dataset: DatasetConfig) -> Columns:
     counted = columns.ds < np.datetime64(dataset.as_of, "ns")
     if not counted.any():
         raise DataRefused(
-            f"observations must be there before {dataset.as_of}",
+            f"observations before {dataset.as_of} are needed",
             found=f"none, the first is of {columns.ds.min()}",
             file=columns.file,
             remedy="choose a later dataset.as_of",
@@ -89,7 +138,7 @@ def _before(columns: Columns, dataset: DatasetConfig) -> Columns:
 
 
 def _sort(columns: Columns) -> tuple[Columns, int]:
-    """Return the rows by series and time, stably, and how many series were not so."""
+    """Return the rows by series and time, and how many series were not sorted."""
     codes = columns.codes
     if (np.diff(codes) < 0).any():
         columns = _take(columns, np.argsort(codes, kind="stable"))
@@ -144,21 +193,21 @@ def _duplicate(columns: Columns, row: int, before: int) -> DataRefused:
     return columns.refusal(
         row,
         "a series has one y at a time",
-        found=f"y {columns.y[row]:g} beside {columns.y[before]:g} of row {columns.rows[before]}"
+        found=f"y {columns.y[row]:g} and {columns.y[before]:g} in row {columns.rows[before]}"
         f" at {shown(columns.ds[row])}",
         remedy=remedy,
     )
 
 
-def _settle_freq(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> str:
+def _freq(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> str:
     if dataset.freq is None:
         freq = infer_freq(columns.ds, offsets)
     else:
         freq = calendar.canonical(dataset.freq)
     if freq is None:
         raise DataRefused(
-            "some series must have two times, or the frequency cannot be inferred",
-            found="one row each",
+            "a series with two times is needed to infer the frequency",
+            found="one time per series",
             file=columns.file,
             remedy="set dataset.freq",
         )
@@ -174,12 +223,12 @@ def _settle_freq(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig
 
 
 def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.int64]:
-    """Return the step of each row from its series' start, after checking that there is one."""
+    """Return the step of each row from the start of its series, shape (rows,)."""
     starts = columns.ds[offsets[:-1]][columns.codes]
     steps = calendar.positions(columns.ds, starts, freq)
-    astray = calendar.at(starts, steps, freq) != columns.ds
-    if astray.any():
-        row = int(astray.argmax())
+    off_grid = calendar.at(starts, steps, freq) != columns.ds
+    if off_grid.any():
+        row = int(off_grid.argmax())
         remedy = "correct the time, or set dataset.freq"
         if columns.zone:
             remedy += f"; times were converted from {columns.zone} to UTC: write local times"
@@ -191,9 +240,9 @@ def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.in
         )
     counts = np.diff(offsets)
     bound = MOST_STEPS_PER_ROW * counts + SPARE_STEPS
-    absurd = steps[offsets[1:] - 1] >= bound
-    if absurd.any():
-        series = int(absurd.argmax())
+    too_long = steps[offsets[1:] - 1] >= bound
+    if too_long.any():
+        series = int(too_long.argmax())
         inside = slice(offsets[series], offsets[series + 1])
         row = int(offsets[series] + np.diff(steps[inside]).argmax() + 1)
         raise columns.refusal(
@@ -208,7 +257,7 @@ def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.in
 def _lay_out(
     columns: Columns, places: NDArray[np.int64], grid: NDArray[np.int64], dataset: DatasetConfig
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], Repairs]:
-    """Return values and which are observed, shape (steps_total,) each, flaws treated as told."""
+    """Return values and which are observed, shape (steps_total,) each, after the repairs."""
     empty = np.isnan(columns.y)
     _check_refused(columns, places, empty, dataset)
     values = np.zeros(grid[-1])
@@ -254,12 +303,12 @@ def _check_refused(
             found="an empty cell",
             remedy="fill it, or choose dataset.missing: mark, interpolate or zero",
         )
-    leaps = (np.diff(places) > 1) & (np.diff(columns.codes) == 0)
-    if dataset.gaps == "refuse" and leaps.any():
-        row = int(leaps.argmax()) + 1
+    gaps = (np.diff(places) > 1) & (np.diff(columns.codes) == 0)
+    if dataset.gaps == "refuse" and gaps.any():
+        row = int(gaps.argmax()) + 1
         raise columns.refusal(
             row,
-            "no step may be without a row, as dataset.gaps: refuse says",
+            "every step must have a row, as dataset.gaps: refuse says",
             found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
             remedy="add the rows, or choose dataset.gaps: mark or interpolate",
         )
@@ -271,7 +320,7 @@ def _interpolate(
     fillable: NDArray[np.bool_],
     grid: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Fill `values` in place between observed neighbours of one series; return where."""
+    """Interpolate `values` in place between observed neighbours; return which were filled."""
     steps = np.arange(len(values))
     before = np.maximum.accumulate(np.where(observed, steps, -1))
     after = np.minimum.accumulate(np.where(observed, steps, len(values))[::-1])[::-1]

@@ -1,26 +1,23 @@
-"""A language model as one folder: config, alphabet, weights, and a manifest that vouches for them.
+"""A language model as one folder: config, alphabet, weights, and a manifest with their digests.
 
-As with forecasters the network is rebuilt by our own code from the config, and nothing is parsed
-before its digest is checked.
+As with forecasters, the network is rebuilt from the config, and the weights are plain arrays.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import keras
-import numpy as np
 
 from foreseq.config import Config
-from foreseq.durable import files, manifest
-from foreseq.errors import BundleRefused
+from foreseq.durable import manifest
 from foreseq.language import training
 from foreseq.language.config import TextExperimentConfig
 from foreseq.language.vocabulary import Vocabulary
 from foreseq.training import network_weights
 from foreseq.training.network_weights import Weights
 
-FORMAT = 1
+FORMAT = 2
 """Raised when bundles written before can no longer be read."""
 HOLDS = "language model"
 CONFIG, ALPHABET, WEIGHTS = "config.json", "alphabet.json", "weights.npz"
@@ -62,13 +59,12 @@ class LanguageBundle:
 
 def save(bundle: LanguageBundle, folder: Path) -> Path:
     """Write a bundle, whole or not at all; the same bundle gives the same bytes."""
-    with files.new_folder(folder) as beside:
-        for name, part in ((CONFIG, bundle.experiment), (ALPHABET, bundle.alphabet)):
-            (beside / name).write_text(part.model_dump_json(indent=2), encoding="utf-8")
-        arrays = {f"weight-{i:03}": weight for i, weight in enumerate(bundle.weights)}
-        np.savez(beside / WEIGHTS, allow_pickle=False, **arrays)
-        manifest.seal(beside, PARTS, holds=HOLDS, form=FORMAT)
-    return folder
+    parts = {
+        CONFIG: bundle.experiment.model_dump(mode="json"),
+        ALPHABET: bundle.alphabet.model_dump(mode="json"),
+        WEIGHTS: {f"weight-{i:03}": weight for i, weight in enumerate(bundle.weights)},
+    }
+    return manifest.write(folder, parts, holds=HOLDS, form=FORMAT)
 
 
 def load(folder: Path) -> LanguageBundle:
@@ -77,16 +73,13 @@ def load(folder: Path) -> LanguageBundle:
     Raises:
         BundleRefused: If a file is missing, altered, or of another format.
     """
-    manifest.verify(folder, PARTS, holds=HOLDS, form=FORMAT)
-    try:
-        with (folder / WEIGHTS).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            weights = [stored[name] for name in sorted(stored.files)]
-        return LanguageBundle(
-            TextExperimentConfig.model_validate_json((folder / CONFIG).read_bytes()),
-            Alphabet.model_validate_json((folder / ALPHABET).read_bytes()),
-            weights,
-        )
-    except (ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise BundleRefused(
-            f"{folder}: was written by another version of foreseq ({error}); train it again"
-        ) from None
+    return manifest.read(folder, PARTS, _from_parts, holds=HOLDS, form=FORMAT)
+
+
+def _from_parts(parts: dict[str, Any]) -> LanguageBundle:
+    weights = parts[WEIGHTS]
+    return LanguageBundle(
+        TextExperimentConfig.model_validate(parts[CONFIG]),
+        Alphabet.model_validate(parts[ALPHABET]),
+        [weights[name] for name in sorted(weights)],
+    )

@@ -13,7 +13,7 @@ ROWS = 512
 round differently for another number of rows, and no forecast may depend on how many are asked."""
 
 
-def inputs(model: keras.Model, panel: Panel, chosen: Windows) -> windows.Batch:
+def inputs(model: keras.Model, panel: Panel, chosen: Windows) -> windows.Inputs:
     """Read what a network needs of some windows: their series, or all if it reads several."""
     reach, channels = model.input["past"].shape[1:]
     steps, dates = model.input["calendar"].shape[1:]
@@ -36,7 +36,7 @@ def answer(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.floa
     if model.output.shape[2] == 1:
         answers = _each(model, panel, chosen)[:, 0]
     else:  # who asks for several series of one moment gets the answers of one pass
-        moments = multivariate.moments(panel, chosen)
+        moments = multivariate.origins(panel, chosen)
         _, first, which = np.unique(moments, return_index=True, return_inverse=True)
         answers = _each(model, panel, chosen.take(first))[which, chosen.series]
     answers.sort(axis=-1)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from foreseq import __version__
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, Decision, Interval, Rivals
-from foreseq.ingest import Repairs
+from foreseq.ingest.table import Repairs
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
 from foreseq.selection.rules import Choice

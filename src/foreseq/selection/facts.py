@@ -43,7 +43,7 @@ class Facts(NamedTuple):
     @property
     def typical(self) -> int:
         """Steps in the median series that is long enough to train on."""
-        return windows.typical(self.split.train_ends, self.horizon)
+        return windows.typical_length(self.split.train_ends, self.horizon)
 
     @property
     def are_long(self) -> bool:
@@ -61,7 +61,7 @@ class Facts(NamedTuple):
     @property
     def is_trained_on(self) -> NDArray[np.bool_]:
         """Which series are long enough to train on, shape (n_series,)."""
-        return self.split.train_ends >= windows.LEAST_PAST + self.horizon
+        return self.split.train_ends >= windows.MIN_PAST + self.horizon
 
     def sample(self) -> list[NDArray[np.float64]]:
         """Return the observed values of some series that are trained on."""

@@ -94,7 +94,7 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
     fields["dataset"] |= {"freq": panel.freq, "season": panel.season}
     names = fields["network"]["multivariate"]
     if names:
-        fields["network"]["multivariate"] = multivariate.listed(panel, names)
+        fields["network"]["multivariate"] = multivariate.series_names(panel, names)
     choices = []
     for name, (rule, with_synthetic) in RULES.items():  # the first tells which of the two applies
         if get(fields, name) is None:
@@ -178,7 +178,7 @@ def _validation_stride(facts: Facts, _: Fields) -> tuple[int, str]:
 
 def _validation_windows(facts: Facts, _: Fields) -> tuple[int, str]:
     share = "a fifth (two horizons: a third) of a typical history"
-    reason = f"{windows.MOMENTS} cutoffs, {windows.ENOUGH} windows, {share}"
+    reason = f"{windows.VALIDATION_CUTOFFS} cutoffs, {windows.VALIDATION_WINDOWS} windows, {share}"
     return facts.split.validation_span.cutoffs, reason
 
 

@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 
 Values = NDArray[np.float64]
 
-LEAST = 8
+MIN_STEPS = 8
 """Fewest steps that have traits worth a name."""
 BLOCKS = 5
 """Seasons from which on their means show a trend; of fewer, shorter parts do."""
@@ -31,7 +31,7 @@ NEAR = 0.7
 """Width of the kernel, in those of Scott's rule: that one is for smooth densities of one hump."""
 
 
-def traits(values: Values, season: int) -> Values:
+def extract(values: Values, season: int) -> Values:
     """Return the traits of series, whatever their level and scale.
 
     Of the means of seasons (or of `PARTS` parts, where there are few seasons): how steadily they
@@ -41,7 +41,7 @@ def traits(values: Values, season: int) -> Values:
     grown.
 
     Args:
-        values: Shape (series, time), at least `LEAST` steps.
+        values: Shape (series, time), at least `MIN_STEPS` steps.
         season: Steps after which the pattern repeats; 1 means none.
 
     Returns:
@@ -49,7 +49,7 @@ def traits(values: Values, season: int) -> Values:
 
     Example:
         >>> line, saw = np.arange(12.0), np.arange(12.0) % 2
-        >>> found = traits(np.stack([line, saw]), 1).T.round(1)
+        >>> found = extract(np.stack([line, saw]), 1).T.round(1)
         >>> steady, goes_on, grows, largest, rough, still = found.tolist()
         >>> steady  # that of the line is as far as can be told
         [7.1, 0.2]
@@ -86,16 +86,16 @@ def of_newest(series: Sequence[Values], steps: int, season: int) -> Values:
     """Return the traits of the newest steps of series, each of its own length.
 
     Args:
-        series: One with fewer than half of the steps, or fewer than `LEAST`, does not count.
+        series: One with fewer than half of the steps, or fewer than `MIN_STEPS`, does not count.
         steps: How many to look at.
         season: Of all of them.
 
     Returns:
         Shape (those that count, traits); shape (0,) where none does.
     """
-    counted = [y[-steps:] for y in series if min(len(y), steps) >= max(LEAST, steps // 2)]
-    told = [traits(y[None], season)[0] for y in counted]
-    whole = traits(np.zeros((1, steps)), season).shape[1] if told else 0
+    counted = [y[-steps:] for y in series if min(len(y), steps) >= max(MIN_STEPS, steps // 2)]
+    told = [extract(y[None], season)[0] for y in counted]
+    whole = extract(np.zeros((1, steps)), season).shape[1] if told else 0
     return np.array([each for each in told if len(each) == whole])  # shorter ones may lack some
 
 
@@ -125,7 +125,7 @@ def resembling(
     """
     if not len(wanted):
         return np.arange(count)
-    have = traits(made, season)
+    have = extract(made, season)
     wanted = np.clip(wanted, *np.quantile(have, [EDGE, 1 - EDGE], axis=0))
     unit = have.std(axis=0) + np.finfo(float).eps
     width = NEAR * len(wanted) ** (-1 / (wanted.shape[1] + 4))

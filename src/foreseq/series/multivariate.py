@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel, select
-from foreseq.series.windows import Batch, Windows
+from foreseq.series.windows import Inputs, Windows
 
 
-def listed(panel: Panel, wanted: Literal["all"] | tuple[str, ...]) -> tuple[str, ...]:
+def series_names(panel: Panel, wanted: Literal["all"] | tuple[str, ...]) -> tuple[str, ...]:
     """Return the series of a panel that can be learned together.
 
     Args:
         panel: The data.
-        wanted: All, or those that an experiment has listed.
+        wanted: All, or those that an experiment has series_names.
 
     Raises:
-        ConfigError: If others are listed than there are.
+        ConfigError: If others are series_names than there are.
         DataRefused: If they do not end together.
     """
     names = tuple(panel.ids.tolist())
@@ -41,12 +41,12 @@ def listed(panel: Panel, wanted: Literal["all"] | tuple[str, ...]) -> tuple[str,
     return names
 
 
-def absent(panel: Panel, names: Sequence[str]) -> list[str]:
+def missing(panel: Panel, names: Sequence[str]) -> list[str]:
     """Return which names a panel lacks."""
     return sorted(set(names).difference(panel.ids.tolist()))
 
 
-def only(panel: Panel, chosen: Windows, names: Sequence[str]) -> tuple[Panel, Windows]:
+def restrict(panel: Panel, chosen: Windows, names: Sequence[str]) -> tuple[Panel, Windows]:
     """Return the panel of some series in their order, and the same windows in it.
 
     Args:
@@ -57,7 +57,7 @@ def only(panel: Panel, chosen: Windows, names: Sequence[str]) -> tuple[Panel, Wi
     Example:
         >>> from foreseq.series.panel import from_series
         >>> panel = from_series({"a": [1.0], "b": [2.0, 3.0]}, freq="1", season=1)
-        >>> kept, moved = only(panel, Windows(np.array([1]), np.array([2])), ["b"])
+        >>> kept, moved = restrict(panel, Windows(np.array([1]), np.array([2])), ["b"])
         >>> kept.ids.tolist(), moved.series.tolist(), moved.cutoff.tolist()
         (['b'], [0], [2])
     """
@@ -65,12 +65,12 @@ def only(panel: Panel, chosen: Windows, names: Sequence[str]) -> tuple[Panel, Wi
     return select(panel, places), Windows(np.searchsorted(places, chosen.series), chosen.cutoff)
 
 
-def moments(panel: Panel, chosen: Windows) -> NDArray[np.int64]:
+def origins(panel: Panel, chosen: Windows) -> NDArray[np.int64]:
     """Return when each cutoff is, in steps from the earliest start of all series."""
     return np.asarray(chosen.cutoff + _begins(panel)[chosen.series])
 
 
-def of_all(panel: Panel, chosen: Windows) -> Windows:
+def all_series(panel: Panel, chosen: Windows) -> Windows:
     """Return the windows of every series at the moment of each window, (windows * n_series).
 
     A cutoff before the start or after the end of its series has unobserved steps before it.
@@ -78,16 +78,16 @@ def of_all(panel: Panel, chosen: Windows) -> Windows:
     Example:
         >>> from foreseq.series.panel import from_series
         >>> panel = from_series({"a": range(9), "b": range(9)}, freq="1", season=1)
-        >>> each = of_all(panel, Windows(np.array([1]), np.array([4])))
+        >>> each = all_series(panel, Windows(np.array([1]), np.array([4])))
         >>> each.series.tolist(), each.cutoff.tolist()
         ([0, 1], [4, 4])
     """
-    cutoffs = moments(panel, chosen)[:, None] - _begins(panel)
+    cutoffs = origins(panel, chosen)[:, None] - _begins(panel)
     series = np.broadcast_to(np.arange(panel.n_series), cutoffs.shape)
     return Windows(series.ravel(), cutoffs.ravel())
 
 
-def gather(panel: Panel, chosen: Windows, context: int, horizon: int, *, dates: bool) -> Batch:
+def gather(panel: Panel, chosen: Windows, context: int, horizon: int, *, dates: bool) -> Inputs:
     """Read all series, each a channel, up to the moments of some windows; see `windows.gather`.
 
     Example:
@@ -96,12 +96,12 @@ def gather(panel: Panel, chosen: Windows, context: int, horizon: int, *, dates: 
         >>> gather(panel, Windows(np.array([0]), np.array([2])), 2, 1, dates=False).past.tolist()
         [[[1.0, 7.0], [2.0, 8.0]]]
     """
-    apart = windows.gather(panel, of_all(panel, chosen), context, horizon, dates=False)
+    apart = windows.gather(panel, all_series(panel, chosen), context, horizon, dates=False)
 
     def together(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return values.reshape(chosen.count, panel.n_series, context).transpose(0, 2, 1)
 
-    return Batch(
+    return Inputs(
         past=together(apart.past),
         observed=together(apart.observed),
         calendar=windows.known_ahead(panel, chosen, context, horizon, dates=dates),

@@ -176,7 +176,7 @@ def _check_whole(panel: Panel) -> None:
         raise ValueError(f"{len(panel.values)} of {panel.offsets[-1]} steps")
 
 
-def each(panel: Panel) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.bool_]]]:
+def items(panel: Panel) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.bool_]]]:
     """Yield id, values (steps,) and observed (steps,) of every series, in order."""
     for position, name in enumerate(panel.ids.tolist()):
         yield name, panel.series(position), panel.seen(position)

@@ -37,7 +37,7 @@ FEWEST, MOST_COUNTED = 0.03, 100.0
 """Levels of made-up counts, in the middle of a series."""
 
 
-def series(  # noqa: PLR0913 - what is known of the real ones, and how many of what length
+def make_panel(  # noqa: PLR0913 - what is known of the real ones, and how many of what length
     like: Panel,
     ends: NDArray[np.int64],
     count: int,
@@ -63,7 +63,8 @@ def series(  # noqa: PLR0913 - what is known of the real ones, and how many of w
     Example:
         >>> from foreseq.series.panel import from_series
         >>> few = from_series({"a": range(30)}, freq="MS", season=12)
-        >>> made = series(few, few.lengths, 1000, 60, horizon=12, log=True, counts=False, seed=1)
+        >>> made = make_panel(
+        ...     few, few.lengths, 1000, 60, horizon=12, log=True, counts=False, seed=1)
         >>> made.n_series, set(made.lengths.tolist()), bool((made.values > 0).all())
         (1000, {60}, True)
     """
@@ -105,7 +106,7 @@ def _histories(like: Panel, ends: NDArray[np.int64], *, log: bool) -> list[Value
     for position in range(0, like.n_series, -(-like.n_series // COMPARED)):
         known = np.flatnonzero(like.seen(position)[: ends[position]])
         y = like.series(position)[known]
-        if len(known) >= features.LEAST and not (log and (y <= 0).any()):
+        if len(known) >= features.MIN_STEPS and not (log and (y <= 0).any()):
             steps = np.arange(known[0], known[-1] + 1)
             found.append(np.interp(steps, known, np.log(y) if log else y))
     return found

@@ -16,14 +16,14 @@ from foreseq.errors import SeriesTooShort
 from foreseq.series import calendar
 from foreseq.series.panel import Panel
 
-LEAST_PAST = 2
+MIN_PAST = 2
 """Fewest steps a training window must see: with one, there is no difference to learn from."""
 
 AT_ONCE = 512
 """Windows whose pasts are held at a time."""
-ENOUGH = 32
+VALIDATION_WINDOWS = 32
 """Validation windows, of all series together, after which more hardly steady the choice."""
-MOMENTS = 5
+VALIDATION_CUTOFFS = 5
 """Validation cutoffs of each series that many series need as well: one moment is one regime."""
 VALIDATION_SHARE = 5
 """Validation may span one part in so many of a typical history: the newest part teaches most."""
@@ -50,7 +50,7 @@ class Windows:
         return Windows(self.series[chosen], self.cutoff[chosen])
 
 
-class Batch(NamedTuple):
+class Inputs(NamedTuple):
     """What the network reads and what it must answer, for some windows."""
 
     past: NDArray[np.float32]
@@ -87,7 +87,7 @@ class Split(NamedTuple):
     test_span: Span
 
 
-def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Batch:
+def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Inputs:
     """Read the series of some windows; steps before the first observation count as unobserved.
 
     Values after a cutoff are not read: not even to be thrown away.
@@ -107,7 +107,7 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
         ([0.0, 1.0, 2.0], [0.0, 1.0, 1.0])
     """
     past = before(panel, windows, context)[..., None]  # (batch, context, 1)
-    return Batch(
+    return Inputs(
         past=np.nan_to_num(past).astype(np.float32),
         observed=np.isfinite(past).astype(np.float32),
         calendar=known_ahead(panel, windows, context, horizon, dates=dates),
@@ -173,16 +173,17 @@ def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
     tested, validated = spans(panel, horizon, plan)
     test, validation_ends = _newest(panel.lengths, horizon, tested)
     validation, train_ends = _newest(validation_ends, horizon, validated)
-    if not (test.count and validation.count and (train_ends >= LEAST_PAST + horizon).any()):
+    if not (test.count and validation.count and (train_ends >= MIN_PAST + horizon).any()):
         raise _too_short(panel, horizon, tested.length(horizon) + validated.length(horizon))
     return Split(train_ends, validation_ends, validation, test, validated, tested)
 
 
 def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
-    """Return the spans of test and validation, what the plan leaves open chosen from the lengths.
+    """Return the spans of test and validation; open fields of the plan depend on the lengths.
 
-    Validation takes `MOMENTS` cutoffs, and of few series enough for `ENOUGH` windows together, as
-    long as they span no more than a fifth of a typical history, or two horizons within a third.
+    Validation takes `VALIDATION_CUTOFFS` cutoffs per series, and more where there are too few
+    series for `VALIDATION_WINDOWS` windows, as long as they span no more than a fifth of a typical
+    history, or two horizons within a third.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -192,17 +193,17 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     test = Span(plan.test_windows, plan.stride or horizon)
     stride = plan.validation_stride or max(1, horizon // 4)
     ends = panel.lengths - test.length(horizon)
-    usable = ends[ends >= 2 * horizon + LEAST_PAST]
+    usable = ends[ends >= 2 * horizon + MIN_PAST]
     if plan.validation_windows or not usable.size:
         return test, Span(plan.validation_windows or 1, stride)
-    wanted = max(MOMENTS, -(-ENOUGH // usable.size))
+    wanted = max(VALIDATION_CUTOFFS, -(-VALIDATION_WINDOWS // usable.size))
     typical = int(np.median(usable))
     widest = max(typical // VALIDATION_SHARE, min(2 * horizon, typical // SHORT_SHARE))
     room = (widest - horizon) // stride + 1
     return test, Span(max(1, min(wanted, room)), stride)
 
 
-def typical(ends: NDArray[np.int64], horizon: int) -> int:
+def typical_length(ends: NDArray[np.int64], horizon: int) -> int:
     """Return the steps in the median series that is long enough to train on; 0 if none is.
 
     Args:
@@ -210,10 +211,10 @@ def typical(ends: NDArray[np.int64], horizon: int) -> int:
         horizon: Future steps of a training window.
 
     Example:
-        >>> typical(np.array([5, 20, 30]), 4), typical(np.array([5]), 4)
+        >>> typical_length(np.array([5, 20, 30]), 4), typical_length(np.array([5]), 4)
         (25, 0)
     """
-    taught = ends[ends >= LEAST_PAST + horizon]
+    taught = ends[ends >= MIN_PAST + horizon]
     return int(np.median(taught)) if taught.size else 0
 
 
@@ -228,7 +229,7 @@ def batches(windows: Windows, size: int) -> Iterator[Windows]:
         yield windows.take(slice(first, first + size))
 
 
-class Draw:
+class WindowSampler:
     """Training windows at random, a pure function of seed and step, so that a run can resume.
 
     A series is drawn with weight sqrt(its windows): long series teach more than short ones without
@@ -246,7 +247,7 @@ class Draw:
         Raises:
             SeriesTooShort: If no series holds a window.
         """
-        self.first = LEAST_PAST
+        self.first = MIN_PAST
         self.counts = np.maximum(ends - horizon - self.first + 1, 0)
         if not self.counts.any():
             raise SeriesTooShort(
@@ -278,7 +279,7 @@ def _values(panel: Panel, windows: Windows, steps: NDArray[np.int64]) -> NDArray
 def _newest(ends: NDArray[np.int64], horizon: int, span: Span) -> tuple[Windows, NDArray[np.int64]]:
     """Return the newest windows of each series with room, and where the steps before them end."""
     first = ends - span.length(horizon)
-    series = np.flatnonzero(first >= LEAST_PAST)
+    series = np.flatnonzero(first >= MIN_PAST)
     cutoff = first[series, None] + span.stride * np.arange(span.cutoffs)  # (series, windows)
     windows = Windows(np.repeat(series, span.cutoffs), cutoff.ravel())
     return windows, np.maximum(first, 0)
@@ -287,7 +288,7 @@ def _newest(ends: NDArray[np.int64], horizon: int, span: Span) -> tuple[Windows,
 def _too_short(panel: Panel, horizon: int, held_back: int) -> SeriesTooShort:
     longest = int(np.argmax(panel.lengths)) if panel.n_series else None
     return SeriesTooShort(
-        f"a series needs {held_back + horizon + LEAST_PAST} steps"
+        f"a series needs {held_back + horizon + MIN_PAST} steps"
         f" to train, validate and test {horizon} steps ahead",
         found="no series"
         if longest is None

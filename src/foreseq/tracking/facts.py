@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq.tracking import store
+from foreseq.config.dataset import without_secrets
 
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -89,7 +89,7 @@ def parameters(experiment: ResolvedExperiment) -> dict[str, str]:
     be chosen is in the model's `config.json`.
     """
     fields = _flat(experiment.model_dump(mode="json"))
-    fields["dataset.source"] = store.without_secrets(experiment.dataset.source)
+    fields["dataset.source"] = without_secrets(experiment.dataset.source)
     chosen = _flat(experiment.model_dump(mode="json", exclude_defaults=True))
     return {
         name: value
@@ -133,7 +133,7 @@ def described(
         name=name,
         digest=fingerprint[:LONGEST_DIGEST],
         source_type="local",
-        source=json.dumps({"uri": store.without_secrets(source)}),
+        source=json.dumps({"uri": without_secrets(source)}),
         profile=None if profile is None else json.dumps(profile),
     )
     return DatasetInput(data, [InputTag("mlflow.data.context", context)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
+from foreseq.config.dataset import without_secrets
 from foreseq.tracking import store
 
 # isort: split
@@ -124,7 +125,7 @@ def _run_name(experiment: TextExperimentConfig) -> str:
 
 def _parameters(experiment: TextExperimentConfig) -> dict[str, str]:
     fields = facts._flat(experiment.model_dump(mode="json"))
-    fields["corpus.source"] = store.without_secrets(experiment.corpus.source)
+    fields["corpus.source"] = without_secrets(experiment.corpus.source)
     return {
         name: value
         for name, value in fields.items()

@@ -1,5 +1,6 @@
 """Where people look at runs."""
 
+from foreseq.config.dataset import without_secrets
 from foreseq.errors import ConfigError
 from foreseq.tracking import store
 
@@ -45,4 +46,4 @@ def compare_link(model: str) -> str:
 
 
 def _pages() -> str:
-    return store.without_secrets(store.address()).rstrip("/") if store.is_served() else LOCAL_PAGES
+    return without_secrets(store.address()).rstrip("/") if store.is_served() else LOCAL_PAGES

@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
+from foreseq.config.dataset import without_secrets
 from foreseq.tracking import store
 
 # isort: split
@@ -200,7 +201,7 @@ def _fetch(named: str, run_id: str, digest: str) -> Path:
         found = "no bundle" if manifest is None else "another bundle"
         raise BundleRefused(
             f"{named}: needed the bundle {digest[:12]}, found {found} in"
-            f" {store.without_secrets(store.address())}; bring the store's files back, or train"
+            f" {without_secrets(store.address())}; bring the store's files back, or train"
             " again"
         )
     return manifest.parent

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
+from foreseq.ingest.table import Repairs
 from foreseq.tracking import store
 
 # isort: split
@@ -24,10 +25,9 @@ from mlflow.exceptions import MlflowException
 
 from foreseq import evaluation, report
 from foreseq.config import ResolvedExperiment
-from foreseq.durable import processes
+from foreseq.durable import files
 from foreseq.evaluation import Backtest, Decision, Rivals
 from foreseq.forecasting import bundle
-from foreseq.ingest import Repairs
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate
 from foreseq.series.panel import Panel
@@ -317,4 +317,4 @@ def close_the_dead() -> None:
 def _is_alive(pid: int, process: str) -> bool:
     if pid == os.getpid():
         return process == facts.PROCESS
-    return processes.is_alive(pid)
+    return files.is_alive(pid)

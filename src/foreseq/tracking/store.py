@@ -5,7 +5,6 @@ at the same time, or one that is killed on the way, leave a store that never wor
 """
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,6 +23,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from foreseq.config.dataset import without_secrets
 from foreseq.durable import files
 from foreseq.errors import ConfigError
 
@@ -102,17 +102,6 @@ def lock() -> Iterator[None]:
         raise ConfigError(
             f"{file}: held by another process for {PATIENCE} s; see what it is waiting for"
         ) from None
-
-
-def without_secrets(uri: str) -> str:
-    """Return a URI fit to be shown: no user, password or query, which may hold keys.
-
-    Example:
-        >>> without_secrets("s3://key:secret@bucket/a.csv?token=1"), without_secrets("data/a?.csv")
-        ('s3://bucket/a.csv', 'data/a?.csv')
-    """
-    scheme, sign, rest = uri.partition("://")
-    return scheme + sign + re.sub(r"^[^/]*@|[?#].*$", "", rest) if sign else uri
 
 
 @cache

@@ -65,12 +65,12 @@ def sources(
     if not size:
         return (real,)
     context, horizon = experiment.network.context, experiment.dataset.horizon
-    made = synthetic.series(
+    made = synthetic.make_panel(
         panel,
         ends,
         count=min(MOST_SERIES, -(-steps * size // WINDOWS_OF_EACH)),
         # as padded as the real ones
-        length=context + min(context, windows.typical(ends, horizon)) + horizon,
+        length=context + min(context, windows.typical_length(ends, horizon)) + horizon,
         horizon=horizon,
         log=experiment.network.log,
         counts=experiment.network.output_domain == "integer",
@@ -98,7 +98,9 @@ class Draw:
         horizon = experiment.dataset.horizon
         self.patch = experiment.network.patch
         self.mirror, self.seed = experiment.training.sign_flip, seed
-        self.parts = [(source, windows.Draw(source.ends, horizon, seed)) for source in chosen]
+        self.parts = [
+            (source, windows.WindowSampler(source.ends, horizon, seed)) for source in chosen
+        ]
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
         """Return the batch of one training step for a network."""
@@ -167,7 +169,7 @@ def _read(
     """Read windows and what came after each cutoff that a network forecasts from."""
     inputs: dict[str, Any] = network.inputs(model, source.panel, drawn)._asdict()
     _, cutoffs, channels, horizon, _ = model.output.shape
-    newest = multivariate.of_all(source.panel, drawn) if channels > 1 else drawn
+    newest = multivariate.all_series(source.panel, drawn) if channels > 1 else drawn
     shape = (drawn.count, cutoffs, channels)
     begins = windows.cutoff_starts(patch, cutoffs)
     series = np.broadcast_to(newest.series.reshape(-1, 1, channels), shape)
@@ -181,7 +183,7 @@ def _read(
         inputs["past"][turned] = np.where(unseen, 0.0, past)
     context = inputs["past"].shape[1] - begins[-1]
     seen = [inputs["observed"][:, begin : begin + context].any(axis=1) for begin in begins]
-    known = np.stack(seen, axis=1) & (cutoff >= windows.LEAST_PAST)
+    known = np.stack(seen, axis=1) & (cutoff >= windows.MIN_PAST)
     answerable = np.isfinite(y) & known[..., None]
     target = losses.target(np.nan_to_num(y), source.weight[series])
     return Batch(inputs, target, answerable.astype(np.float32))

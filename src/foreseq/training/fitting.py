@@ -211,7 +211,7 @@ def _rival(real: Source, experiment: ResolvedExperiment) -> losses.Naive:
     if experiment.training.loss != "owa":
         return losses.EVEN
     horizon = experiment.dataset.horizon
-    draw = windows.Draw(real.ends, horizon, experiment.training.seed)
+    draw = windows.WindowSampler(real.ends, horizon, experiment.training.seed)
     return losses.naive(real.panel, draw(0, TYPICAL), horizon, real.weight)
 
 

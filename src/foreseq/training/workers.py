@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from foreseq.config import ResolvedExperiment
-from foreseq.durable import processes
+from foreseq.durable import files
 from foreseq.errors import ForeseqError
 from foreseq.network.cells import has_gpu
 from foreseq.training import fitting, model_cache
@@ -161,7 +161,7 @@ def _hire() -> _Worker:
         code = f"from foreseq.training import workers; workers.serve({theirs.fileno()})"
         process = subprocess.Popen(  # noqa: S603 - our own words
             [sys.executable, "-c", code],
-            env=os.environ | processes.ONE_CORE,
+            env=os.environ | files.ONE_CORE,
             stdin=subprocess.PIPE,
             stdout=2,  # ours is for results
             pass_fds=[theirs.fileno()],
