@@ -20,12 +20,13 @@ from foreseq.language.config import CorpusConfig, SamplingConfig, TextExperiment
 from foreseq.language.corpus import Corpus
 from foreseq.language.experiment import Decision
 from foreseq.language.score import Score
-from foreseq.language.training import Listener, Look, Progress
+from foreseq.language.training import Listener, Progress
 from foreseq.pipelines.flows.ingest import may_pass
 from foreseq.pipelines.runtime import console, environment
 from foreseq.tracking import links, registry
 from foreseq.tracking.language import find_text, text_run
 from foreseq.tracking.registry import Version
+from foreseq.training.loop import CurvePoint
 
 QUIET = 20.0
 """Seconds of an epoch after which a line tells how far it is."""
@@ -62,16 +63,19 @@ def learn(told: TextExperimentConfig, place: Path | None) -> str:
     with text_run(told, text) as run:
         prompt = text.vocabulary.decode(text.passage.symbols[:1])
 
-        def looked(look: Look, model: keras.Model) -> None:
+        def report(point: CurvePoint, model: keras.Model | None) -> None:
+            if model is None:  # an epoch of before the training was stopped
+                run.report(point, None)
+                return
             sample = writing.complete(model, text.vocabulary, [prompt], SAMPLE)[0]
-            run.report(look, prompt + sample)
+            run.report(point, prompt + sample)
             console.say(
-                f"epoch    {look.epoch} of {told.training.epochs}: {look.training:.4f} nats per"
-                f" character, validation {look.validation:.4f}"
+                f"epoch    {point.step} of {told.training.epochs}: {point.loss:.4f} nats per"
+                f" character, validation {point.validation:.4f}"
             )
 
-        outcome = experiment.conduct(
-            told, text, checkpoint=checkpoint, listener=Listener(looked, _now_and_then())
+        outcome = experiment.train(
+            told, text, checkpoint=checkpoint, listener=Listener(report, _now_and_then())
         )
         with tempfile.TemporaryDirectory() as folder:
             run.save_bundle(bundle.save(outcome.bundle, Path(folder) / "bundle"))

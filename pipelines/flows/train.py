@@ -21,7 +21,8 @@ from foreseq.report import Findings
 from foreseq.selection.choose import choose
 from foreseq.series import panel
 from foreseq.tracking import links, registry, runs
-from foreseq.training.fitting import MIN_GAIN, Progress
+from foreseq.training.fitting import Progress
+from foreseq.training.loop import MIN_GAIN
 
 
 @dataclass(frozen=True)

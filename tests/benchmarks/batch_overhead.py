@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from measuring import say, stamp
 
-from foreseq import network
 from foreseq.config import build_experiment
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.ensemble import Forecaster, calibrate
 from foreseq.forecasting.writer import Source
+from foreseq.network import predict
 from foreseq.selection.choose import by_rules
 from foreseq.series import windows
 from foreseq.series.panel import Panel
-from foreseq.training import fitting, model_cache, network_weights
+from foreseq.training import loop, model_cache, network_weights
 
 
 def main() -> None:
@@ -42,16 +42,16 @@ def main() -> None:
     )
     experiment, _, _, _ = by_rules(experiment, panel)
     model = model_cache.build(experiment)
-    weights = network_weights.of(model)
-    member = fitting.Member(weights, 1, ())
+    weights = network_weights.get_weights(model)
+    member = loop.Fitted(weights, 1, ())
     state = bundle.state(panel, panel.lengths, [member])
     held_back = windows.split(panel, experiment.dataset.horizon, experiment.split).validation
     known = calibrate(Forecaster(experiment, state), panel, held_back)
     forecaster = Forecaster(experiment, state._replace(calibration=known))
     chosen = windows.newest(panel)
     gathered = [
-        network.inputs(model, panel, part)._asdict()
-        for part in windows.batches(chosen, network.ROWS)
+        predict.inputs(model, panel, part)._asdict()
+        for part in windows.batches(chosen, predict.ROWS)
     ]
     ours, bare = [], []
     for _ in range(1 + told.rounds):

@@ -32,16 +32,16 @@ def main() -> None:
         text = corpus.read(plan.corpus, corpus.locate(plan.corpus, Path("data") / "raw"))
         start = time.perf_counter()
 
-        def looked(look, _model, start=start):
+        def report(point, _model, start=start):
             minutes = (time.perf_counter() - start) / 60
             say(
-                f"  epoch {look.epoch:>3}  {minutes:6.1f} min  training {look.training:.4f}"
-                f"  validation {look.validation:.4f}"
+                f"  epoch {point.step:>3}  {minutes:6.1f} min  training {point.loss:.4f}"
+                f"  validation {point.validation:.4f}"
             )
 
         say(f"{path.stem}: {text.passage.length} characters, {text.vocabulary.size} symbols")
-        outcome = experiment.conduct(
-            plan, text, checkpoint=told.checkpoint, listener=Listener(looked)
+        outcome = experiment.train(
+            plan, text, checkpoint=told.checkpoint, listener=Listener(report)
         )
         divided = experiment.parts(text, plan.corpus)
         test = score.score(outcome.fitted.model, divided.test)

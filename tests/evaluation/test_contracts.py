@@ -11,7 +11,7 @@ from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import windows
 from foreseq.training import model_cache
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 
 HORIZON = 10
 
@@ -35,7 +35,7 @@ def network(kind, decoder, *more):
     experiment = build_experiment(told, more)
     rng = np.random.default_rng(1)
     members = [
-        Member([rng.normal(0, 0.2, v.shape).astype("f4") for v in model.trainable_variables], 1, ())
+        Fitted([rng.normal(0, 0.2, v.shape).astype("f4") for v in model.trainable_variables], 1, ())
         for model in [model_cache.build(experiment)] * 2
     ]
     panel = made_up()

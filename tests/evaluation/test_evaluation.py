@@ -12,7 +12,7 @@ from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
 from foreseq.training import model_cache, network_weights
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 
 NAN = float("nan")
 
@@ -39,9 +39,9 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
         },
     }
     experiment = build_experiment(told, overrides)
-    weights = network_weights.of(model_cache.build(experiment))
+    weights = network_weights.get_weights(model_cache.build(experiment))
     weights[-1] = weights[-1] + np.float32(shake)
-    fitted = [Member(weights, 1, ())]
+    fitted = [Fitted(weights, 1, ())]
     ends = np.full(panel.n_series, seen)
     return Bundle(
         experiment,

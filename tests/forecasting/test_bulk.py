@@ -12,7 +12,7 @@ from foreseq.forecasting.writer import Source
 from foreseq.series import examples
 from foreseq.series.panel import from_series
 from foreseq.training import model_cache, network_weights
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def source():
         },
     }  # fmt: skip
     experiment = build_experiment(told)
-    weights = network_weights.of(model_cache.build(experiment))
+    weights = network_weights.get_weights(model_cache.build(experiment))
     panel = from_series({"a": np.arange(30.0)}, freq="D", season=7, start="2024-01-01")
-    state = bundle.state(panel, panel.lengths, [Member(weights, 1, ())])
+    state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
 
 

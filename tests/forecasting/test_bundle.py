@@ -17,7 +17,7 @@ from foreseq.series import panel as panels
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.training import model_cache
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 
 FORECAST_ELSEWHERE = """
 import sys
@@ -52,7 +52,7 @@ def make_bundle(panel, *, members=2):
     rng = np.random.default_rng(1)
     shapes = [v.shape for v in model_cache.build(experiment).trainable_variables]
     made = [
-        Member([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
+        Fitted([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
         for _ in range(2 * members)
     ]
     missed = Calibration((0.1, 0.5, 0.9), np.array([[-1 / 3, 0, 0.1]] * 3), log=False)
@@ -219,7 +219,7 @@ def test_saving_again_replaces_the_bundle_whole(made, saved):
 def test_integer_steps_survive(tmp_path):
     panel = from_series({"a": range(20)}, freq="1", season=4, start=7)
     made = make_bundle(make_panel(), members=1)
-    state = bundle.state(panel, panel.lengths, [Member(made.final.members[0], 1, ())])
+    state = bundle.state(panel, panel.lengths, [Fitted(made.final.members[0], 1, ())])
     saved = bundle.save(Bundle(made.experiment, made.origin, state, state), tmp_path / "bundle")
     assert bundle.load(saved).final.seen.last.tolist() == [26]
 

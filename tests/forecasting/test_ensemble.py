@@ -8,11 +8,12 @@ from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecasting import bundle, ensemble
 from foreseq.forecasting.ensemble import Forecaster
+from foreseq.network import predict
 from foreseq.series import windows
 from foreseq.series.panel import from_series, select, to_frame
 from foreseq.series.windows import Windows
-from foreseq.training import fitting, model_cache, network_weights
-from foreseq.training.fitting import Member
+from foreseq.training import model_cache, network_weights
+from foreseq.training.loop import Fitted
 
 HORIZON = 3
 
@@ -36,7 +37,7 @@ def make_forecaster(*overrides, members=2):
     rng = np.random.default_rng(1)
     shapes = [v.shape for v in model_cache.build(experiment).trainable_variables]
     weights = [
-        Member([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
+        Fitted([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
         for _ in range(members)
     ]
     panel = make_panel()
@@ -115,8 +116,8 @@ def test_an_ensemble_of_two_is_the_mean_of_its_members(forecaster):
     chosen = windows.newest(panel)
     each = []
     for weights in forecaster.members:
-        network_weights.assign(forecaster.model, weights)
-        each.append(fitting.network.answer(forecaster.model, panel, chosen))
+        network_weights.set_weights(forecaster.model, weights)
+        each.append(predict.predict(forecaster.model, panel, chosen))
     assert not np.array_equal(*each)
     np.testing.assert_array_equal(forecaster(panel, chosen), np.mean(each, axis=0, dtype="f8"))
 
@@ -150,7 +151,7 @@ def test_a_logarithm_needs_values_above_zero():
 
 
 def test_reasons_are_found_beyond_the_first_block_of_rows(forecaster):
-    series = {f"s{i:04}": [1.0, 2.0] for i in range(fitting.network.ROWS + 5)}
+    series = {f"s{i:04}": [1.0, 2.0] for i in range(predict.ROWS + 5)}
     series["s0514"] = [np.nan, np.nan]
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
     assert list(forecaster.unanswerable(panel, windows.newest(panel))) == [514]

@@ -14,7 +14,7 @@ from foreseq.forecasting.writer import Source
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.training import model_cache, network_weights
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 
 CALIBRATION = Calibration(
     (0.1, 0.5, 0.9),
@@ -56,9 +56,9 @@ def source():
         },
     }
     experiment = build_experiment(told)
-    weights = network_weights.of(model_cache.build(experiment))
+    weights = network_weights.get_weights(model_cache.build(experiment))
     panel = make_panel()
-    state = bundle.state(panel, panel.lengths, [Member(weights, 1, ())])
+    state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
 
 

@@ -16,7 +16,7 @@ from foreseq.training import network_weights
 @pytest.fixture(scope="module")
 def made():
     experiment = load_text_experiment(None, ["network.cells.units=[6]", "network.embedding=4"])
-    weights = network_weights.of(training.build(experiment, 5))
+    weights = network_weights.get_weights(training.build(experiment, 5))
     return LanguageBundle(
         experiment, Alphabet(symbols="\nabcé", unknown="", corpus="0" * 64), weights
     )

@@ -25,13 +25,13 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def trained(corpus):
-    return experiment.conduct(load_text_experiment(None, SMALL), corpus).bundle
+    return experiment.train(load_text_experiment(None, SMALL), corpus).bundle
 
 
 @pytest.fixture(scope="module")
 def untrained(corpus, trained):
     model = training.build(trained.experiment, corpus.vocabulary.size)
-    weights = network_weights.of(model)
+    weights = network_weights.get_weights(model)
     return experiment.LanguageBundle(trained.experiment, trained.alphabet, weights)
 
 

@@ -8,6 +8,7 @@ from foreseq.language.config import load_text_experiment
 from foreseq.language.corpus import assemble, join, split
 from foreseq.language.training import Listener
 from foreseq.training import network_weights
+from foreseq.training import optimizer as optimizers
 
 SMALL = [
     "network.cells.units=[24]", "network.embedding=8", "training.chunk=16", "training.streams=4",
@@ -46,14 +47,16 @@ def test_a_network_remembers_what_an_n_gram_cannot(fitted, parts, corpus):
 
 
 def test_the_weights_are_those_of_the_best_epoch(fitted, parts):
-    best = min(fitted.looks, key=lambda look: look.validation)
-    assert fitted.best_epoch == best.epoch
+    best = min(fitted.curve, key=lambda point: point.validation)
+    assert fitted.best_epoch == best.step
     again = score.estimate(fitted.model, parts.validation, streams=4)
     assert again.nats_per_character == pytest.approx(best.validation, abs=1e-6)
 
 
 def test_the_same_seed_gives_the_same_weights(parts):
-    one, other = (network_weights.of(fit(parts, "training.epochs=2").model) for _ in range(2))
+    one, other = (
+        network_weights.get_weights(fit(parts, "training.epochs=2").model) for _ in range(2)
+    )
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -62,34 +65,36 @@ def test_training_that_was_stopped_ends_with_the_very_same_weights(parts, tmp_pa
     told = ["training.epochs=3", "network.dropout=0.2", "network.cells.dropout=0.1"]
     whole = fit(parts, *told)
 
-    def stop(look, _):
-        if look.epoch == 2:
+    def stop(point, _):
+        if point.step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(parts, *told, listener=Listener(looked=stop), checkpoint=tmp_path / "state.npz")
+        fit(parts, *told, listener=Listener(validated=stop), checkpoint=tmp_path / "state.npz")
     resumed = fit(parts, *told, checkpoint=tmp_path / "state.npz")
-    assert resumed.looks == whole.looks
+    assert resumed.curve == whole.curve
     for first, second in zip(
-        network_weights.of(resumed.model), network_weights.of(whole.model), strict=True
+        network_weights.get_weights(resumed.model),
+        network_weights.get_weights(whole.model),
+        strict=True,
     ):
         np.testing.assert_array_equal(first, second)
 
 
-def test_looking_at_the_validation_part_changes_no_weight(parts):
+def test_validation_changes_no_weight(parts):
     def look(_, model):
         score.score(model, parts.validation)
 
     plain, watched = (
         fit(parts, "training.epochs=2"),
-        fit(parts, "training.epochs=2", listener=Listener(looked=look)),
+        fit(parts, "training.epochs=2", listener=Listener(validated=look)),
     )
-    assert plain.looks == watched.looks
+    assert plain.curve == watched.curve
 
 
 def test_training_stops_when_patience_ends(parts):
     fitted = fit(parts, "training.epochs=9", "training.learning_rate=1e-30", "training.patience=2")
-    assert (fitted.best_epoch, len(fitted.looks)) == (1, 3)
+    assert (fitted.best_epoch, len(fitted.curve)) == (1, 3)
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "nadam"])
@@ -98,7 +103,7 @@ def test_every_optimizer_takes_every_way_to_clip(optimizer, clip_by):
     config = load_text_experiment(
         None, [f"training.optimizer={optimizer}", f"training.clip_by={clip_by}"]
     ).training
-    built = training.optimizer(config, 10)
+    built, _ = optimizers.build(config)
     assert type(built).__name__.lower() == optimizer
     limits = {
         "global_norm": built.global_clipnorm,
@@ -113,7 +118,8 @@ def test_one_rmsprop_step_is_the_one_worked_by_hand():
         None, ["training.learning_rate=0.1", "training.ema=0", "training.clip=100"]
     ).training
     value = keras.Variable(10.0)
-    built = training.optimizer(config, 10**9)
+    built, schedule = optimizers.build(config)
+    schedule.start(config.learning_rate, 10**9)
     built.apply([np.float32(10.0)], [value])
     assert float(value) == pytest.approx(9.683772, abs=1e-5)
 

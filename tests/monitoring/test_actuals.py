@@ -14,7 +14,7 @@ from foreseq.monitoring.actuals import COLUMNS, judge
 from foreseq.series import calendar, windows
 from foreseq.series.panel import from_series, select
 from foreseq.training import model_cache, network_weights
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 
 HORIZON = 3
 START = np.datetime64("2024-01-01", "ns")
@@ -40,8 +40,8 @@ def source():
                     "quantiles": [0.1, 0.5, 0.9]},
     }  # fmt: skip
     experiment = build_experiment(told)
-    weights = network_weights.of(model_cache.build(experiment))
-    state = bundle.state(make_panel(), make_panel().lengths, [Member(weights, 1, ())])
+    weights = network_weights.get_weights(model_cache.build(experiment))
+    state = bundle.state(make_panel(), make_panel().lengths, [Fitted(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
 
 

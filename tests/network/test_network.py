@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from foreseq import evaluation, network
+from foreseq import evaluation
 from foreseq.config import ResolvedCells, ResolvedNetwork
+from foreseq.network import build, outputs, predict
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
@@ -30,7 +31,7 @@ def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
         "output_domain": "real",
     }
     config = ResolvedNetwork(**(told | choices))
-    return network.forecaster(
+    return build.forecaster(
         config, horizon=HORIZON, season=SEASON, dates=dates, seed=seed, cutoffs=cutoffs
     )
 
@@ -65,13 +66,13 @@ def test_a_network_is_born_as_its_baseline(baseline, method, log, decoder):
     panel = make_panel()
     chosen = windows.newest(panel)
     born = make_network(naive_lags=baseline, log=log, decoder=decoder)
-    answers = network.answer(born, panel, chosen)
+    answers = predict.predict(born, panel, chosen)
     np.testing.assert_allclose(answers[..., 0], method(panel, chosen, HORIZON), rtol=2e-6)
 
 
 def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season():
     panel = make_panel()
-    answers = network.answer(make_network(naive_lags=()), panel, windows.newest(panel))
+    answers = predict.predict(make_network(naive_lags=()), panel, windows.newest(panel))
     means = [panel.series(i)[-SEASON:].mean() for i in range(panel.n_series)]
     np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
 
@@ -81,7 +82,7 @@ def below_newest(model):
     season = np.array([5.0, 9.0, 1.0, 7.0])
     rising = np.concatenate([season + 10 * year for year in range(4)])
     panel = from_series({"a": rising}, freq="1", season=SEASON)
-    answers = network.answer(model, panel, windows.newest(panel))
+    answers = predict.predict(model, panel, windows.newest(panel))
     newest = evaluation.seasonal_naive(panel, windows.newest(panel), HORIZON)
     return (newest - answers[..., 0])[:, :SEASON]
 
@@ -109,7 +110,7 @@ def drifting(values, *, decoder="direct"):
     """Return what a newborn network forecasts for a series, over its last value."""
     panel = from_series({"a": values}, freq="1", season=1)
     born = make_network(naive_lags=(1,), shrunken_trend=True, decoder=decoder, patch=2)
-    answers = network.answer(born, panel, windows.newest(panel))
+    answers = predict.predict(born, panel, windows.newest(panel))
     return answers[0, :, 0] - panel.values[-1]
 
 
@@ -139,7 +140,7 @@ def test_few_known_steps_do_not_make_a_drift_certain():
 
 def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
     panel = from_series({"a": [5.0, 7.0] * 6 + [np.nan] * 4}, freq="1", season=SEASON)
-    answers = network.answer(make_network(), panel, windows.newest(panel))
+    answers = predict.predict(make_network(), panel, windows.newest(panel))
     np.testing.assert_allclose(answers, 6.0, rtol=1e-6)
 
 
@@ -154,7 +155,9 @@ def test_the_level_is_taken_as_the_scale_says(scale, level):
         "robust": [1.0, 5.0, 5.0, 90.0],
     }
     panel = from_series({"a": [8.0] * 12 + season[scale]}, freq="1", season=SEASON)
-    answers = network.answer(make_network(naive_lags=(), scale=scale), panel, windows.newest(panel))
+    answers = predict.predict(
+        make_network(naive_lags=(), scale=scale), panel, windows.newest(panel)
+    )
     np.testing.assert_allclose(answers, level, rtol=1e-6)
 
 
@@ -163,16 +166,16 @@ def test_forecasts_are_in_the_unit_of_the_data_for_every_scale(scale):
     model = shaken(make_network(scale=scale))
     panel, larger = make_panel(), make_panel(scale=1000)
     chosen = windows.newest(panel)
-    expected = 1000 * network.answer(model, panel, chosen)
-    np.testing.assert_allclose(network.answer(model, larger, chosen), expected, rtol=1e-4)
+    expected = 1000 * predict.predict(model, panel, chosen)
+    np.testing.assert_allclose(predict.predict(model, larger, chosen), expected, rtol=1e-4)
 
 
 def test_forecasts_are_in_the_unit_of_the_data(shaken_network):
     panel, larger = make_panel(), make_panel(scale=1000)
     chosen = windows.newest(panel)
     np.testing.assert_allclose(
-        network.answer(shaken_network, larger, chosen),
-        1000 * network.answer(shaken_network, panel, chosen),
+        predict.predict(shaken_network, larger, chosen),
+        1000 * predict.predict(shaken_network, panel, chosen),
         rtol=1e-5,
     )
 
@@ -181,8 +184,8 @@ def test_forecasts_rise_with_the_level_of_the_data(shaken_network):
     panel, higher = make_panel(), make_panel(level=30)
     chosen = windows.newest(panel)
     np.testing.assert_allclose(
-        network.answer(shaken_network, higher, chosen),
-        10 + network.answer(shaken_network, panel, chosen),
+        predict.predict(shaken_network, higher, chosen),
+        10 + predict.predict(shaken_network, panel, chosen),
         atol=0.01,
     )
 
@@ -191,32 +194,32 @@ def test_a_forecast_does_not_depend_on_what_else_is_forecast(shaken_network):
     panel = make_panel(20, 60)
     series, cutoff = np.divmod(np.arange(700), 35)
     chosen = Windows(series, cutoff + 20)
-    together = network.answer(shaken_network, panel, chosen)
+    together = predict.predict(shaken_network, panel, chosen)
     order = np.random.default_rng(1).permutation(700)
-    assert network.answer(shaken_network, panel, chosen.take(order)).tobytes() == (
+    assert predict.predict(shaken_network, panel, chosen.take(order)).tobytes() == (
         together[order].tobytes()
     )
     for row in (0, 333, 699):
-        alone = network.answer(shaken_network, panel, chosen.take(np.array([row])))
+        alone = predict.predict(shaken_network, panel, chosen.take(np.array([row])))
         assert alone.tobytes() == together[[row]].tobytes()
 
 
 def test_no_windows_have_no_answers(shaken_network):
     none = Windows(np.array([], np.int64), np.array([], np.int64))
-    assert network.answer(shaken_network, make_panel(), none).shape == (0, HORIZON, 1)
+    assert predict.predict(shaken_network, make_panel(), none).shape == (0, HORIZON, 1)
 
 
 def test_a_window_without_an_observation_still_gets_finite_numbers(shaken_network):
     panel = from_series({"a": [np.nan] * 20}, freq="1", season=SEASON)
-    answers = network.answer(shaken_network, panel, windows.newest(panel))
+    answers = predict.predict(shaken_network, panel, windows.newest(panel))
     assert np.isfinite(answers).all()
 
 
 def test_quantiles_ascend_even_where_the_network_crosses_them():
     model = shaken(make_network(quantiles=(0.1, 0.5, 0.9)))
     panel = make_panel()
-    answers = network.answer(model, panel, windows.newest(panel))
-    raw = model.predict_on_batch(network.inputs(model, panel, windows.newest(panel))._asdict())
+    answers = predict.predict(model, panel, windows.newest(panel))
+    raw = model.predict_on_batch(predict.inputs(model, panel, windows.newest(panel))._asdict())
     assert (np.diff(raw) < 0).any()
     assert (np.diff(answers) >= 0).all()
 
@@ -224,7 +227,7 @@ def test_quantiles_ascend_even_where_the_network_crosses_them():
 @pytest.mark.parametrize("quantiles", [(), (0.5,), (0.1, 0.5), (0.5, 0.7, 0.9), (0.2, 0.5, 0.9)])
 def test_the_middle_is_the_median_wherever_it_stands(quantiles):
     answers = np.array([quantiles or (0.5,)])
-    assert network.middle(answers, quantiles).tolist() == [0.5]
+    assert outputs.median_output(answers, quantiles).tolist() == [0.5]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -245,7 +248,7 @@ def test_dates_of_the_future_are_part_of_the_answer(decoder):
 def test_same_seed_same_weights_and_other_seed_other_weights(kind):
     cells = ResolvedCells(kind=kind, units=(8, 8))
     first, again, other = (
-        network_weights.of(make_network(cells=cells, seed=seed)) for seed in (1, 1, 2)
+        network_weights.get_weights(make_network(cells=cells, seed=seed)) for seed in (1, 1, 2)
     )
     assert all(one.tobytes() == two.tobytes() for one, two in zip(first, again, strict=True))
     assert any(one.tobytes() != two.tobytes() for one, two in zip(first, other, strict=True))
@@ -254,14 +257,14 @@ def test_same_seed_same_weights_and_other_seed_other_weights(kind):
 def test_several_lags_begin_with_equal_weights():
     panel = make_panel()
     chosen = windows.newest(panel)
-    answers = network.answer(make_network(naive_lags=(1, SEASON)), panel, chosen)
+    answers = predict.predict(make_network(naive_lags=(1, SEASON)), panel, chosen)
     both = [method(panel, chosen, HORIZON) for method in NAIVE]
     np.testing.assert_allclose(answers[..., 0], np.mean(both, axis=0), rtol=2e-6)
 
 
 def test_a_lag_that_was_not_observed_weighs_nothing():
     panel = from_series({"a": [5.0, 7.0, 6.0, 9.0] * 4 + [np.nan]}, freq="1", season=SEASON)
-    answers = network.answer(make_network(naive_lags=(1, SEASON)), panel, windows.newest(panel))
+    answers = predict.predict(make_network(naive_lags=(1, SEASON)), panel, windows.newest(panel))
     np.testing.assert_allclose(answers[0, :3, 0], [7.0, 6.0, 9.0], rtol=1e-6)
 
 
@@ -272,10 +275,10 @@ def test_a_recursion_reads_its_own_answer_and_segments_do_not():
     reached = {}
     for decoder in ("segment", "recursive"):
         model = shaken(make_network(decoder=decoder, patch=2))
-        before = network.answer(model, panel, chosen)
+        before = predict.predict(model, panel, chosen)
         bias = model.get_layer("horizon").bias
         bias.assign(np.array(bias) + np.array([0.5, 0.0]))  # the first step of every patch
-        change = network.answer(model, panel, chosen) - before
+        change = predict.predict(model, panel, chosen) - before
         reached[decoder] = bool((np.abs(change[:, 3::2]) > 1e-3).any())
     assert reached == {"segment": False, "recursive": True}
 
@@ -293,7 +296,7 @@ def one_pass(decoder, kind, panel, cutoff, *, cutoffs=3):
     }
     many, one = shaken(make_network(cutoffs=cutoffs, **told)), shaken(make_network(**told))
     chosen = Windows(np.arange(panel.n_series), np.full(panel.n_series, cutoff))
-    answers = many.predict_on_batch(network.inputs(many, panel, chosen)._asdict())
+    answers = many.predict_on_batch(predict.inputs(many, panel, chosen)._asdict())
     return one, answers[:, :, 0]  # (windows, cutoffs, horizon, outputs)
 
 
@@ -301,7 +304,7 @@ def one_pass(decoder, kind, panel, cutoff, *, cutoffs=3):
 def test_the_earliest_cutoff_of_a_pass_is_forecast_as_if_it_were_alone(decoder, kind):
     panel = make_panel()
     one, answers = one_pass(decoder, kind, panel, 40)
-    alone = network.answer(one, panel, Windows(np.arange(30), np.full(30, 32)))
+    alone = predict.predict(one, panel, Windows(np.arange(30), np.full(30, 32)))
     np.testing.assert_allclose(answers[:, 0], alone, rtol=1e-5)
     assert np.isfinite(answers).all()
 
@@ -319,7 +322,7 @@ def test_no_cutoff_of_a_pass_sees_what_came_after_it(decoder, kind):
 def test_cutoffs_before_the_first_observation_disturb_none_that_come_later():
     panel = make_panel(length=9)
     one, answers = one_pass("direct", "gru", panel, 9, cutoffs=6)  # the earliest at -11
-    alone = network.answer(one, panel, Windows(np.arange(30), np.full(30, 1)))
+    alone = predict.predict(one, panel, Windows(np.arange(30), np.full(30, 1)))
     np.testing.assert_allclose(answers[:, 3], alone, rtol=1e-5)
 
 
@@ -333,7 +336,7 @@ def test_series_that_are_read_together_are_born_as_their_baselines(decoder):
     born = make_network(multivariate=tuple(panel.ids.tolist()), decoder=decoder)
     chosen = Windows(np.array([0, 1, 2, 3, 2]), np.array([40, 31, 40, 25, 31]))
     expected = evaluation.seasonal_naive(panel, chosen, HORIZON)
-    np.testing.assert_allclose(network.answer(born, panel, chosen)[..., 0], expected, rtol=2e-6)
+    np.testing.assert_allclose(predict.predict(born, panel, chosen)[..., 0], expected, rtol=2e-6)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -341,21 +344,21 @@ def test_series_that_are_read_together_see_the_past_of_all_and_the_future_of_non
     panel = make_panel(4)
     joint = make_joint(panel, decoder=decoder)
     chosen = Windows(np.arange(4), np.full(4, 30))
-    before = network.answer(joint, panel, chosen)
+    before = predict.predict(joint, panel, chosen)
     panel.values[panel.offsets[1] + 30 : panel.offsets[2]] *= 9
-    assert network.answer(joint, panel, chosen).tobytes() == before.tobytes()
+    assert predict.predict(joint, panel, chosen).tobytes() == before.tobytes()
     panel.values[panel.offsets[1] + 29] *= 9
-    assert (network.answer(joint, panel, chosen) != before).any(axis=(1, 2)).all()
+    assert (predict.predict(joint, panel, chosen) != before).any(axis=(1, 2)).all()
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_each_of_several_series_keeps_its_own_unit(decoder):
     panel = make_panel(4)
     joint, chosen = make_joint(panel, decoder=decoder), windows.newest(panel)
-    before = network.answer(joint, panel, chosen)
+    before = predict.predict(joint, panel, chosen)
     panel.values[panel.offsets[1] : panel.offsets[2]] *= 1000
     unit = np.array([1, 1000, 1, 1])[:, None, None]
-    np.testing.assert_allclose(network.answer(joint, panel, chosen), unit * before, rtol=1e-4)
+    np.testing.assert_allclose(predict.predict(joint, panel, chosen), unit * before, rtol=1e-4)
 
 
 def test_a_pass_over_several_series_forecasts_all_of_them_from_every_cutoff():
@@ -363,9 +366,9 @@ def test_a_pass_over_several_series_forecasts_all_of_them_from_every_cutoff():
     names = tuple(panel.ids.tolist())
     many, one = (shaken(make_network(multivariate=names, cutoffs=cutoffs)) for cutoffs in (2, 1))
     chosen = Windows(np.arange(3), np.full(3, 40))
-    answers = many.predict_on_batch(network.inputs(many, panel, chosen)._asdict())
+    answers = many.predict_on_batch(predict.inputs(many, panel, chosen)._asdict())
     assert answers.shape == (3, 2, 3, HORIZON, 1)
-    alone = network.answer(one, panel, Windows(np.arange(3), np.full(3, 36)))
+    alone = predict.predict(one, panel, Windows(np.arange(3), np.full(3, 36)))
     np.testing.assert_allclose(answers[0, 0], alone, rtol=1e-5)
 
 

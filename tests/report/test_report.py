@@ -16,7 +16,7 @@ from foreseq.selection.search import Candidate
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
-from foreseq.training.fitting import CurvePoint, Member
+from foreseq.training.loop import CurvePoint, Fitted
 
 HORIZON, LEVELS = 6, (0.025, 0.1, 0.5, 0.9, 0.975)
 EXPERIMENT = build_experiment(
@@ -52,7 +52,7 @@ def make_findings(*, error=0.2, names="abc", skipped=()):
         rivals=evaluation.rivals(tested, panel, EXPERIMENT),
         choices=[Choice("network.log", False, "some values are < 0")],
         candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
-        members=[Member([], 20, (CurvePoint(10, 1.0, 0.9), CurvePoint(20, 0.8, 0.7)))],
+        members=[Fitted([], 20, (CurvePoint(10, 1.0, 0.9), CurvePoint(20, 0.8, 0.7)))],
     )
 
 

@@ -15,7 +15,7 @@ from foreseq.selection.choose import by_rules
 from foreseq.selection.rules import Choice
 from foreseq.series import windows
 from foreseq.series.panel import Panel, from_series
-from foreseq.training import fitting, model_cache, network_weights
+from foreseq.training import loop, model_cache, network_weights
 
 
 class Work(NamedTuple):
@@ -44,8 +44,8 @@ def work(tmp_path_factory) -> Work:
         "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
     }
     experiment, _, choices, _ = by_rules(build_experiment(told), panel)
-    weights = network_weights.of(model_cache.build(experiment))
-    member = fitting.Member(weights, 1, ())
+    weights = network_weights.get_weights(model_cache.build(experiment))
+    member = loop.Fitted(weights, 1, ())
     parts = windows.split(panel, 6, experiment.split)
     evaluated = bundle.state(panel, parts.train_ends, [member])
     folder = bundle.save(

@@ -13,10 +13,10 @@ from foreseq.language.bundle import Alphabet, LanguageBundle
 from foreseq.language.config import load_text_experiment
 from foreseq.language.corpus import assemble
 from foreseq.language.experiment import Decision
-from foreseq.language.training import Look
 from foreseq.tracking import registry, store
 from foreseq.tracking.language import find_text, text_run
 from foreseq.training import network_weights
+from foreseq.training.loop import CurvePoint
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def folder(experiment, corpus, tmp_path_factory):
     """Save an untrained model: what it is worth does not matter."""
     model = training.build(experiment, corpus.vocabulary.size)
     alphabet = Alphabet(symbols=corpus.vocabulary.symbols, unknown="", corpus=corpus.fingerprint())
-    weights = network_weights.of(model)
+    weights = network_weights.get_weights(model)
     made = LanguageBundle(experiment, alphabet, weights)
     return bundle.save(made, tmp_path_factory.mktemp("text") / "bundle")
 
@@ -42,8 +42,8 @@ def folder(experiment, corpus, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(experiment, corpus, folder):
     with text_run(experiment, corpus) as begun:
-        begun.report(Look(1, 2.0, 3.0), "first")
-        begun.report(Look(2, 1.0, np.log(2)), "second")
+        begun.report(CurvePoint(1, 2.0, 3.0), "first")
+        begun.report(CurvePoint(2, 1.0, np.log(2)), "second")
         begun.save_bundle(folder)
         begun.save_decision(Decision(False, "does not beat", 1.5, 1.4))
     return begun

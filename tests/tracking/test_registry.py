@@ -11,7 +11,7 @@ from foreseq.forecasting import bundle
 from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
 from foreseq.tracking import registry, runs, store
-from foreseq.training import fitting, model_cache, network_weights
+from foreseq.training import loop, model_cache, network_weights
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def run_ids(tmp_path_factory):
     panel = from_series({"a": values}, freq="1", season=6)
     told = {"dataset": {"name": "sine", "source": "s.csv", "horizon": 3}}
     experiment, _, _, _ = by_rules(build_experiment(told, ["network.cells.units=[2]"]), panel)
-    weights = network_weights.of(model_cache.build(experiment))
-    state = bundle.state(panel, panel.lengths, [fitting.Member(weights, 1, ())])
+    weights = network_weights.get_weights(model_cache.build(experiment))
+    state = bundle.state(panel, panel.lengths, [loop.Fitted(weights, 1, ())])
     made = bundle.Bundle(
         experiment=experiment,
         origin=bundle.Origin(data=panel.fingerprint(), steps=(1,)),

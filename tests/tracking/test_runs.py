@@ -20,7 +20,8 @@ from foreseq.ingest.table import Repairs
 from foreseq.report import figures
 from foreseq.tracking import facts, links, registry, runs, store
 from foreseq.tracking.facts import PROCESS
-from foreseq.training.fitting import CurvePoint, Progress
+from foreseq.training.fitting import Progress
+from foreseq.training.loop import CurvePoint
 
 
 def read(run_id, file):

@@ -22,8 +22,8 @@ def make_panel():
 def drawn(share, *, step=0):
     panel = make_panel()
     experiment = make_experiment(panel, f"training.synthetic={share}")
-    found = batches.sources(panel, panel.lengths, 100, experiment)
-    return found, batches.Draw(found, experiment, 1)(step, model_cache.build(experiment))
+    found = batches.pools(panel, panel.lengths, 100, experiment)
+    return found, batches.BatchSampler(found, experiment, 1)(step, model_cache.build(experiment))
 
 
 def test_without_a_share_all_windows_are_real():
@@ -57,8 +57,8 @@ def test_steps_after_the_ends_are_not_read():
     panel = make_panel()
     panel.values[30:60] = panel.values[90:] = 1e6
     experiment = make_experiment(panel, "training.synthetic=0.5")
-    found = batches.sources(panel, np.array([30, 30]), 20, experiment)
-    draw, model = batches.Draw(found, experiment, 1), model_cache.build(experiment)
+    found = batches.pools(panel, np.array([30, 30]), 20, experiment)
+    draw, model = batches.BatchSampler(found, experiment, 1), model_cache.build(experiment)
     drawn = [draw(step, model) for step in range(20)]
     assert max(batch.target[..., 0].max() for batch in drawn) < 1e6
     assert max(batch.inputs["past"].max() for batch in drawn) < 1e6
@@ -67,7 +67,7 @@ def test_steps_after_the_ends_are_not_read():
 def test_no_more_series_are_made_up_than_teach_several_windows():
     panel = make_panel()
     experiment = make_experiment(panel, "training.synthetic=0.5")
-    _, made = batches.sources(panel, panel.lengths, 6, experiment)
+    _, made = batches.pools(panel, panel.lengths, 6, experiment)
     assert made.panel.n_series == 4  # of 30 windows
 
 
@@ -76,16 +76,16 @@ def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
     experiment = make_experiment(
         panel, "training.synthetic=0", "training.cutoffs_per_window=3", "network.patch=4"
     )
-    found = batches.sources(panel, panel.lengths, 100, experiment)
+    found = batches.pools(panel, panel.lengths, 100, experiment)
     model = model_cache.build(experiment, cutoffs=3)
-    batch = batches.Draw(found, experiment, 1)(0, model)
+    batch = batches.BatchSampler(found, experiment, 1)(0, model)
     assert batch.inputs["past"].shape == (10, 12 + 2 * 4, 1)
     assert batch.target.shape == (10, 3, 1, 3, 2)
     newest = batch.inputs["past"][:, -1, 0]
     for place, back in enumerate((8, 4, 0)):
         cutoff = newest + 1 - back
         asked = cutoff >= 2
-        assert (batch.answerable[:, place, 0].all(axis=1) == asked).all()
+        assert (batch.weight[:, place, 0].all(axis=1) == asked).all()
         expected = cutoff[asked, None] + np.arange(3)
         assert np.array_equal(batch.target[asked, place, 0, :, 0], expected)
 
@@ -93,8 +93,8 @@ def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
 def test_series_that_are_read_together_are_to_be_answered_together():
     panel = make_panel()
     experiment = make_experiment(panel, "network.multivariate=all")
-    found = batches.sources(panel, panel.lengths, 100, experiment)
-    batch = batches.Draw(found, experiment, 1)(0, model_cache.build(experiment))
+    found = batches.pools(panel, panel.lengths, 100, experiment)
+    batch = batches.BatchSampler(found, experiment, 1)(0, model_cache.build(experiment))
     assert batch.inputs["past"].shape == (10, 12, 2)
     assert batch.target.shape == (10, 1, 2, 3, 2)
     apart = batch.target[:, 0, 1, :, 0] - batch.target[:, 0, 0, :, 0]
@@ -106,9 +106,9 @@ def test_upside_down_twice_is_as_before():
     past, y = rng.lognormal(size=(5, 12, 2)), rng.lognormal(size=(5, 3, 2, 4))
     past[1] -= 1  # some negative
     past[2, :7] = y[3, 0] = np.nan
-    turned = batches.upside_down(past, y)
+    turned = batches.flip(past, y)
     assert (turned[0][0].argmin(axis=0) == past[0].argmax(axis=0)).all()
-    for again, before in zip(batches.upside_down(*turned), (past, y), strict=True):
+    for again, before in zip(batches.flip(*turned), (past, y), strict=True):
         np.testing.assert_allclose(again, before)
 
 
@@ -117,7 +117,7 @@ def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
     panel = from_series({"a": 100 + rng.normal(size=300).cumsum()}, freq="1", season=1)
     told = ("training.synthetic=0", "training.batch_size=400", "network.context=8")
     straight, mirrored = (
-        batches.Draw(batches.sources(panel, panel.lengths, 1, each), each, 1)(
+        batches.BatchSampler(batches.pools(panel, panel.lengths, 1, each), each, 1)(
             0, model_cache.build(each)
         )
         for each in (
@@ -131,12 +131,12 @@ def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
         for batch in (straight, mirrored)
     )
     np.testing.assert_allclose(after, before, rtol=1e-4)
-    assert (mirrored.target[..., 0][mirrored.answerable > 0] > 0).all()
+    assert (mirrored.target[..., 0][mirrored.weight > 0] > 0).all()
 
 
 def test_series_too_short_to_learn_from_are_told_as_such():
     panel = from_series({"a": [1.0, 2.0, 3.0]}, freq="1", season=1)
     experiment = make_experiment(make_panel(), "training.synthetic=0.5")
-    found = batches.sources(panel, panel.lengths, 10, experiment)
+    found = batches.pools(panel, panel.lengths, 10, experiment)
     with pytest.raises(SeriesTooShort):
-        batches.Draw(found, experiment, 1)
+        batches.BatchSampler(found, experiment, 1)

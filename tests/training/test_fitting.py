@@ -5,6 +5,7 @@ import pytest
 from builders import resolved
 
 from foreseq.errors import BundleRefused, SeriesTooShort
+from foreseq.network import predict
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
@@ -230,15 +231,15 @@ def test_quantiles_learn_to_spread_around_the_median():
     panel = make_panel()
     (member,) = fitting.fit(make_task(panel), experiment)
     model = model_cache.build(experiment)
-    network_weights.assign(model, member.weights)
-    answers = fitting.network.answer(model, panel, windows.newest(panel))
+    network_weights.set_weights(model, member.weights)
+    answers = predict.predict(model, panel, windows.newest(panel))
     assert (np.diff(answers).mean(axis=(0, 1)) > 0).all()
 
 
 def test_weights_of_another_network_are_refused(fitted):
     model = model_cache.build(make_experiment("network.cells.units=[9]"))
     with pytest.raises(BundleRefused, match="do not fit the network"):
-        network_weights.assign(model, fitted[2][0].weights)
+        network_weights.set_weights(model, fitted[2][0].weights)
 
 
 def test_too_short_a_training_span_is_refused():
@@ -271,8 +272,8 @@ def test_what_one_series_foretells_of_another_is_learned_only_together(together,
     followed = Windows(np.ones(50, np.int64), np.arange(345, 395))
     (member,) = fitting.fit(Task(panel, ends, None, 300), experiment)
     model = model_cache.build(experiment)
-    network_weights.assign(model, member.weights)
-    told = fitting.network.answer(model, panel, followed)[..., 0]
+    network_weights.set_weights(model, member.weights)
+    told = predict.predict(model, panel, followed)[..., 0]
     missed = np.abs(told - windows.futures(panel, followed, HORIZON)).mean()
     blind = np.abs(windows.futures(panel, followed, HORIZON)).mean()
     assert least < missed / blind < most
@@ -285,8 +286,8 @@ def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
     best = min(member.curve, key=lambda look: look.validation)
     assert best.validation < member.curve[0].validation
     model = model_cache.build(experiment)
-    network_weights.assign(model, member.weights)
-    told = fitting.network.answer(model, panel, task.validation)[..., 0]
+    network_weights.set_weights(model, member.weights)
+    told = predict.predict(model, panel, task.validation)[..., 0]
     actual = windows.futures(panel, task.validation, HORIZON)
     naive = [np.abs(np.diff(panel.series(i)[:52].reshape(-1, 4), axis=0)).mean() for i in range(6)]
     mase = np.abs(told - actual).mean(axis=1) / naive

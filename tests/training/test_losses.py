@@ -4,9 +4,9 @@ import pytest
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
 from foreseq.training import losses
-from foreseq.training.losses import Naive
+from foreseq.training.losses import NaiveErrors
 
-RIVAL = Naive(mase=2.0, smape=0.5)
+RIVAL = NaiveErrors(mase=2.0, smape=0.5)
 
 
 def loss_of(name, y, answer, *, weight=1.0, quantiles=()):
@@ -68,7 +68,7 @@ def test_series_count_alike_and_one_that_never_changes_not_at_all():
 
 def test_the_naive_is_told_by_hand():
     panel = from_series({"a": [1.0, 3.0, 3.0, 3.0, np.nan]}, freq="1", season=2)
-    told = losses.naive(panel, Windows(np.array([0]), np.array([2])), 3, np.array([0.5]))
+    told = losses.naive_errors(panel, Windows(np.array([0]), np.array([2])), 3, np.array([0.5]))
     # the season 1, 3 repeated as 1, 3, 1 beside 3, 3, missing
     assert told.mase == pytest.approx(0.5 * (2 + 0) / 2)
     assert told.smape == pytest.approx((2 * 2 / 4 + 0) / 2)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from builders import resolved
 
-from foreseq.training import losses, model_cache
+from foreseq.config import TrainingConfig
+from foreseq.training import losses, model_cache, optimizer
 
 
 def make_experiment(*overrides):
@@ -31,9 +32,9 @@ def make_experiment(*overrides):
     return resolved(told, overrides)
 
 
-def take(experiment, rival=losses.EVEN):
-    """Return the network that is lent for an experiment."""
-    with model_cache.lent(experiment, rival) as ready:
+def take(experiment, naive=losses.NO_UNITS):
+    """Return the network that is borrowed for an experiment."""
+    with model_cache.borrow(experiment, naive) as ready:
         return ready
 
 
@@ -94,52 +95,65 @@ def test_another_kind_has_a_network_of_its_own(told):
     assert take(one) is not take(other)
 
 
+@pytest.mark.parametrize("field", TrainingConfig.model_fields)
+def test_every_training_field_is_part_of_the_key_or_named_as_shared(field):
+    training = make_experiment("training.members=2").training
+    kept = getattr(model_cache.compile_key(make_experiment("training.members=2")).training, field)
+    if field in model_cache.SHARED:
+        assert kept == model_cache.SHARED[field]
+    else:
+        assert kept == getattr(training, field)
+
+
 def test_other_units_of_the_loss_are_another_kind():
-    assert take(make_experiment()) is not take(make_experiment(), losses.Naive(2.0, 1.0))
+    assert take(make_experiment()) is not take(make_experiment(), losses.NaiveErrors(2.0, 1.0))
 
 
 @pytest.mark.parametrize("member", [0, 1])
 def test_a_network_that_has_learned_is_renewed_as_if_it_were_new(member):
     ready = take(make_experiment())
-    ready.renew(member, 0.1, 5)
+    ready.reset(member, 0.1, 5)
     new = state(ready)
     inputs = {name: np.ones([4, *told.shape[1:]]) for name, told in ready.model.input.items()}
     ready.model.train_on_batch(inputs, np.ones([4, *ready.model.output.shape[1:-1], 2]))
     assert state(ready) != new
-    ready.renew(member, 0.1, 5)
+    ready.reset(member, 0.1, 5)
     assert state(ready) == new
 
 
 def test_a_training_that_failed_leaves_no_network():
-    with pytest.raises(RuntimeError), model_cache.lent(make_experiment(), losses.EVEN) as ready:
+    with (
+        pytest.raises(RuntimeError),
+        model_cache.borrow(make_experiment(), losses.NO_UNITS) as ready,
+    ):
         raise RuntimeError
     assert take(make_experiment()) is not ready
 
 
-def test_what_is_lent_is_lent_once():
+def test_a_borrowed_network_is_not_lent_again():
     with (
-        model_cache.lent(make_experiment(), losses.EVEN) as one,
-        model_cache.lent(make_experiment(), losses.EVEN) as other,
+        model_cache.borrow(make_experiment(), losses.NO_UNITS) as one,
+        model_cache.borrow(make_experiment(), losses.NO_UNITS) as other,
     ):
         assert one is not other
 
 
 def test_members_of_one_network_are_born_different():
     ready = take(make_experiment())
-    ready.renew(0, 0.1, 5)
+    ready.reset(0, 0.1, 5)
     first = state(ready)
-    ready.renew(1, 0.1, 5)
+    ready.reset(1, 0.1, 5)
     assert state(ready) != first
 
 
 def test_the_rate_falls_along_a_cosine_to_a_hundredth():
     ready = take(make_experiment())
     for rate, steps in ((0.5, 4), (0.2, 10)):
-        ready.renew(0, rate, steps)
+        ready.reset(0, rate, steps)
         shares = []
         for done in (0, steps // 2, steps, 2 * steps):
             ready.optimizer.iterations.assign(done)
             shares.append(float(ready.optimizer.learning_rate) / rate)
         np.testing.assert_allclose(
-            shares, [1, (1 + model_cache.LEAST_RATE) / 2, 0.01, 0.01], rtol=1e-5
+            shares, [1, (1 + optimizer.LAST_RATE) / 2, 0.01, 0.01], rtol=1e-5
         )

@@ -13,7 +13,7 @@ from foreseq.evaluation.baselines import BASELINES, SEASONAL_NAIVE
 from foreseq.forecasting.bundle import Bundle, State
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.metrics import Errors, Scores
-from foreseq.network import middle
+from foreseq.network.outputs import median_output
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -160,7 +160,7 @@ def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
         windows=chosen,
         actual=windows.futures(panel, chosen, horizon),
         forecasts={
-            FORESEQ: middle(answers, forecaster.levels),
+            FORESEQ: median_output(answers, forecaster.levels),
             **{name: baseline(panel, chosen, horizon) for name, baseline in BASELINES.items()},
         },
         quantiles=answers,

@@ -18,7 +18,8 @@ from foreseq.selection.search import Candidate
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Split
 from foreseq.training import fitting, workers
-from foreseq.training.fitting import Member, Progress, Task
+from foreseq.training.fitting import Progress, Task
+from foreseq.training.loop import Fitted
 
 Report = Callable[[str, Progress], None]
 """Called after each validation with the stage, `fit` or `refit`, and where training is."""
@@ -30,7 +31,7 @@ class Outcome(NamedTuple):
     bundle: Bundle
     backtest: Backtest
     """On the test windows, read once, after the last choice was made."""
-    members: list[Member]
+    members: list[Fitted]
     """With their training curves."""
 
 
@@ -104,7 +105,7 @@ def fit(
     return Outcome(Bundle(experiment, origin, evaluated, final), tested, members)
 
 
-def _refit_steps(members: list[Member]) -> int:
+def _refit_steps(members: list[Fitted]) -> int:
     """Return the steps of the refit, which has no validation windows left to stop by."""
     best = float(np.median([member.best_step for member in members]))
     return max(1, int(fitting.REFIT_SHARE * best)) if best else 0

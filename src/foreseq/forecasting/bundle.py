@@ -16,7 +16,7 @@ from foreseq.durable import manifest
 from foreseq.forecasting.calibration import Calibration
 from foreseq.series import calendar
 from foreseq.series.panel import Panel
-from foreseq.training.fitting import Member
+from foreseq.training.loop import Fitted
 from foreseq.training.network_weights import Weights
 
 FORMAT = 3
@@ -82,7 +82,7 @@ class Bundle:
         return known.levels if known else self.experiment.network.quantiles
 
 
-def state(panel: Panel, ends: NDArray[np.int64], members: list[Member]) -> State:
+def state(panel: Panel, ends: NDArray[np.int64], members: list[Fitted]) -> State:
     """Return what was learned from the first `ends` steps of each series, shape (n_series,)."""
     last = calendar.at(panel.starts, ends - 1, panel.freq)
     return State([member.weights for member in members], Seen(panel.ids, last))

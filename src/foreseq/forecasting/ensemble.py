@@ -8,14 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from foreseq import network
 from foreseq.config import ColumnsConfig, ResolvedExperiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecasting import calibration, sample_paths
 from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
 from foreseq.ingest.table import to_panel
-from foreseq.network import middle, output_domain
+from foreseq.network import output_domain, predict
+from foreseq.network.outputs import median_output
 from foreseq.series import calendar, multivariate, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -42,7 +42,7 @@ class Forecaster:
         self.members = fitted.members
         self.calibration = fitted.calibration
         self.model = model_cache.build(experiment)
-        network_weights.assign(self.model, fitted.members[0])
+        network_weights.set_weights(self.model, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the median of the members' answers, calibrated if it is known how they miss.
@@ -79,8 +79,8 @@ class Forecaster:
         read, asked = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
         answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
         for member, weights in enumerate(self.members):
-            network_weights.assign(self.model, weights)
-            answers[member] = network.answer(self.model, read, asked)
+            network_weights.set_weights(self.model, weights)
+            answers[member] = predict.predict(self.model, read, asked)
         forecast = np.asarray(np.median(answers, axis=0))
         if self.calibration is not None:
             known, levels = self.experiment.network.quantiles, self.calibration.levels
@@ -96,7 +96,7 @@ class Forecaster:
 
     def point(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the point forecast alone, the median, shape (windows, horizon)."""
-        return middle(self(panel, chosen), self.levels)
+        return median_output(self(panel, chosen), self.levels)
 
     def paths(
         self, panel: Panel, chosen: Windows, quantiles: NDArray[np.float64], count: int
@@ -244,7 +244,7 @@ def table(
     columns = {
         "unique_id": _words(panel.ids[chosen.series]).repeat(horizon),
         "ds": calendar.at(starts, ahead, panel.freq).ravel(),
-        "y_hat": middle(forecast, quantiles).ravel(),
+        "y_hat": median_output(forecast, quantiles).ravel(),
         **{f"q{100 * level:g}": forecast[..., i].ravel() for i, level in enumerate(quantiles)},
         "cutoff": np.repeat(calendar.at(starts[:, 0], chosen.cutoff - 1, panel.freq), horizon),
         "model_version": _words([version]).repeat(count * horizon),

@@ -53,7 +53,7 @@ class LanguageBundle:
             BundleRefused: If the weights do not fit it.
         """
         built = training.build(self.experiment, self.vocabulary.size)
-        network_weights.assign(built, self.weights)
+        network_weights.set_weights(built, self.weights)
         return built
 
 

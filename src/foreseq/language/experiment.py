@@ -8,7 +8,7 @@ from foreseq.language import ngram, score, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
 from foreseq.language.config import CorpusConfig, TextExperimentConfig, TextGateConfig
 from foreseq.language.corpus import Corpus, Parts, Passage, split
-from foreseq.language.training import SILENCE, Fitted, Listener
+from foreseq.language.training import SILENT, FittedModel, Listener
 from foreseq.language.vocabulary import Vocabulary
 from foreseq.training import network_weights
 
@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
     """What an experiment brought."""
 
     bundle: LanguageBundle
-    fitted: Fitted
+    fitted: FittedModel
 
 
 class Decision(NamedTuple):
@@ -32,12 +32,12 @@ class Decision(NamedTuple):
     """Of what is published; None if nothing is, or if it cannot read this text."""
 
 
-def conduct(
+def train(
     experiment: TextExperimentConfig,
     corpus: Corpus,
     *,
     checkpoint: Path | None = None,
-    listener: Listener = SILENCE,
+    listener: Listener = SILENT,
 ) -> Outcome:
     """Train a language model; the test part is not read.
 
@@ -45,7 +45,7 @@ def conduct(
         experiment: What to do.
         corpus: The text.
         checkpoint: File to keep the state of training in, and to resume from.
-        listener: Told how it goes.
+        listener: Notified of the training.
 
     Raises:
         DataRefused: If a part of the text is too short.
@@ -59,7 +59,8 @@ def conduct(
     )
     known = corpus.vocabulary
     alphabet = Alphabet(symbols=known.symbols, unknown=known.unknown, corpus=corpus.fingerprint())
-    return Outcome(LanguageBundle(experiment, alphabet, network_weights.of(fitted.model)), fitted)
+    weights = network_weights.get_weights(fitted.model)
+    return Outcome(LanguageBundle(experiment, alphabet, weights), fitted)
 
 
 def parts(corpus: Corpus, config: CorpusConfig) -> Parts:

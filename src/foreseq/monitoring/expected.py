@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, seasonal_naive
 from foreseq.forecasting.bundle import Seen
 from foreseq.monitoring.actuals import COLUMNS, scales, sum_up
-from foreseq.network import middle
+from foreseq.network.outputs import median_output
 from foreseq.series import calendar, panel, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -72,7 +72,7 @@ def _test(forecaster: Answers, series: Panel, chosen: Windows, end: NDArray[np.i
         chosen,
         np.where(after, np.nan, windows.futures(series, chosen, horizon)),
         {
-            FORESEQ: middle(answers, forecaster.levels),
+            FORESEQ: median_output(answers, forecaster.levels),
             SEASONAL_NAIVE: seasonal_naive(series, chosen, horizon),
         },
         answers,

@@ -1,7 +1,5 @@
-"""The forecaster's network, and how windows are put to it."""
+"""The recurrent network that forecasts.
 
-from foreseq.network.build import forecaster
-from foreseq.network.outputs import middle, outputs
-from foreseq.network.predict import ROWS, answer, inputs
-
-__all__ = ["ROWS", "answer", "forecaster", "inputs", "middle", "outputs"]
+In: a resolved config. Out: a Keras model (`build`) that maps the past of windows to forecasts in
+the units of the data (`predict`). The recurrent stack in `cells` is shared with `language`.
+"""

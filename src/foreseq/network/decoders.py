@@ -8,7 +8,7 @@ from keras import KerasTensor, ops
 
 from foreseq.config import ResolvedNetwork
 from foreseq.network.cells import RecurrentStack
-from foreseq.network.outputs import by_step, channels, middle, outputs, reading
+from foreseq.network.outputs import by_step, channels, median_output, output_layer, outputs
 from foreseq.network.scaling import FAR
 
 
@@ -35,7 +35,7 @@ class Ahead(NamedTuple):
     def change(self) -> keras.layers.Dense:
         """Build what turns a state into the difference from the baseline, zero at first."""
         width = self.config.patch * outputs(self.config)
-        return reading(width, "horizon")
+        return output_layer(width, "horizon")
 
 
 def part_of_each(config: ResolvedNetwork, seed: int) -> Callable[[KerasTensor], KerasTensor]:
@@ -96,7 +96,7 @@ def recursion(ahead: Ahead, state: KerasTensor, baseline: KerasTensor) -> KerasT
         here = slice(number * patch, (number + 1) * patch) if baseline.shape[1] > 1 else slice(None)
         answers.append(baseline[:, here] + change)
         if number + 1 < count:
-            read = ops.clip(middle(answers[-1], quantiles), -FAR, FAR)  # (rows, patch)
+            read = ops.clip(median_output(answers[-1], quantiles), -FAR, FAR)  # (rows, patch)
             read = ops.reshape(read, (-1, series, patch))
             read = ops.reshape(ops.transpose(read, (0, 2, 1)), (-1, patch * series))
             step = [read, ops.ones_like(read), ahead.dates[:, number]]
@@ -113,4 +113,4 @@ def by_date(
     window = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed))(head)  # (rows, 32)
     dates = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed + 1))(future)
     hidden = ops.relu(window[:, None] + dates)  # (rows, horizon, 32)
-    return reading(outputs(config), "dates")(hidden)
+    return output_layer(outputs(config), "dates")(hidden)

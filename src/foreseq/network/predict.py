@@ -1,4 +1,4 @@
-"""Windows read for a network, and its answers to them."""
+"""Windows read for a network, and its forecasts of them."""
 
 import keras
 import numpy as np
@@ -9,8 +9,8 @@ from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 ROWS = 512
-"""Windows in each call of the network that answers, the last call padded: a matrix product may
-round differently for another number of rows, and no forecast may depend on how many are asked."""
+"""Windows in each call of the network, the last call padded: a matrix product may round differently
+for another number of rows, and no forecast may depend on how many others are asked for."""
 
 
 def inputs(model: keras.Model, panel: Panel, chosen: Windows) -> windows.Inputs:
@@ -21,34 +21,34 @@ def inputs(model: keras.Model, panel: Panel, chosen: Windows) -> windows.Inputs:
     return gather(panel, chosen, reach, steps - reach, dates=dates > 0)
 
 
-def answer(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float32]:
-    """Return what the network forecasts, shape (windows, horizon, outputs).
+def predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float32]:
+    """Return the network's forecasts, shape (windows, horizon, outputs).
 
-    A window's answer depends on its past alone, neither on the other windows nor on their number.
-    Quantiles that the network has crossed are put in order.
+    A forecast depends on the past of its window alone, neither on the other windows nor on their
+    number. Quantiles that the network has crossed are put in order.
 
     Args:
-        model: From `forecaster`, for one cutoff.
-        panel: Where the pasts are. For a network of several channels these are its series, in the
+        model: From `build.forecaster`, for one cutoff.
+        panel: Holds the pasts. For a network of several channels these are its series, in the
             order of the channels.
-        chosen: What to forecast.
+        chosen: Windows to forecast.
     """
     if model.output.shape[2] == 1:
-        answers = _each(model, panel, chosen)[:, 0]
-    else:  # who asks for several series of one moment gets the answers of one pass
-        moments = multivariate.origins(panel, chosen)
-        _, first, which = np.unique(moments, return_index=True, return_inverse=True)
-        answers = _each(model, panel, chosen.take(first))[which, chosen.series]
-    answers.sort(axis=-1)
-    return answers
+        forecasts = _predict(model, panel, chosen)[:, 0]
+    else:  # several series at one time are forecast in one pass
+        times = multivariate.origins(panel, chosen)
+        _, first, which = np.unique(times, return_index=True, return_inverse=True)
+        forecasts = _predict(model, panel, chosen.take(first))[which, chosen.series]
+    forecasts.sort(axis=-1)
+    return forecasts
 
 
-def _each(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float32]:
-    """Return what the network says of each window, shape (windows, channels, horizon, outputs)."""
-    answers = np.empty((chosen.count, *model.output.shape[2:]), np.float32)
+def _predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float32]:
+    """Return the network's outputs, shape (windows, channels, horizon, outputs)."""
+    forecasts = np.empty((chosen.count, *model.output.shape[2:]), np.float32)
     for first in range(0, chosen.count, ROWS):
         part = chosen.take(slice(first, first + ROWS))
         batch = inputs(model, panel, part.take(np.arange(ROWS) % part.count))
-        told = model.predict_on_batch(batch._asdict())
-        answers[first : first + part.count] = told[: part.count, 0]
-    return answers
+        predicted = model.predict_on_batch(batch._asdict())
+        forecasts[first : first + part.count] = predicted[: part.count, 0]
+    return forecasts

@@ -17,7 +17,7 @@ from foreseq.report.pictures import NAMES
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate
 from foreseq.series.panel import Panel
-from foreseq.training.fitting import MIN_GAIN, Member
+from foreseq.training.loop import MIN_GAIN, Fitted
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """What becomes known only after the page was written."""
@@ -37,7 +37,7 @@ class Findings(NamedTuple):
     rivals: Rivals
     choices: Sequence[Choice]
     candidates: Sequence[Candidate]
-    members: Sequence[Member]
+    members: Sequence[Fitted]
 
 
 def page(found: Findings, pictures: Mapping[str, Figure]) -> str:

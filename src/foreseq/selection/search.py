@@ -18,7 +18,8 @@ from foreseq.selection.budget import MAX_STEPS, MEMBERS
 from foreseq.selection.facts import Facts
 from foreseq.selection.rules import Choice, Resolved
 from foreseq.training import workers
-from foreseq.training.fitting import MIN_GAIN, Pace, Task
+from foreseq.training.fitting import Pace, Task
+from foreseq.training.loop import MIN_GAIN
 
 MIN_GAIN_ONE_WINDOW = 0.1
 """Share of the best error by which a change must lower it on a single validation window; on many,

@@ -22,10 +22,10 @@ from foreseq.language import bundle
 from foreseq.language.config import SamplingConfig, TextExperimentConfig
 from foreseq.language.corpus import Corpus
 from foreseq.language.experiment import Decision
-from foreseq.language.training import Look
 from foreseq.tracking import facts, runs
 from foreseq.tracking.begun import Beginning, begin
 from foreseq.tracking.wrapping import Wrapping, wrap
+from foreseq.training.loop import CurvePoint
 
 NAME = "language-model"
 """Of the model within its run."""
@@ -42,13 +42,15 @@ class TextRun:
     model: str
     """The MLflow experiment, named as the model in the registry."""
 
-    def report(self, look: Look, sample: str) -> None:
-        """Log how an epoch ended: curves, and what the network writes by now."""
-        nats = {"training/nats": look.training, "training/validation": look.validation}
-        bits = {"training/bits": look.training, "training/validation_bits": look.validation}
-        self._log(nats | {name: value / math.log(2) for name, value in bits.items()}, look.epoch)
-        text = f"after epoch {look.epoch}: {look.validation:.4f} nats per character\n\n{sample}\n"
-        store.open_store().log_text(self.id, text, f"samples/epoch-{look.epoch:03}.txt")
+    def report(self, point: CurvePoint, sample: str | None) -> None:
+        """Log how an epoch ended: curves, and a sample of the text that the network writes."""
+        nats = {"training/nats": point.loss, "training/validation": point.validation}
+        bits = {"training/bits": point.loss, "training/validation_bits": point.validation}
+        self._log(nats | {name: value / math.log(2) for name, value in bits.items()}, point.step)
+        if sample is None:
+            return
+        text = f"after epoch {point.step}: {point.validation:.4f} nats per character\n\n{sample}\n"
+        store.open_store().log_text(self.id, text, f"samples/epoch-{point.step:03}.txt")
         store.open_store().log_text(self.id, text, "sample.txt")
 
     def save_bundle(self, folder: Path) -> None:

@@ -1,8 +1,4 @@
-"""Fit the members of an ensemble: one compiled step, each batch a pure function of its number.
-
-Why a loop of our own rather than `Model.fit`: training must resume on the very step it was stopped
-at and choose among running means of the weights, and a network is compiled once for all members.
-"""
+"""Fit the members of an ensemble, one after the other, on one compiled network."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,77 +7,56 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from foreseq import metrics, network
+from foreseq import metrics
 from foreseq.config import ResolvedExperiment
-from foreseq.network import output_domain
+from foreseq.network import output_domain, outputs, predict
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
-from foreseq.training import batches, losses, model_cache, network_weights
-from foreseq.training.batches import Draw, Source
-from foreseq.training.model_cache import Compiled
+from foreseq.training import batches, loop, losses, model_cache, network_weights
+from foreseq.training.batches import BatchSampler, SeriesPool
+from foreseq.training.loop import CurvePoint, Fitted, Schedule
+from foreseq.training.model_cache import CompiledModel
 from foreseq.training.network_weights import Weights
 
-TYPICAL = 2048
-"""Training windows that tell how the seasonal naive errs."""
+NAIVE_SAMPLE = 2048
+"""Training windows that the errors of the seasonal naive are measured on."""
 REFIT_SHARE = 1 / 3
-"""Share of rate and steps with which a fitted network goes on learning."""
-TIMED = 15
-"""Training steps that tell the pace."""
-MAINLY = 0.5
-"""Share of made-up series from which on training goes to its end."""
-MIN_GAIN = 0.01
-"""Share of an error by which a change must lower it; a network that does not lower that of its
-baseline is left as it was born."""
-VALIDATED = 4096
-"""Most validation windows looked at: more cost time and decide nothing."""
+"""Share of learning rate and steps of a refit (peers.py)."""
+TIMED_STEPS = 15
+"""Training steps that the pace is measured on."""
+MOSTLY_SYNTHETIC = 0.5
+"""Share of synthetic series from which training never stops early: these are hardly memorised, and
+a few validation windows would stop it by chance (competitions.py)."""
+MOST_VALIDATED = 4096
+"""Most validation windows: more cost time and decide nothing."""
 
 
 class Task(NamedTuple):
-    """What there is to learn from, and for how long."""
+    """What to learn from, and for how long."""
 
     panel: Panel
     ends: NDArray[np.int64]
-    """Steps of each series that may be touched, shape (n_series,)."""
+    """Steps of each series that may be used, shape (n_series,)."""
     validation: Windows | None
-    """Windows that choose the best weights; None: the last weights are taken."""
+    """Windows that choose the best weights; None: the last weights are kept."""
     steps: int
     """Batches to learn from at most."""
     start: tuple[Weights, ...] = ()
-    """Weights of each member to go on from, at a third of the rate; none: from scratch."""
-
-
-class CurvePoint(NamedTuple):
-    """One validation."""
-
-    step: int
-    """Training steps done."""
-    loss: float
-    """Mean training loss since the look before."""
-    validation: float
-    """Mean over series of the error over the seasonal-naive error; NaN without validation."""
-
-
-class Member(NamedTuple):
-    """One fitted network."""
-
-    weights: Weights
-    best_step: int
-    """The training step whose weights these are; 0: nothing was learned that validation showed."""
-    curve: tuple[CurvePoint, ...]
+    """Weights of each member to go on from, at a third of the rate; empty: from scratch."""
 
 
 class Pace(NamedTuple):
-    """How fast a training goes on this machine, in seconds."""
+    """How fast training is on this machine, in seconds."""
 
     start: float
-    """Until the first step is done: series are made up, and the step is compiled."""
+    """Until the first step is done: synthetic series are generated, the step is compiled."""
     again: float
-    """The same of the next training, if its network is kept from before."""
+    """The same of the next training, which reuses the compiled network."""
     step: float
-    """For each step from then on."""
+    """Each further step."""
 
 
 class Progress(NamedTuple):
@@ -92,7 +67,7 @@ class Progress(NamedTuple):
     steps: int
     point: CurvePoint
     ended: bool
-    """Whether this was the member's last look."""
+    """Whether this was the member's last validation."""
 
 
 def fit(
@@ -102,172 +77,134 @@ def fit(
     members: Sequence[int] | None = None,
     checkpoint: Path | None = None,
     report: Callable[[Progress], None] = lambda _: None,
-) -> list[Member]:
+) -> list[Fitted]:
     """Fit the members of the ensemble, one after the other.
 
     Args:
         task: What to learn from.
-        experiment: With every choice settled.
-        members: Which of them; None: all.
-        checkpoint: Folder for the state after each look. What is found there is taken up again,
-            and training ends with the very weights of an undisturbed one.
-        report: Told after each look, those found in the checkpoint first.
+        experiment: What to train.
+        members: Positions in the ensemble; None: all.
+        checkpoint: Folder for the state after each validation, from which training resumes and
+            ends with the very weights of an undisturbed one.
+        report: Called after each validation.
 
     Raises:
         SeriesTooShort: If no series holds a training window.
     """
-    wanted = range(experiment.training.members) if members is None else members
-    with _learner(task, experiment, _sources(task, experiment)) as learner:
+    positions = range(experiment.training.members) if members is None else members
+    with _learner(task, experiment, _pools(task, experiment)) as learner:
         return [
             _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
-            for member in wanted
+            for member in positions
         ]
 
 
 def pace(task: Task, experiment: ResolvedExperiment) -> Pace:
-    """Measure how fast a training goes on this machine."""
-    begun = time.perf_counter()
-    found = _sources(task, experiment)
-    again = time.perf_counter() - begun
-    with _learner(task, experiment, found) as learner:
-        draw = learner.begin(0)
-        learner.learn(draw, range(1))
-        start, seconds = time.perf_counter() - begun, []
-        for step in range(1, 1 + TIMED):
-            begun = time.perf_counter()
-            learner.learn(draw, range(step, step + 1))
-            seconds.append(time.perf_counter() - begun)
+    """Measure how fast training is on this machine."""
+    begin = time.perf_counter()
+    pools = _pools(task, experiment)
+    again = time.perf_counter() - begin
+    with _learner(task, experiment, pools) as learner:
+        learner.start(0)
+        learner.learn(range(1))
+        start, seconds = time.perf_counter() - begin, []
+        for step in range(1, 1 + TIMED_STEPS):
+            begin = time.perf_counter()
+            learner.learn(range(step, step + 1))
+            seconds.append(time.perf_counter() - begin)
     return Pace(start, again, float(np.median(seconds)))
 
 
 class _Learner:
-    """A network that learns and the batches it learns from, used by one member after the other."""
+    """A compiled network and its batches, used by one member after the other."""
 
     def __init__(
         self,
         task: Task,
         experiment: ResolvedExperiment,
-        found: tuple[Source, ...],
-        ready: Compiled,
+        pools: tuple[SeriesPool, ...],
+        compiled: CompiledModel,
     ) -> None:
-        self.task, self.experiment, self.sources = task, experiment, found
-        self.horizon = experiment.dataset.horizon
-        self.model, self.judged, self.optimizer = ready.model, ready.judged, ready.optimizer
-        self.renew = ready.renew
+        self.task, self.experiment, self.pools = task, experiment, pools
+        self.compiled, self.model = compiled, compiled.model
+        self.optimizer = compiled.optimizer
 
-    def begin(self, member: int) -> Draw:
-        """Give the network the first weights of a member; return where its batches come from."""
-        rate = self.experiment.training.learning_rate * (REFIT_SHARE if self.task.start else 1.0)
-        self.renew(member, rate, self.task.steps)
-        if self.task.start:
-            network_weights.assign(self.model, list(self.task.start[member]))
-        seed = self.experiment.training.seed * 1000 + member
-        return Draw(self.sources, self.experiment, seed)
+    def start(self, member: int) -> None:
+        """Set the first weights of a member, and where its batches come from."""
+        training, task = self.experiment.training, self.task
+        rate = training.learning_rate * (REFIT_SHARE if task.start else 1.0)
+        self.compiled.reset(member, rate, task.steps)
+        if task.start:
+            network_weights.set_weights(self.model, list(task.start[member]))
+        self.sample = BatchSampler(self.pools, self.experiment, training.seed * 1000 + member)
 
-    def learn(self, draw: Draw, steps: range) -> float:
-        """Take some steps; return their mean loss."""
-        told = [self.model.train_on_batch(*draw(step, self.model)) for step in steps]
-        return float(np.mean(told))
-
-    def averaged(self) -> Weights:
-        """Return the running mean of the weights, which is what forecasts."""
-        latest = network_weights.of(self.model)
-        self.optimizer.finalize_variable_values(self.model.trainable_variables)
-        averaged = network_weights.of(self.model)
-        network_weights.assign(self.model, latest)
-        return averaged
+    def learn(self, steps: range) -> float:
+        """Take some training steps; return their mean loss."""
+        losses = [self.model.train_on_batch(*self.sample(step, self.model)) for step in steps]
+        return float(np.mean(losses))
 
     def validate(self, weights: Weights) -> float:
-        """Return the validation error of some weights; NaN without validation."""
+        """Return the mean over series of MASE on the validation windows; NaN without them."""
         if self.task.validation is None:
             return float("nan")
-        chosen, latest = _thin(self.task.validation), network_weights.of(self.model)
-        network_weights.assign(self.judged, weights)
-        answers = network.answer(self.judged, self.task.panel, chosen)
-        network_weights.assign(self.model, latest)
-        kept = output_domain.keep(self.experiment.network, self.task.panel, chosen, answers)
-        middle = network.middle(kept, self.experiment.network.quantiles)
-        actual = windows.futures(self.task.panel, chosen, self.horizon)
-        scored = metrics.score(actual, middle, chosen.series, self.sources[0].seasonal_error)
-        # of constant series alone there is no MASE: any error counts alike
-        return scored.mase if np.isfinite(scored.mase) else scored.mae
+        panel, network = self.task.panel, self.experiment.network
+        chosen, latest = _thin(self.task.validation), network_weights.get_weights(self.model)
+        network_weights.set_weights(self.compiled.eval_model, weights)
+        raw = predict.predict(self.compiled.eval_model, panel, chosen)
+        network_weights.set_weights(self.model, latest)
+        forecasts = output_domain.keep(network, panel, chosen, raw)
+        median = outputs.median_output(forecasts, network.quantiles)
+        actual = windows.futures(panel, chosen, self.experiment.dataset.horizon)
+        score = metrics.score(actual, median, chosen.series, self.pools[0].seasonal_error)
+        # constant series have no MASE: of these alone, errors count as they are
+        return score.mase if np.isfinite(score.mase) else score.mae
 
 
-def _sources(task: Task, experiment: ResolvedExperiment) -> tuple[Source, ...]:
-    return batches.sources(task.panel, task.ends, task.steps, experiment)
+def _pools(task: Task, experiment: ResolvedExperiment) -> tuple[SeriesPool, ...]:
+    return batches.pools(task.panel, task.ends, task.steps, experiment)
 
 
 @contextmanager
 def _learner(
-    task: Task, experiment: ResolvedExperiment, found: tuple[Source, ...]
+    task: Task, experiment: ResolvedExperiment, pools: tuple[SeriesPool, ...]
 ) -> Iterator[_Learner]:
-    """Have a network learn."""
-    with model_cache.lent(experiment, _rival(found[0], experiment)) as ready:
-        yield _Learner(task, experiment, found, ready)
+    with model_cache.borrow(experiment, _naive_errors(pools[0], experiment)) as compiled:
+        yield _Learner(task, experiment, pools, compiled)
 
 
-def _rival(real: Source, experiment: ResolvedExperiment) -> losses.Naive:
-    """Return how the seasonal naive errs on typical training windows, if the loss asks for it."""
+def _naive_errors(real: SeriesPool, experiment: ResolvedExperiment) -> losses.NaiveErrors:
+    """Return the units of the loss, if it has any."""
     if experiment.training.loss != "owa":
-        return losses.EVEN
+        return losses.NO_UNITS
     horizon = experiment.dataset.horizon
-    draw = windows.WindowSampler(real.ends, horizon, experiment.training.seed)
-    return losses.naive(real.panel, draw(0, TYPICAL), horizon, real.weight)
+    sample = windows.WindowSampler(real.ends, horizon, experiment.training.seed)
+    return losses.naive_errors(real.panel, sample(0, NAIVE_SAMPLE), horizon, real.weight)
 
 
 def _fit_member(
     learner: _Learner, member: int, checkpoint: Path | None, report: Callable[[Progress], None]
-) -> Member:
-    """Fit one member, from its checkpoint if there is one."""
-    draw = learner.begin(member)
-    task, training = learner.task, learner.experiment.training
-    every = max(1, task.steps // training.validations)
-    # made-up series are hardly learned by heart, and a few windows would stop them by luck
-    to_the_end = training.synthetic >= MAINLY
-    best, bar = Member([], 0, ()), np.inf
-    if not to_the_end and not learner.experiment.network.quantiles:  # all are born as the median
-        best = Member(network_weights.of(learner.model), 0, ())
-        bar = (1 - MIN_GAIN) * learner.validate(best.weights)
-    curve: list[CurvePoint] = []
-    if checkpoint is not None and checkpoint.exists():
-        best, curve = _restore(learner, checkpoint)
-    members = training.members
-    ended = _has_ended(best, curve, task.steps, training.patience)
-    for point in curve:  # so that the curves are whole
-        report(Progress(member, members, task.steps, point, ended and point is curve[-1]))
-    while not ended:
-        done = curve[-1].step if curve else 0
-        ahead = range(done, min(done + every, task.steps))
-        loss = learner.learn(draw, ahead)
-        weights = learner.averaged()
-        error = learner.validate(weights)
-        to_beat = min([bar, *(point.validation for point in curve)])
-        if to_the_end or not best.weights or not error >= to_beat:
-            best = Member(weights, ahead.stop, ())
-        curve.append(CurvePoint(ahead.stop, loss, error))
-        if checkpoint is not None:
-            _keep(learner, checkpoint, best, curve)
-        ended = _has_ended(best, curve, task.steps, training.patience)
-        report(Progress(member, members, task.steps, curve[-1], ended))
-    return best._replace(curve=tuple(curve))
-
-
-def _has_ended(best: Member, curve: list[CurvePoint], steps: int, patience: int) -> bool:
-    stale = sum(point.step > best.best_step for point in curve) >= patience
-    return stale or (bool(curve) and curve[-1].step >= steps)
+) -> Fitted:
+    learner.start(member)
+    steps, training = learner.task.steps, learner.experiment.training
+    keep_last = training.synthetic >= MOSTLY_SYNTHETIC
+    schedule = Schedule(
+        max_steps=steps,
+        every=max(1, steps // training.validations),
+        patience=training.patience,
+        # quantiles all start as the median, which is no forecast to keep
+        first_may_win=not keep_last and not learner.experiment.network.quantiles,
+        keep_last=keep_last,
+    )
+    return loop.run(
+        learner,
+        schedule,
+        checkpoint=checkpoint,
+        report=lambda point, _, ended: report(
+            Progress(member, training.members, steps, point, ended)
+        ),
+    )
 
 
 def _thin(chosen: Windows) -> Windows:
-    """Return at most `VALIDATED` windows, evenly taken."""
-    return chosen.take(slice(None, None, -(-chosen.count // VALIDATED)))
-
-
-def _keep(learner: _Learner, checkpoint: Path, best: Member, curve: list[CurvePoint]) -> None:
-    told: dict[str, ArrayLike] = {"best_step": best.best_step, "curve": curve}
-    network_weights.keep(checkpoint, learner.model, learner.optimizer, best.weights, told)
-
-
-def _restore(learner: _Learner, checkpoint: Path) -> tuple[Member, list[CurvePoint]]:
-    weights, told = network_weights.restore(checkpoint, learner.model, learner.optimizer)
-    curve = [CurvePoint(int(step), loss, error) for step, loss, error in told["curve"].tolist()]
-    return Member(weights, int(told["best_step"]), ()), curve
+    """Return at most `MOST_VALIDATED` windows, evenly taken."""
+    return chosen.take(slice(None, None, -(-chosen.count // MOST_VALIDATED)))

@@ -1,7 +1,7 @@
-"""What training minimises: errors of quantiles, in units in which all series count.
+"""Training losses: errors of quantiles, in units in which all series count alike.
 
-A target carries beside each value what an error of its series weighs, as Keras hands a loss nothing
-but targets and answers.
+A target carries beside each value the weight of an error of its series, as Keras passes nothing but
+targets and predictions to a loss.
 """
 
 from collections.abc import Callable
@@ -20,30 +20,30 @@ from foreseq.series.windows import Windows
 TINY = 1e-8
 
 
-class Naive(NamedTuple):
-    """Errors of the seasonal naive on windows of the training span."""
+class NaiveErrors(NamedTuple):
+    """Errors of the seasonal naive on windows of the training span: the units of `owa`."""
 
     mase: float
     smape: float
     """From 0 to 2."""
 
 
-EVEN = Naive(1.0, 1.0)
-"""Where it is not known how the seasonal naive errs."""
+NO_UNITS = NaiveErrors(1.0, 1.0)
+"""Where the errors of the seasonal naive are not needed or not known."""
 
 
 def target(y: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float32]:
-    """Return what a loss reads, shape (..., horizon, 2).
+    """Return the target of a loss, shape (..., horizon, 2).
 
     Args:
-        y: What came, shape (..., horizon); where it is missing, anything finite.
+        y: Observed values, shape (..., horizon); any finite number where they are missing.
         weight: Of an error of each forecast's series, shape (...).
     """
     return np.stack(np.broadcast_arrays(y, weight[..., None]), axis=-1).astype(np.float32)
 
 
 def weights(seasonal_error: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
-    """Return what an error of each series weighs; a series that never changes teaches nothing.
+    """Return the weight of an error of each series; zero for a series that never changes.
 
     Args:
         seasonal_error: Scale of MASE, shape (n_series,).
@@ -57,57 +57,62 @@ def weights(seasonal_error: NDArray[np.float64], loss: str) -> NDArray[np.float6
     return np.where(usable, 1 / np.where(usable, seasonal_error, 1), 0.0)
 
 
-def naive(panel: Panel, chosen: Windows, horizon: int, weight: NDArray[np.float64]) -> Naive:
-    """Return how the seasonal naive errs on some windows, 1 where that cannot be told.
+def naive_errors(
+    panel: Panel, sample: Windows, horizon: int, weight: NDArray[np.float64]
+) -> NaiveErrors:
+    """Return the errors of the seasonal naive on some windows, 1 where they are unknown or zero.
 
     Args:
         panel: The data.
-        chosen: The windows.
+        sample: The windows.
         horizon: Steps ahead.
         weight: Of an error of each series, shape (n_series,).
     """
-    actual = windows.futures(panel, chosen, horizon)
-    season = windows.before(panel, chosen, panel.season)
-    told = season[:, np.arange(horizon) % panel.season]
-    known = np.isfinite(actual) & np.isfinite(told)
-    actual, told = np.where(known, actual, np.nan), np.where(known, told, 0.0)
+    actual = windows.futures(panel, sample, horizon)
+    season = windows.before(panel, sample, panel.season)
+    forecast = season[:, np.arange(horizon) % panel.season]
+    known = np.isfinite(actual) & np.isfinite(forecast)
+    actual, forecast = np.where(known, actual, np.nan), np.where(known, forecast, 0.0)
     errors = (
-        float(metrics.mean_known(metrics.mae(actual, told) * weight[chosen.series])),
-        float(metrics.mean_known(metrics.smape(actual, told))) / 100,
+        float(metrics.mean_known(metrics.mae(actual, forecast) * weight[sample.series])),
+        float(metrics.mean_known(metrics.smape(actual, forecast))) / 100,
     )
-    return Naive(*(error if np.isfinite(error) and error > 0 else 1.0 for error in errors))
+    return NaiveErrors(*(error if np.isfinite(error) and error > 0 else 1.0 for error in errors))
 
 
 def loss(
-    name: str, quantiles: tuple[float, ...], rival: Naive = EVEN
+    name: str, quantiles: tuple[float, ...], naive: NaiveErrors = NO_UNITS
 ) -> Callable[..., KerasTensor]:
-    """Return the loss of (..., horizon, 2) against (..., horizon, outputs), shape (..., horizon).
+    """Return a loss of targets (..., horizon, 2) and predictions (..., horizon, outputs).
+
+    It has shape (..., horizon).
 
     Args:
         name: As `training.loss`.
-        quantiles: Of the outputs; none for a point forecast, which is the median.
-        rival: Whose errors are the units that `owa` adds up.
+        quantiles: Levels of the outputs; empty for a point forecast, which is the median.
+        naive: The units of `owa`.
     """
     tau = np.array(quantiles or (MEDIAN,), np.float32)
 
-    def scaled(missed: KerasTensor) -> KerasTensor:
-        return 2 * ops.maximum(tau * missed, (tau - 1) * missed)
+    def pinball(error: KerasTensor) -> KerasTensor:
+        return 2 * ops.maximum(tau * error, (tau - 1) * error)
 
-    def absolute(told: KerasTensor, answers: KerasTensor) -> KerasTensor:
-        return told[..., 1] * ops.mean(scaled(told[..., :1] - answers), axis=-1)
+    def absolute(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
+        return y_true[..., 1] * ops.mean(pinball(y_true[..., :1] - y_pred), axis=-1)
 
-    def huber(told: KerasTensor, answers: KerasTensor) -> KerasTensor:
-        missed = told[..., 1:] * (told[..., :1] - answers)
-        bent = ops.minimum(ops.abs(missed), 1.0)  # m ** 2 / 2 below 1, |m| - 1 / 2 above
-        side = 2 * ops.where(missed < 0, 1 - tau, tau)
-        return ops.mean(side * bent * (ops.abs(missed) - bent / 2), axis=-1)
+    def huber(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
+        error = y_true[..., 1:] * (y_true[..., :1] - y_pred)
+        inner = ops.minimum(ops.abs(error), 1.0)  # e ** 2 / 2 below 1, |e| - 1 / 2 above
+        side = 2 * ops.where(error < 0, 1 - tau, tau)
+        return ops.mean(side * inner * (ops.abs(error) - inner / 2), axis=-1)
 
-    def symmetric(told: KerasTensor, answers: KerasTensor) -> KerasTensor:
-        sizes = ops.abs(told[..., :1]) + ops.abs(answers) + TINY
-        return ops.mean(2 * scaled(told[..., :1] - answers) / sizes, axis=-1)
+    def symmetric(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
+        sizes = ops.abs(y_true[..., :1]) + ops.abs(y_pred) + TINY
+        return ops.mean(2 * pinball(y_true[..., :1] - y_pred) / sizes, axis=-1)
 
-    def both(told: KerasTensor, answers: KerasTensor) -> KerasTensor:
-        return (absolute(told, answers) / rival.mase + symmetric(told, answers) / rival.smape) / 2
+    def both(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
+        in_mase = absolute(y_true, y_pred) / naive.mase
+        return (in_mase + symmetric(y_true, y_pred) / naive.smape) / 2
 
-    kinds = {"mase": absolute, "mae": absolute, "huber": huber, "smape": symmetric, "owa": both}
-    return kinds[name]
+    by_name = {"mase": absolute, "mae": absolute, "huber": huber, "smape": symmetric, "owa": both}
+    return by_name[name]

@@ -1,7 +1,7 @@
-"""Networks built and compiled to learn, and kept from one training to the next.
+"""Networks built and compiled for training, and reused by the next training of the same kind.
 
-Why: to compile one takes as long as hundreds of its steps, and the short trainings of a search, the
-fit and the refit are of the same kind.
+Why: compiling one takes as long as hundreds of its steps, and the short trainings of a search, the
+fit and the refit differ in no more than learning rate and length.
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 import keras
 
-from foreseq import network
 from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedSplit
+from foreseq.network import build as networks
 from foreseq.network.cells import has_gpu
 from foreseq.series import calendar
-from foreseq.training import losses, network_weights
-from foreseq.training.losses import Naive
+from foreseq.training import losses, network_weights, optimizer
+from foreseq.training.losses import NaiveErrors
 
 FLOAT32 = "float32"
 POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
@@ -30,29 +30,26 @@ SHARED = {
     "workers": 1,
     "refit": False,
 }
-"""Fields of `training` that do not change the compiled step, with neutral values."""
-LEAST_RATE = 0.01
-"""What the learning rate falls to, as a share of where it begins."""
+"""Fields of `training` that the compiled step does not depend on, with neutral values."""
 
 
 def build(
     experiment: ResolvedExperiment, *, member: int = 0, cutoffs: int = 1, policy: str = FLOAT32
 ) -> keras.Model:
-    """Build the untrained network of a settled experiment, see `network.forecaster`.
+    """Build the untrained network of an experiment, see `foreseq.network.build.forecaster`.
 
     Args:
-        experiment: With every choice settled.
-        member: Of the ensemble, whose first weights it gets.
+        experiment: Its dataset, network and seed count.
+        member: Of the ensemble; each has other first weights.
         cutoffs: From how many to forecast in one pass.
-        policy: Keras's, of the types that its layers compute in.
+        policy: Keras's dtype policy of the layers.
     """
     dataset = experiment.dataset
-    freq = str(dataset.freq)
-    names = calendar.feature_names(freq) if experiment.network.calendar else ()
+    names = calendar.feature_names(dataset.freq) if experiment.network.calendar else ()
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        return network.forecaster(
+        return networks.forecaster(
             experiment.network,
             horizon=dataset.horizon,
             season=dataset.season,
@@ -64,94 +61,81 @@ def build(
         keras.config.set_dtype_policy(usual)
 
 
-class Compiled:
-    """A network, what trains it and what judges it."""
+class CompiledModel:
+    """A network compiled for training, and the network that is validated."""
 
-    def __init__(self, kind: ResolvedExperiment, rival: Naive) -> None:
+    def __init__(self, key: ResolvedExperiment, naive: NaiveErrors) -> None:
         """Build and compile.
 
         Args:
-            kind: From `_kind`, and so nothing that two trainings may differ in.
-            rival: Whose errors are the units of the loss, see `losses.loss`.
+            key: From `compile_key`, so that nothing is used that two trainings may differ in.
+            naive: The units of the loss.
         """
-        self.kind, self.rival = kind, rival
-        training, cutoffs = kind.training, kind.training.cutoffs_per_window
+        self.key, self.naive = key, naive
+        training, cutoffs = key.training, key.training.cutoffs_per_window
         policy = POLICIES[training.precision]
-        self.model = build(kind, cutoffs=cutoffs, policy=policy)
-        self.newborn = network_weights.values(self.model.variables)
+        self.model = build(key, cutoffs=cutoffs, policy=policy)
+        self.initial = network_weights.get_values(self.model.variables)
         jit = training.jit and not has_gpu()
         same = cutoffs == 1 and policy == FLOAT32 and not jit
-        self.judged = self.model if same else build(kind)
-        self.optimizer = keras.optimizers.RMSprop(
-            global_clipnorm=training.clip,
-            weight_decay=training.weight_decay or None,
-            use_ema=training.ema > 0,
-            ema_momentum=training.ema or 0.99,
-        )
-        # variables, so that trainings of another rate or length need not be compiled anew
-        self.rate, self.steps = (
-            self.optimizer.add_variable((), initializer="ones") for _ in range(2)
-        )
-        self.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
-            self.rate, self.steps, alpha=LEAST_RATE
-        )
-        minimised = losses.loss(training.loss, kind.network.quantiles, rival)
-        self.model.compile(self.optimizer, loss=minimised, jit_compile=jit)
+        self.eval_model = self.model if same else build(key)
+        self.optimizer, self.schedule = optimizer.build(training)
+        loss = losses.loss(training.loss, key.network.quantiles, naive)
+        self.model.compile(self.optimizer, loss=loss, jit_compile=jit)
         self.optimizer.build(self.model.trainable_variables)
-        self.fresh = network_weights.values(self.optimizer.variables)
+        self.initial_state = network_weights.get_values(self.optimizer.variables)
 
-    def renew(self, member: int, rate: float, steps: int) -> None:
-        """Make the network that of a member before its first step.
+    def reset(self, member: int, rate: float, steps: int) -> None:
+        """Return to the state before the first step of a member.
 
         Args:
             member: Of the ensemble.
-            rate: Of learning at the start; it falls along a cosine.
+            rate: Learning rate at the start.
             steps: After which it has fallen.
         """
-        newborn = self.newborn
+        initial = self.initial
         if member:
-            newborn = network_weights.values(build(self.kind, member=member).variables)
-        network_weights.give(self.model.variables, newborn)
-        network_weights.give(self.optimizer.variables, self.fresh)
-        self.rate.assign(rate)
-        self.steps.assign(steps)
+            initial = network_weights.get_values(build(self.key, member=member).variables)
+        network_weights.set_values(self.model.variables, initial)
+        network_weights.set_values(self.optimizer.variables, self.initial_state)
+        self.schedule.start(rate, steps)
 
 
-_idle: list[Compiled] = []
-"""The last that was lent, unless an error ended its training; at most one."""
+_idle: list[CompiledModel] = []
+"""The last that was borrowed, unless an error ended its training; at most one."""
 
 
 @contextmanager
-def lent(experiment: ResolvedExperiment, rival: Naive) -> Iterator[Compiled]:
-    """Lend a compiled network, the last one if it is of the same kind; it is to be renewed first.
+def borrow(experiment: ResolvedExperiment, naive: NaiveErrors) -> Iterator[CompiledModel]:
+    """Yield a compiled network, the last one if its key is the same; `reset` it first.
 
     Args:
-        experiment: With every choice settled.
-        rival: Whose errors are the units of the loss, see `losses.loss`.
+        experiment: What is trained.
+        naive: The units of the loss.
     """
-    kind = _kind(experiment)
-    ready = _idle.pop() if _idle else None
-    if ready is None or (ready.kind, ready.rival) != (kind, rival):
-        ready = None  # gone before there is another
-        ready = Compiled(kind, rival)
-    yield ready
-    _idle[:] = [ready]
+    key = compile_key(experiment)
+    model = _idle.pop() if _idle else None
+    if model is None or (model.key, model.naive) != (key, naive):
+        model = None  # freed before the next is built
+        model = CompiledModel(key, naive)
+    yield model
+    _idle[:] = [model]
 
 
 def release() -> None:
-    """Give back the memory of the network that is kept."""
+    """Free the memory of the idle network."""
     _idle.clear()
 
 
-def _kind(experiment: ResolvedExperiment) -> ResolvedExperiment:
+def compile_key(experiment: ResolvedExperiment) -> ResolvedExperiment:
     """Return the experiment with neutral values for all that compiled networks can share.
 
     The network is built from this alone, so that nothing it depends on can be left out.
     """
-    dataset, training = experiment.dataset, experiment.training
+    dataset = experiment.dataset
     return ResolvedExperiment(
         dataset=ResolvedDataset(horizon=dataset.horizon, freq=dataset.freq, season=dataset.season),
         network=experiment.network,
-        training=training.model_copy(update=SHARED),
+        training=experiment.training.model_copy(update=SHARED),
         split=ResolvedSplit(stride=1, validation_windows=1, validation_stride=1),
     )

@@ -1,8 +1,8 @@
-"""What a network has learned: taken from it, given to it, and kept to go on from."""
+"""Weights of a network: read, set, and kept in checkpoints from which training resumes."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,71 +15,80 @@ Weights = list[NDArray[np.float32]]
 """Trainable weights in the order of the network."""
 
 
-def of(model: keras.Model) -> Weights:
-    """Return a copy of the weights of a network."""
-    return values(model.trainable_variables)
+def get_weights(model: keras.Model) -> Weights:
+    """Return a copy of the trainable weights of a network."""
+    return get_values(model.trainable_variables)
 
 
-def values(variables: list[keras.Variable]) -> list[NDArray[Any]]:
-    """Return a copy of what some variables hold."""
+def get_values(variables: list[keras.Variable]) -> list[NDArray[Any]]:
+    """Return a copy of the values of some variables."""
     return [np.array(variable) for variable in variables]
 
 
-def give(variables: list[keras.Variable], held: list[NDArray[Any]]) -> None:
-    """Have variables hold again what `values` took from them or their like."""
-    for variable, value in zip(variables, held, strict=True):
+def set_values(variables: list[keras.Variable], values: list[NDArray[Any]]) -> None:
+    """Set variables to values from `get_values`."""
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
-def assign(model: keras.Model, weights: Weights) -> None:
-    """Give a network weights.
+def set_weights(model: keras.Model, weights: Weights) -> None:
+    """Set the trainable weights of a network.
 
     Raises:
-        BundleRefused: If they do not fit it.
+        BundleRefused: If their shapes do not fit it.
     """
     needed = [tuple(variable.shape) for variable in model.trainable_variables]
-    found = [weight.shape for weight in weights]
-    if needed != found:
+    shapes = [weight.shape for weight in weights]
+    if needed != shapes:
         raise BundleRefused(
-            f"weights do not fit the network of the config: needed shapes {needed}, found {found};"
+            f"weights do not fit the network of the config: needed shapes {needed}, found {shapes};"
             " train it again"
         )
-    give(model.trainable_variables, weights)
+    set_values(model.trainable_variables, weights)
 
 
-def keep(
-    checkpoint: Path,
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    best: Weights,
-    told: Mapping[str, ArrayLike],
+def averaged_weights(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Weights:
+    """Return the moving average of the weights that the optimizer keeps, if it keeps one."""
+    latest = get_weights(model)
+    optimizer.finalize_variable_values(model.trainable_variables)
+    averaged = get_weights(model)
+    set_values(model.trainable_variables, latest)
+    return averaged
+
+
+class Checkpoint(NamedTuple):
+    """How far training has come, besides the state of model and optimizer."""
+
+    best: Weights
+    """The best weights so far."""
+    best_step: int
+    """The training step of the best weights."""
+    curve: Sequence[ArrayLike]
+    """Validations so far, numbers of one length each."""
+
+
+def save_checkpoint(
+    file: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, checkpoint: Checkpoint
 ) -> None:
-    """Write all that the next training step depends on, whole or not at all.
-
-    Args:
-        checkpoint: File to write.
-        model: As it is trained.
-        optimizer: What trains it.
-        best: Weights that did best so far.
-        told: By name, how training went.
-    """
+    """Write all that the next training step depends on, whole or not at all."""
     state = {
         **{f"model-{i:03}": np.array(v) for i, v in enumerate(model.variables)},
         **{f"optimizer-{i:03}": np.array(v) for i, v in enumerate(optimizer.variables)},
-        **{f"best-{i:03}": weight for i, weight in enumerate(best)},
-        **{name: np.asarray(value, dtype=np.float64) for name, value in told.items()},
+        **{f"best-{i:03}": weight for i, weight in enumerate(checkpoint.best)},
+        "curve": np.asarray(checkpoint.curve, dtype=np.float64),
+        "best_step": np.asarray(checkpoint.best_step),
     }
-    with files.new_file(checkpoint) as beside, beside.open("wb") as stream:
+    with files.new_file(file) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **state)
 
 
-def restore(
-    checkpoint: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> tuple[Weights, dict[str, NDArray[np.float64]]]:
-    """Bring back what `keep` wrote; return the best weights, and by name how training went."""
-    with np.load(checkpoint, allow_pickle=False) as state:
+def load_checkpoint(
+    file: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> Checkpoint:
+    """Restore model and optimizer; return how far training had come."""
+    with np.load(file, allow_pickle=False) as state:
         stored = {name: state[name] for name in state.files}
-    for kind, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
-        give(variables, [stored.pop(f"{kind}-{i:03}") for i in range(len(variables))])
-    best = [stored.pop(name) for name in sorted(stored) if name.startswith("best-")]
-    return best, stored
+    for name, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
+        set_values(variables, [stored[f"{name}-{i:03}"] for i in range(len(variables))])
+    best = [stored[name] for name in sorted(stored) if name.startswith("best-")]
+    return Checkpoint(best, int(stored["best_step"]), stored["curve"].tolist())

@@ -22,7 +22,8 @@ from foreseq.durable import files
 from foreseq.errors import ForeseqError
 from foreseq.network.cells import has_gpu
 from foreseq.training import fitting, model_cache
-from foreseq.training.fitting import Member, Pace, Progress, Task
+from foreseq.training.fitting import Pace, Progress, Task
+from foreseq.training.loop import Fitted
 
 Report = Callable[[Progress], None]
 Job = Callable[..., Any]
@@ -58,7 +59,7 @@ def fit(
     *,
     checkpoint: Path | None = None,
     report: Report = lambda _: None,
-) -> list[Member]:
+) -> list[Fitted]:
     """Fit every member of the ensemble as `training.fit` does, by as many workers as are wanted.
 
     Raises:
