@@ -78,13 +78,13 @@ def run(
     begin("run")
     from foreseq.pipelines.flows.run import run as flow
     from foreseq.pipelines.runtime.console import say
-    from foreseq.tracking import links
+    from foreseq.tracking import store
 
     ran = flow(experiment, output)
     decision = ran.published.decision
     say(f"forecast {ran.manifest.series} series x {ran.manifest.horizon} steps in {ran.folder}")
     say(f"skill    {ran.published.skill:.3f} over the seasonal naive, on the test windows")
-    say(f"compare  foreseq ui, then {links.ui_link(ran.run_id)}")
+    say(f"compare  foreseq ui, then {store.ui_link(ran.run_id)}")
     result(
         as_json,
         run_id=ran.run_id,

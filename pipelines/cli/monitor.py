@@ -67,7 +67,7 @@ def history(
     begin()
     from foreseq.ingest import history as versions
     from foreseq.pipelines.runtime import console, environment
-    from foreseq.tracking import runs
+    from foreseq.tracking import run as runs
 
     read = versions.read(environment.data() / "series" / dataset)
     if not read:

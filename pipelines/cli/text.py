@@ -47,18 +47,20 @@ def train(
     begin("text")
     from foreseq.pipelines.flows.text import train as flow
     from foreseq.pipelines.runtime import console
-    from foreseq.tracking import links
+    from foreseq.tracking import store
 
     published = flow(told)
     decision = published.decision
     console.say(f"try      foreseq text generate --model {told.model}@champion --prompt 'The '")
-    console.say(f"compare  foreseq ui, then {links.ui_link(published.run_id)}")
+    console.say(f"compare  foreseq ui, then {store.ui_link(published.version.run_id)}")
     result(
         as_json,
-        run_id=published.run_id,
+        run_id=published.version.run_id,
         model=told.model,
         version=str(published.version),
-        **decision._asdict(),
+        published=decision.published,
+        reason=decision.reason,
+        **decision.scores,
     )
     if not decision.published:
         raise NotPublished(f"{published.version} is not published: {decision.reason}")

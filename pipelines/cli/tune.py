@@ -53,7 +53,7 @@ def tune(
     from foreseq.pipelines.flows.tune import Plan
     from foreseq.pipelines.flows.tune import tune as flow
     from foreseq.pipelines.runtime.console import say
-    from foreseq.tracking import links, store
+    from foreseq.tracking import store
 
     name = study or f"{experiment.model}-{sampler}"
     tuned = flow(
@@ -72,7 +72,7 @@ def tune(
     )
     best = tuned.best
     say(f"best     trial {best.number}: validation {best.error:.4f}; {best.completed} completed,")
-    say(f"         {best.pruned} pruned; {links.ui_link(tuned.run_id)}")
+    say(f"         {best.pruned} pruned; {store.ui_link(tuned.run_id)}")
     say(f"next     foreseq run {tuned.output}")
     result(
         as_json,

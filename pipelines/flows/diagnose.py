@@ -13,7 +13,7 @@ from foreseq.diagnostics import gradients
 from foreseq.diagnostics.probes import ProbeConfig
 from foreseq.errors import ConfigError
 from foreseq.pipelines.runtime import console
-from foreseq.tracking import links
+from foreseq.tracking import store
 from foreseq.tracking.diagnosis import track
 
 
@@ -72,5 +72,5 @@ def look(told: DiagnosisConfig) -> Diagnosed:
 def diagnose_gradients(told: DiagnosisConfig) -> Diagnosed:
     """Compare how gradients flow through the three cells, before and after training."""
     diagnosed = look(told)
-    console.say(f"seen at  foreseq ui, then {links.ui_link(diagnosed.run_id)}")
+    console.say(f"seen at  foreseq ui, then {store.ui_link(diagnosed.run_id)}")
     return diagnosed

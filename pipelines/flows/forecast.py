@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import DatasetConfig
 from foreseq.forecasting import bundle, writer
+from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Manifest, Source
 from foreseq.ingest.store import Ingested
@@ -14,19 +15,25 @@ from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
 from foreseq.series import panel
 from foreseq.tracking import registry
-from foreseq.tracking.registry import Version
+from foreseq.tracking.registry import ModelVersion
 
 
 @task(cache_policy=NO_CACHE)
-def write(version: Version, folder: Path, output: Path, paths: int = 0) -> Manifest:
+def write(
+    version: ModelVersion,
+    folder: Path,
+    output: Path,
+    paths: int = 0,
+    fitted: Bundle | None = None,
+) -> Manifest:
     """Forecast every series of an ingested panel into a folder, whole or not at all."""
-    fitted = bundle.load(registry.fetch(version))
+    fitted = fitted or bundle.load(registry.fetch(version))
     forecaster = Forecaster(fitted.experiment, fitted.final)
     source = Source(forecaster, str(version), version.digest, paths)
     return writer.write(source, panel.load(folder), output)
 
 
-def history_of(version: Version, history: DatasetConfig | None) -> Ingested:
+def history_of(version: ModelVersion, history: DatasetConfig | None) -> Ingested:
     """Ingest histories as a version needs them; None: from where its own data came."""
     told = bundle.load(registry.fetch(version)).experiment.dataset
     if history is None:

@@ -22,7 +22,7 @@ from foreseq.pipelines.runtime import console, environment
 from foreseq.series import panel
 from foreseq.tracking import check_runs, registry
 from foreseq.tracking.check_runs import About
-from foreseq.tracking.registry import Version
+from foreseq.tracking.registry import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Looked:
 
 
 @task(cache_policy=NO_CACHE)
-def look(version: Version, ingested: Ingested, places: Places) -> Looked:
+def look(version: ModelVersion, ingested: Ingested, places: Places) -> Looked:
     """Judge what has come of the forecasts; write the ledger, the page and an MLflow run."""
     champion, series = bundle.load(registry.fetch(version)), panel.load(ingested.folder)
     seen = monitoring.look(str(version), champion, series, places, seen_by)
@@ -63,7 +63,7 @@ def write_down(looked: Looked, decided: Decided) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-def refit_intervals(version: Version, folder: Path, about: About, until: str) -> str | None:
+def refit_intervals(version: ModelVersion, folder: Path, about: About, until: str) -> str | None:
     """Return the run of a forecaster with intervals fitted anew; None: they are no better."""
     try:
         made = recalibrate(bundle.load(registry.fetch(version)), panel.load(folder))
@@ -122,7 +122,7 @@ def monitor(
 
 
 def retrained(
-    version: Version, ingested: Ingested, _looked: Looked, history: DatasetConfig | None
+    version: ModelVersion, ingested: Ingested, _looked: Looked, history: DatasetConfig | None
 ) -> tuple[bool, str]:
     """Train the same experiment on the newest data, and let the gate decide."""
     published = publish(train(as_before(version, history), ingested).run_id, ingested.folder)
@@ -132,7 +132,7 @@ def retrained(
 
 
 def recalibrated(
-    version: Version, ingested: Ingested, looked: Looked, _history: DatasetConfig | None
+    version: ModelVersion, ingested: Ingested, looked: Looked, _history: DatasetConfig | None
 ) -> tuple[bool, str]:
     """Fit the intervals anew, and publish them if they are better on newer actuals."""
     run_id = refit_intervals(version, ingested.folder, looked.about, looked.decided.until)
@@ -143,7 +143,7 @@ def recalibrated(
     return True, f"{fresh} is champion: {version} with intervals fitted on what has arrived"
 
 
-def as_before(version: Version, history: DatasetConfig | None) -> ExperimentConfig:
+def as_before(version: ModelVersion, history: DatasetConfig | None) -> ExperimentConfig:
     """Return the experiment of a version, on data that may lie elsewhere."""
     told = bundle.load(registry.fetch(version)).experiment
     source = told.dataset.source if history is None else history.source

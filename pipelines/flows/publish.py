@@ -1,83 +1,140 @@
 """The flow that lets the gate decide, and moves the aliases."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import evaluation
 from foreseq.errors import NotPublished
-from foreseq.evaluation import Decision
+from foreseq.evaluation import gate
+from foreseq.evaluation.decision import Decision
+from foreseq.experiment.recipe import Outcome
 from foreseq.forecasting import bundle
+from foreseq.forecasting.bundle import Bundle
 from foreseq.pipelines.flows.forecast import history_of
 from foreseq.pipelines.runtime import console
-from foreseq.series import panel
-from foreseq.tracking import registry, runs
-from foreseq.tracking.registry import Version
+from foreseq.series import panel as panels
+from foreseq.tracking import forecaster, registry
+from foreseq.tracking import run as runs
+from foreseq.tracking.registry import ModelVersion
+
+BundleT = TypeVar("BundleT")
 
 
 @dataclass(frozen=True)
-class Published:
-    """What the gate said about a run."""
+class Published(Generic[BundleT]):
+    """The gate's decision on a run."""
 
-    version: Version
+    version: ModelVersion
     """Of the challenger."""
     decision: Decision
-    skill: float
-    """Of the challenger over the seasonal naive, on all test windows."""
-    answers: Version
+    serving: ModelVersion
     """What forecasts now: the champion, or the challenger where no champion fits these data."""
+    bundle: BundleT
+    """Of the version that is serving."""
+    skill: float = nan
+    """Of the challenger over the seasonal naive, on all test windows."""
+
+
+def contest(
+    version: ModelVersion,
+    challenger: BundleT,
+    load: Callable[[Path], BundleT],
+    judge: Callable[[BundleT | None], Decision],
+    log: Callable[[Decision], None],
+) -> tuple[Decision, ModelVersion | None, BundleT | None]:
+    """Let the gate compare a challenger with the champion; promote the challenger if it wins.
+
+    Of those that decide at once one is first; the others compare again, with that one.
+
+    Returns:
+        The decision, and the champion before it with its bundle.
+    """
+    while True:
+        champion = registry.champion(version.name)
+        if champion is not None and champion.digest == version.digest:
+            decision = judge(None)._replace(
+                published=True, reason=f"is the champion already: {champion}"
+            )
+            return decision, champion, challenger
+        other = None if champion is None else load(registry.fetch(champion))
+        decision = judge(other)
+        log(decision)
+        if decision.published:
+            try:
+                registry.promote(version, expected=champion)
+            except NotPublished as error:
+                console.say(f"gate     {error}")
+                continue
+        return decision, champion, other
+
+
+def report(version: ModelVersion, decision: Decision) -> None:
+    """Say what the gate decided, and keep it as an artifact of the flow run."""
+    rows = "".join(f"| {name} | {score:.4f} |\n" for name, score in decision.scores.items())
+    create_markdown_artifact(
+        key="gate",
+        markdown=(
+            f"**{version}: {decision.verdict}**\n\n{decision.reason}\n\n"
+            f"| forecaster | score |\n|---|---|\n{rows}"
+        ),
+        description="The gate's decision, and the scores behind it",
+    )
+    console.say(f"gate     {version} {decision.verdict}: {decision.reason}")
 
 
 @task(cache_policy=NO_CACHE)
-def decide(run_id: str, folder: Path) -> Published:
+def decide(run_id: str, folder: Path, outcome: Outcome | None = None) -> Published[Bundle]:
     """Score challenger and champion on the same windows; publish the winner.
 
-    Of those that decide at once one is first; the others compare again, with that one.
+    Args:
+        run_id: Of the training.
+        folder: The panel to judge on.
+        outcome: Of the training, if it has just ended on this panel: it need not be read again.
     """
-    while True:
-        try:
-            return _decide(run_id, folder)
-        except NotPublished as error:
-            console.say(f"gate     {error}")
-
-
-def _decide(run_id: str, folder: Path) -> Published:
-    """Do so, against the champion of this moment.
-
-    Raises:
-        NotPublished: If another one became champion meanwhile.
-    """
-    series = panel.load(folder)
+    panel = panels.load(folder)
     run = runs.find(run_id)
     version = registry.register(run_id, run.model)
-    champion = registry.champion(run.model)
-    challenger = bundle.load(registry.fetch(version))
+    challenger = outcome.bundle if outcome else bundle.load(registry.fetch(version))
+    tested = outcome.backtest if outcome else None
+
+    def judge(champion: Bundle | None) -> Decision:
+        nonlocal tested
+        decision, tested = gate.judge(challenger, champion, panel, tested)
+        return decision
+
+    def log(decision: Decision) -> None:
+        forecaster.log_decision(run, decision, str(version))
+
+    decision, champion, other = contest(version, challenger, bundle.load, judge, log)
+    skill = tested.skill() if tested else nan
     if champion is not None and champion.digest == version.digest:
-        decision, tested = evaluation.judge(challenger, None, series)
-        decision = decision._replace(published=True, reason=f"is the champion already: {champion}")
-        return Published(champion, decision, tested.skill(), answers=champion)
-    rival = None if champion is None else bundle.load(registry.fetch(champion))
-    decision, tested = evaluation.judge(challenger, rival, series)
-    run.save_decision(decision, str(version))
-    answers = version
-    if decision.published:
-        registry.promote(version, expected=champion)
-    elif (
-        champion
-        and rival
-        and evaluation.forecast_alike(rival, challenger)
-        and not evaluation.is_ahead(rival, series)  # else it knows the answers
-    ):
-        answers = champion
-    return Published(version, decision, tested.skill(), answers)
+        return Published(champion, decision, champion, challenger, skill)
+    if decision.published or champion is None or other is None:
+        return Published(version, decision, version, challenger, skill)
+    # a champion that was trained on later data knows the future of these
+    if gate.forecast_alike(other, challenger) and not gate.is_ahead(other, panel):
+        return Published(version, decision, champion, other, skill)
+    return Published(version, decision, version, challenger, skill)
+
+
+def publish_training(
+    run_id: str, folder: Path, outcome: Outcome | None = None
+) -> Published[Bundle]:
+    """Let the gate decide on a training, and say so; part of another flow."""
+    published = decide(run_id, folder, outcome)
+    report(published.version, published.decision)
+    return published
 
 
 @flow
-def publish(run_id: str, folder: Path | None = None) -> Published:
-    """Publish a run's forecaster if it beats the seasonal naive and the champion.
+def publish(run_id: str, folder: Path | None = None) -> Published[Bundle]:
+    """Publish a run's forecaster if it beats the baselines and the champion.
 
     Args:
         run_id: Of the training.
@@ -86,21 +143,4 @@ def publish(run_id: str, folder: Path | None = None) -> Published:
     if folder is None:
         version = registry.register(run_id, runs.find(run_id).model)
         folder = history_of(version, None).folder
-    published = decide(run_id, folder)
-    decision = published.decision
-    verdict = "published" if decision.published else "not published"
-    create_markdown_artifact(
-        key="gate",
-        markdown=(
-            f"**{published.version}: {verdict}**\n\n{decision.reason}\n\n"
-            "| forecaster | error |\n|---|---|\n"
-            f"| challenger | {decision.challenger:.4f} |\n"
-            f"| seasonal naive | {decision.seasonal_naive:.4f} |\n"
-            + (f"| champion | {decision.champion:.4f} |\n" if decision.champion else "")
-            + f"\nThe challenger is better than each rival, {decision.confidence:.1%} sure, on"
-            f" {decision.series} series, {decision.windows} windows, {decision.steps} observations."
-        ),
-        description="What the gate decided, and on which numbers",
-    )
-    console.say(f"gate     {published.version} {verdict}: {decision.reason}")
-    return published
+    return publish_training(run_id, folder)

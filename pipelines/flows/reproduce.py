@@ -11,7 +11,8 @@ from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
 from foreseq.series import panel
-from foreseq.tracking import registry, runs
+from foreseq.tracking import registry
+from foreseq.tracking import run as runs
 
 
 @task(cache_policy=NO_CACHE)
@@ -30,7 +31,7 @@ def reproduce(run_id: str) -> list[Part]:
     """
     folder = registry.fetch_of_run(run_id)
     fitted = bundle.load(folder)
-    then, now = runs.codes(run_id, fitted.experiment)
+    then, now = runs.codes(run_id)
     console.say(f"code     {now}" + ("" if then == now else f"; the run was made by {then}"))
     ingested = ingest(fitted.experiment.dataset)
     library.require_same_data(fitted, ingested.fingerprint)

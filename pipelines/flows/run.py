@@ -6,10 +6,11 @@ from pathlib import Path
 from prefect import flow
 
 from foreseq.config import ExperimentConfig, load_experiment
+from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.writer import Manifest
 from foreseq.pipelines.flows.forecast import write
 from foreseq.pipelines.flows.ingest import ingest
-from foreseq.pipelines.flows.publish import Published, publish
+from foreseq.pipelines.flows.publish import Published, publish_training
 from foreseq.pipelines.flows.train import train
 from foreseq.pipelines.runtime import environment
 
@@ -19,7 +20,7 @@ class Ran:
     """What a run brought."""
 
     run_id: str
-    published: Published
+    published: Published[Bundle]
     folder: Path
     """Where the forecasts are."""
     manifest: Manifest
@@ -42,8 +43,8 @@ def run(
         experiment = load_experiment(experiment)
     ingested = ingest(experiment.dataset)
     trained = train(experiment, ingested)
-    published = publish(trained.run_id, ingested.folder)
+    published = publish_training(trained.run_id, ingested.folder, trained.outcome)
     last = ingested.repairs.last.replace(":", "").replace(" ", "T")
     folder = output or environment.data() / "forecasts" / experiment.model / last
-    manifest = write(published.answers, ingested.folder, folder)
+    manifest = write(published.serving, ingested.folder, folder, fitted=published.bundle)
     return Ran(trained.run_id, published, folder, manifest)

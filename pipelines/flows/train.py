@@ -1,6 +1,5 @@
 """The flow that trains a forecaster and tracks it."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from foreseq.durable import locking
 from foreseq.durable.resume_log import ResumeLog
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
-from foreseq.forecasting import bundle
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment
 from foreseq.report import Findings
 from foreseq.selection.choose import choose
-from foreseq.series import panel
-from foreseq.tracking import links, registry, runs
+from foreseq.series import panel as panels
+from foreseq.tracking import forecaster, registry, store
+from foreseq.tracking import run as runs
 from foreseq.training.fitting import Progress
 from foreseq.training.loop import MIN_GAIN
 
@@ -40,9 +39,9 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
     """Choose, fit, test and track, unless an earlier run has done the same."""
     experiment = _timeless(experiment)
     key = locking.cache_key(experiment, ingested.fingerprint)
-    runs.close_the_dead()
+    runs.close_dead_runs()
     with locking.claim(environment.data() / "unfinished", key, wait=_say_waiting) as folder:
-        done = runs.done(experiment.model, key)
+        done = runs.finished(experiment.model, {runs.CACHE_KEY: key}, with_bundle=True)
         if done is not None and registry.holds(done):
             console.say(
                 f"trained  reusing run {done[:8]} (same data, config and code);"
@@ -54,36 +53,38 @@ def learn(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
 
 def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: Path) -> Trained:
     """Train and track, from where an earlier process stopped."""
-    series = panel.load(ingested.folder)
+    panel = panels.load(ingested.folder)
     log = ResumeLog(folder / "search.json")
-    chosen = choose(experiment, series, log=log, report=console.say_candidate)
+    chosen = choose(experiment, panel, log=log, report=console.say_candidate)
     resolved = chosen.experiment
     for choice in chosen.choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
-    with runs.run(resolved, series, work=key) as run, console.training_progress() as show:
+    with (
+        forecaster.begin(resolved, panel, cache_key=key) as run,
+        console.training_progress() as show,
+    ):
 
         def track(stage: str, progress: Progress) -> None:
             show(stage, progress)
-            run.report(stage, progress)
+            forecaster.log_progress(run, stage, progress)
 
-        run.save_choices(chosen.choices, ingested.repairs)
-        run.save_candidates(chosen.candidates)
-        outcome = recipe.fit(resolved, series, chosen.split, checkpoint=folder, report=track)
+        forecaster.log_choices(run, chosen.choices, ingested.repairs, chosen.candidates)
+        outcome = recipe.fit(resolved, panel, chosen.split, checkpoint=folder, report=track)
         if not any(member.best_step for member in outcome.members):
             console.say(
                 f"warning  training improved validation error by less than {MIN_GAIN:.0%};"
                 " using the naive baseline"
             )
-        rivals = evaluation.rivals(outcome.backtest, series, resolved)
-        run.save_backtest(outcome.backtest, series)
-        run.save_rivals(rivals, series)
-        pictures = report.pictures(outcome, series)
+        rivals = evaluation.rivals(outcome.backtest, panel, resolved)
+        forecaster.log_backtest(run, outcome.backtest, panel)
+        forecaster.log_comparison(run, rivals, panel)
+        pictures = report.pictures(outcome, panel)
         for file, figure in pictures.items():
-            run.save_figure(figure, file)
+            run.log_figure(figure, file)
         findings = Findings(
             model=run.model,
             run=run.name,
-            panel=series,
+            panel=panel,
             repairs=ingested.repairs,
             tested=outcome.backtest,
             rivals=rivals,
@@ -91,9 +92,8 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
             candidates=chosen.candidates,
             members=outcome.members,
         )
-        run.save_report(report.page(findings, pictures))
-        with tempfile.TemporaryDirectory() as scratch:
-            run.save_bundle(bundle.save(outcome.bundle, Path(scratch) / "bundle"))
+        run.log_text(report.page(findings, pictures), store.REPORT)
+        forecaster.log_bundle(run, outcome.bundle)
     return Trained(run.id, outcome)
 
 
@@ -115,9 +115,9 @@ def train(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
     """Train an experiment on an ingested panel."""
     trained = learn(experiment, ingested)
     create_link_artifact(
-        key="mlflow-run", link=links.ui_link(trained.run_id), description="The training in MLflow"
+        key="mlflow-run", link=store.ui_link(trained.run_id), description="The training in MLflow"
     )
     create_link_artifact(
-        key="report", link=links.report_link(trained.run_id), description="How far to trust it"
+        key="report", link=store.report_link(trained.run_id), description="How far to trust it"
     )
     return trained

@@ -22,7 +22,7 @@ from foreseq.selection.space import POSITIVE, Space
 from foreseq.selection.tuning import Best, Study, Trial
 from foreseq.series import panel
 from foreseq.tracking import store, studies
-from foreseq.tracking.runs import Run
+from foreseq.tracking.run import Run
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def explore(
             console.say_trial(trial)
         best = tuning.best(study)
         tuning.write_best(study, experiment, plan.output)
-        studies.save_best(run, best, plan.output.read_text(encoding="utf-8"))
+        studies.log_best(run, best, plan.output.read_text(encoding="utf-8"))
     return Tuned(run.id, best, plan.output)
 
 

@@ -19,7 +19,8 @@ from foreseq.config import build_experiment
 from foreseq.pipelines.flows.run import Ran, run
 from foreseq.pipelines.runtime.server import answers
 from foreseq.series import examples
-from foreseq.tracking import links, runs, store
+from foreseq.tracking import run as runs
+from foreseq.tracking import store
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
@@ -85,7 +86,7 @@ def page() -> Iterator["sync_api.Page"]:
 
 
 def test_the_experiment_lists_the_runs_by_name_with_cell_and_skill(page, trained, ui):
-    page.goto(_at(ui, links.compare_link("shop")).replace("&compareRunsMode=CHART", ""))
+    page.goto(_at(ui, store.compare_link("shop")).replace("&compareRunsMode=CHART", ""))
     for ran in trained:
         page.get_by_text(runs.find(ran.run_id).name).first.wait_for()
     shown = page.inner_text("body")
@@ -93,7 +94,7 @@ def test_the_experiment_lists_the_runs_by_name_with_cell_and_skill(page, trained
 
 
 def test_the_compare_view_lines_the_runs_up(page, trained, ui):
-    page.goto(_at(ui, links.compare_link("shop")))
+    page.goto(_at(ui, store.compare_link("shop")))
     for ran in trained:
         page.get_by_text(runs.find(ran.run_id).name).first.wait_for()
     for metric in ("test/mase", "test/mase_by_horizon"):  # ours are the first charts
@@ -116,7 +117,7 @@ def test_the_report_says_what_was_found(page, trained):
 
 
 def test_the_report_is_seen_within_mlflow(page, trained, ui):
-    page.goto(_at(ui, links.report_link(trained[0].run_id)))
+    page.goto(_at(ui, store.report_link(trained[0].run_id)))
     frame = page.frame_locator("iframe")
     frame.get_by_text("Beside other forecasters").wait_for()
 

@@ -160,28 +160,33 @@ def test_the_table_of_series_begins_with_the_best():
 def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
     decision = evaluation.decide(make_backtest([4.0, 4.0]), None, GateConfig())
     assert decision.published
-    assert (decision.challenger, decision.seasonal_naive, decision.champion) == (1.0, 3.0, None)
+    assert (
+        decision.scores["challenger"],
+        decision.scores["seasonal_naive"],
+        decision.scores.get("champion"),
+    ) == (1.0, 3.0, None)
     assert (decision.series, decision.windows, decision.steps) == (1, 1, 2)
     assert decision.reason == (
-        "error 1.0000 beats the seasonal naive's 3.0000, 100.0% sure on 1 series, 1 window,"
-        " 2 observations"
+        "error 1.0000 vs seasonal naive 3.0000 (confidence > 99.9%; 1 series, 1 window,"
+        " 2 observations)"
     )
 
 
 @pytest.mark.parametrize(
     ("forecast", "why"),
     [
-        pytest.param([2.0, 2.0], "error 3.0000 against 3.0000, 0.0% sure", id="equal"),
-        pytest.param([0.0, 0.0], "error 5.0000 against 3.0000, 0.0% sure", id="worse"),
-        pytest.param([NAN, NAN], "error inf against 3.0000, 0.0% sure", id="nan"),
-        pytest.param([4.0, NAN], "error inf against 3.0000, 0.0% sure", id="half-a-nan"),
-        pytest.param([4.0, np.inf], "error inf against 3.0000, 0.0% sure", id="infinite"),
+        pytest.param([2.0, 2.0], "error 3.0000 vs seasonal naive 3.0000", id="equal"),
+        pytest.param([0.0, 0.0], "error 5.0000 vs seasonal naive 3.0000", id="worse"),
+        pytest.param([NAN, NAN], "error inf vs seasonal naive 3.0000", id="nan"),
+        pytest.param([4.0, NAN], "error inf vs seasonal naive 3.0000", id="half-a-nan"),
+        pytest.param([4.0, np.inf], "error inf vs seasonal naive 3.0000", id="infinite"),
     ],
 )
 def test_the_gate_stops_what_does_not_beat_the_seasonal_naive(forecast, why):
     decision = evaluation.decide(make_backtest(forecast), None, GateConfig())
     assert not decision.published
-    assert f"no skill: not shown to beat the seasonal naive by 2.0%, {why}" in decision.reason
+    assert decision.reason.startswith(f"{why} is not a significant improvement of 2.0%")
+    assert "confidence 0.0%, required 95.0%" in decision.reason
 
 
 @pytest.mark.parametrize("simple", [NAIVE, LEVEL])
@@ -190,7 +195,7 @@ def test_the_gate_stops_what_beats_the_seasonal_naive_but_not_the_simplest(simpl
     challenger.forecasts[simple] = challenger.actual
     decision = evaluation.decide(challenger, None, GateConfig())
     assert not decision.published
-    assert "against 0.0000" in decision.reason
+    assert " 0.0000 is not a significant improvement" in decision.reason
 
 
 def test_the_gate_stops_what_cannot_be_judged():
@@ -221,7 +226,7 @@ def test_the_gate_lets_the_challenger_take_the_champions_place_only_when_better(
         make_backtest([4.0, 4.0]), make_backtest(champion), GateConfig(margin=margin)
     )
     assert decision.published is published
-    assert decision.champion == pytest.approx(make_backtest(champion).error(FORESEQ))
+    assert decision.scores["champion"] == pytest.approx(make_backtest(champion).error(FORESEQ))
 
 
 def test_a_challenger_is_judged_on_its_test_windows():
@@ -237,9 +242,9 @@ def test_challenger_and_champion_are_compared_on_windows_fresh_to_both():
     champion = make_bundle(panel, 40, shake=50.0)  # its evaluated weights saw 36 steps
     decision, tested = evaluation.judge(challenger, champion, panel)
     fresh = tested.on(tested.windows.cutoff == 36, 4)
-    assert decision.challenger == pytest.approx(fresh.error(FORESEQ))
-    assert decision.seasonal_naive == pytest.approx(fresh.error(SEASONAL_NAIVE))
-    assert decision.champion > 10 * decision.challenger
+    assert decision.scores["challenger"] == pytest.approx(fresh.error(FORESEQ))
+    assert decision.scores["seasonal_naive"] == pytest.approx(fresh.error(SEASONAL_NAIVE))
+    assert decision.scores["champion"] > 10 * decision.scores["challenger"]
 
 
 def test_a_champion_that_has_seen_nothing_new_is_asked_with_its_newest_weights():
@@ -249,7 +254,7 @@ def test_a_champion_that_has_seen_nothing_new_is_asked_with_its_newest_weights()
     state = State([[w * 0 for w in old.final.members[0]]], old.final.seen)
     champion = Bundle(old.experiment, old.origin, evaluated=old.evaluated, final=state)
     decision, tested = evaluation.judge(challenger, champion, panel)
-    assert decision.champion == pytest.approx(tested.error(SEASONAL_NAIVE), rel=1e-5)
+    assert decision.scores["champion"] == pytest.approx(tested.error(SEASONAL_NAIVE), rel=1e-5)
 
 
 def test_without_a_window_that_the_champion_has_not_seen_it_stays():
@@ -269,7 +274,7 @@ def test_series_unknown_to_the_champion_are_fresh():
     plain = make_bundle(panel, 40)
     champion = Bundle(plain.experiment, plain.origin, evaluated=state, final=state)
     decision, tested = evaluation.judge(make_bundle(panel, 40), champion, panel)
-    assert decision.champion == pytest.approx(tested.error(FORESEQ))
+    assert decision.scores["champion"] == pytest.approx(tested.error(FORESEQ))
 
 
 def test_a_champion_of_another_frequency_or_season_stays():
@@ -285,8 +290,8 @@ def test_horizons_of_different_length_are_compared_where_both_answer():
     champion = make_bundle(panel, 36, "dataset.horizon=2")
     decision, tested = evaluation.judge(make_bundle(panel, 36), champion, panel)
     shared = tested.on(np.ones(3, bool), 2)
-    assert decision.challenger == pytest.approx(shared.error(FORESEQ))
-    assert decision.champion == pytest.approx(shared.error(FORESEQ))
+    assert decision.scores["challenger"] == pytest.approx(shared.error(FORESEQ))
+    assert decision.scores["champion"] == pytest.approx(shared.error(FORESEQ))
 
 
 def test_an_unseen_backtest_leaves_out_what_was_trained_on():

@@ -64,7 +64,7 @@ def decide(world, seed):
 def test_where_nothing_can_be_known_nothing_is_published():
     decision = decide(random_walk, seed=1)
     assert not decision.published
-    assert "no skill" in decision.reason
+    assert "not a significant improvement" in decision.reason
 
 
 def test_a_noisy_trend_with_season_is_published():

@@ -38,20 +38,20 @@ def untrained(corpus, trained):
 def test_what_beats_the_n_gram_is_published_where_there_is_no_champion(trained, corpus):
     decision = experiment.judge(trained, None, corpus)
     assert decision.published
-    assert decision.challenger < decision.ngram
-    assert decision.champion is None
+    assert decision.scores["challenger"] < decision.scores["ngram"]
+    assert "champion" not in decision.scores
 
 
 def test_what_does_not_beat_the_n_gram_stays_out(untrained, corpus):
     decision = experiment.judge(untrained, None, corpus)
     assert not decision.published
-    assert decision.reason.startswith("does not beat the 5-gram")
+    assert "no improvement on the 5-gram" in decision.reason
 
 
 def test_what_does_not_beat_the_champion_stays_out(trained, corpus):
     decision = experiment.judge(trained, trained, corpus)
     assert not decision.published
-    assert decision.champion == decision.challenger
+    assert decision.scores["champion"] == decision.scores["challenger"]
     assert "champion" in decision.reason
 
 
@@ -59,10 +59,10 @@ def test_a_worse_champion_is_replaced(trained, untrained, corpus):
     assert experiment.judge(trained, untrained, corpus).published
 
 
-def test_a_champion_that_cannot_read_the_text_is_no_rival(trained, corpus):
+def test_a_champion_that_cannot_read_the_text_is_not_compared(trained, corpus):
     symbols = trained.alphabet.model_copy(update={"symbols": "0123456"})
     stranger = experiment.LanguageBundle(trained.experiment, symbols, trained.weights)
-    assert experiment.judge(trained, stranger, corpus).champion is None
+    assert "champion" not in experiment.judge(trained, stranger, corpus).scores
 
 
 def test_a_trained_model_writes_words_of_the_kind_it_has_read(trained):

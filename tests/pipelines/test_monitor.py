@@ -22,7 +22,7 @@ from foreseq.pipelines.flows.run import run
 from foreseq.series import panel
 from foreseq.tracking import check_runs, registry, store
 from foreseq.tracking.check_runs import About
-from foreseq.tracking.registry import Version
+from foreseq.tracking.registry import ModelVersion
 
 TRAINED, WEEKS = 200, 10
 QUICK = (
@@ -137,7 +137,7 @@ def test_a_shift_is_trained_for_once_and_only_when_asked(home, weeks_pass, insid
     assert not store.open_store().search_model_versions("name = 'shop' and version_number = 3")
 
 
-def narrowed(version: Version) -> Version:
+def narrowed(version: ModelVersion) -> ModelVersion:
     """Publish a version whose intervals are much too narrow."""
     fitted = bundle.load(registry.fetch(version))
     narrow = fitted.final.calibration._replace(offsets=fitted.final.calibration.offsets / 3)
@@ -164,7 +164,7 @@ def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, mon
 
     promote = registry.promote
 
-    def broken_off(*told: Version, **named: Version) -> None:
+    def broken_off(*told: ModelVersion, **named: ModelVersion) -> None:
         promote(*told, **named)
         raise BrokenOffError
 

@@ -11,12 +11,11 @@ import pytest
 
 from foreseq.config import build_experiment
 from foreseq.experiment import recipe
-from foreseq.forecasting import bundle
 from foreseq.ingest.store import ingest
 from foreseq.pipelines.flows.publish import decide
 from foreseq.selection.choose import by_rules
 from foreseq.series import panel
-from foreseq.tracking import registry, runs, store
+from foreseq.tracking import forecaster, registry, store
 
 ROUNDS = 50
 
@@ -62,9 +61,9 @@ def rivals(tmp_path, monkeypatch, rng):
         ingested = ingest(experiment.dataset, tmp_path / "series")
         series = panel.load(ingested.folder)
         chosen = by_rules(experiment, series)
-        with runs.run(chosen.experiment, series) as run:
+        with forecaster.begin(chosen.experiment, series) as run:
             made = recipe.fit(chosen.experiment, series, chosen.split).bundle
-            run.save_bundle(bundle.save(made, tmp_path / f"bundle{learned}"))
+            forecaster.log_bundle(run, made)
         ids.append(run.id)
     return [*ids, ingested.folder]
 

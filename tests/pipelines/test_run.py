@@ -12,7 +12,8 @@ from foreseq.pipelines.flows.forecast import forecast
 from foreseq.pipelines.flows.publish import publish
 from foreseq.pipelines.flows.run import Ran, run
 from foreseq.series import examples
-from foreseq.tracking import registry, runs, store
+from foreseq.tracking import registry, store
+from foreseq.tracking import run as runs
 
 QUICK = (
     "auto.time_budget=0",
@@ -83,7 +84,7 @@ def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
         raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Run, "save_bundle", stop)
+        patch.setattr(runs.Run, "log_bundle", stop)
         with pytest.raises(StoppedError):
             run(told, None)
     kept = {file.parent.name for file in home.glob("data/unfinished/*/*/*.npz")}
@@ -94,7 +95,7 @@ def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
     assert [point.step for point in curve] == [25, 50, 75, 100]
 
 
-def test_what_the_gate_turns_down_does_not_replace_the_champion(ran):
+def test_what_the_gate_rejects_does_not_replace_the_champion(ran):
     worse = run(experiment("shop.csv", "gate.min_skill=0.999", "training.seed=9"), None)
     assert not worse.published.decision.published
     assert registry.champion("shop") == ran.published.version

@@ -22,7 +22,8 @@ HORIZON, LEVELS = 6, (0.025, 0.1, 0.5, 0.9, 0.975)
 EXPERIMENT = build_experiment(
     {"dataset": {"source": "memory", "horizon": HORIZON}, "network": {"log": False}}
 )
-DECISION = Decision(True, "beats <all> of them", 0.5, 0.75, None, 0.8, 0.9, 0.991, 3, 3, 18)
+SCORES = {"challenger": 0.5, "seasonal_naive": 0.75, "naive": 0.8, "historic_median": 0.9}
+DECISION = Decision(True, "beats <all> of them", SCORES, 0.991, 3, 3, 18)
 
 
 def make_findings(*, error=0.2, names="abc", skipped=()):
@@ -101,7 +102,7 @@ def test_where_there_is_no_skill_it_says_so():
 
 
 def test_every_forecaster_has_its_row_with_skill_and_wins(page):
-    for name in ("seasonal naive", "naive", "drift", "median of the past", "ETS", "Theta", "ARIMA"):
+    for name in ("seasonal naive", "naive", "drift", "historic median", "ETS", "Theta", "ARIMA"):
         assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{4}}<td>-?\d+%', page), name
 
 
@@ -130,16 +131,18 @@ def test_the_decision_is_put_in_when_it_is_known_and_again_when_it_changes(page)
     once = report.with_decision(page, DECISION)
     assert "Not asked yet" not in once
     assert "Published : beats &lt;all&gt; of them" in text(once)
-    again = report.with_decision(once, DECISION._replace(published=False, champion=0.4))
-    assert "Not published" in again
-    assert "champion so far 0.4" in text(again)
+    again = report.with_decision(
+        once, DECISION._replace(published=False, scores=SCORES | {"champion": 0.4})
+    )
+    assert "Rejected" in again
+    assert "champion 0.4" in text(again)
     assert again.count("data:image") == once.count("data:image")
 
 
 def test_a_decision_has_a_page_of_its_own():
     told = text(report.decision_page("waves/3", DECISION))
     assert "The gate on waves/3" in told
-    assert "99.1% confidence" in told
+    assert "historic median 0.9" in told
 
 
 def test_pictures_have_the_same_names_in_every_run(found):

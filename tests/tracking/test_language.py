@@ -8,13 +8,14 @@ import pytest
 
 from foreseq.durable import manifest
 from foreseq.errors import ConfigError
+from foreseq.evaluation.decision import Decision
 from foreseq.language import bundle, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
 from foreseq.language.config import load_text_experiment
 from foreseq.language.corpus import assemble
-from foreseq.language.experiment import Decision
+from foreseq.tracking import language as tracking
 from foreseq.tracking import registry, store
-from foreseq.tracking.language import find_text, text_run
+from foreseq.tracking import run as runs
 from foreseq.training import network_weights
 from foreseq.training.loop import CurvePoint
 
@@ -41,12 +42,13 @@ def folder(experiment, corpus, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(experiment, corpus, folder):
-    with text_run(experiment, corpus) as begun:
-        begun.report(CurvePoint(1, 2.0, 3.0), "first")
-        begun.report(CurvePoint(2, 1.0, np.log(2)), "second")
-        begun.save_bundle(folder)
-        begun.save_decision(Decision(False, "does not beat", 1.5, 1.4))
-    return begun
+    with tracking.begin(experiment, corpus) as started:
+        tracking.log_epoch(started, CurvePoint(1, 2.0, 3.0), "first")
+        tracking.log_epoch(started, CurvePoint(2, 1.0, np.log(2)), "second")
+        tracking.log_bundle(started, bundle.load(folder))
+        scores = {"challenger": 1.5, "ngram": 1.4}
+        tracking.log_decision(started, Decision(False, "no improvement", scores))
+    return started
 
 
 def artifact(run, name):
@@ -64,7 +66,7 @@ def test_a_run_tells_curves_settings_and_corpus(run):
     assert told.data.metrics["versus/ngram/nats"] == 1.4
     assert told.data.params["network.cells.units"] == "6"
     assert "corpus.copy_at" not in told.data.params
-    assert told.data.tags["gate"] == "kept out"
+    assert told.data.tags["gate"] == "rejected"
     (given,) = told.inputs.dataset_inputs
     assert json.loads(given.dataset.profile)["characters"] == 18
 
@@ -101,12 +103,12 @@ def test_plain_mlflow_writes_with_the_model_in_a_new_process(run):
 
 
 def test_a_run_can_be_found_again(run):
-    assert find_text(run.id) == run
+    assert runs.find(run.id) == run
     with pytest.raises(ConfigError, match="no such run"):
-        find_text("0" * 32)
+        runs.find("0" * 32)
 
 
 def test_a_run_whose_work_fails_says_so(experiment, corpus):
-    with pytest.raises(ZeroDivisionError), text_run(experiment, corpus) as begun:
+    with pytest.raises(ZeroDivisionError), tracking.begin(experiment, corpus) as started:
         1 / 0  # noqa: B018 fails on purpose
-    assert store.get_run(begun.id).info.status == "FAILED"
+    assert store.get_run(started.id).info.status == "FAILED"

@@ -5,13 +5,11 @@ import subprocess
 import sys
 
 import pandas as pd
-import pytest
 
-from foreseq.errors import BundleRefused
 from foreseq.forecasting import bundle, ensemble
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series.panel import to_frame
-from foreseq.tracking import registry, runs
+from foreseq.tracking import forecaster, registry
 
 PREDICT = """
 import sys, mlflow, pandas as pd
@@ -22,8 +20,8 @@ model.predict(pd.read_csv("history.csv")).to_parquet("forecast.parquet")
 
 
 def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(home, work, tmp_path):
-    with runs.run(work.experiment, work.panel) as run:
-        run.save_bundle(work.folder)
+    with forecaster.begin(work.experiment, work.panel) as run:
+        forecaster.log_bundle(run, bundle.load(work.folder))
     registry.promote(registry.register(run.id, "waves"), expected=None)
 
     history = to_frame(work.panel)
@@ -42,16 +40,3 @@ def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(ho
     expected = ensemble.from_table(ours, history, version=bundle.digest(work.folder)[:12])
     answered = pd.read_parquet(tmp_path / "forecast.parquet")
     pd.testing.assert_frame_equal(answered, expected, check_exact=True, check_dtype=False)
-
-
-def test_damaged_bundle_is_not_logged(work, tmp_path):
-    broken = tmp_path / "bundle"
-    broken.mkdir()
-    for file in work.folder.iterdir():
-        (broken / file.name).write_bytes(file.read_bytes())
-    (broken / "config.json").write_text("{}")
-    with (
-        pytest.raises(BundleRefused),
-        runs.run(work.experiment, work.panel) as run,
-    ):
-        run.save_bundle(broken)

@@ -10,7 +10,7 @@ from foreseq.errors import BundleRefused, ConfigError, NotPublished
 from foreseq.forecasting import bundle
 from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
-from foreseq.tracking import registry, runs, store
+from foreseq.tracking import forecaster, registry, store
 from foreseq.training import loop, model_cache, network_weights
 
 
@@ -30,14 +30,13 @@ def run_ids(tmp_path_factory):
         evaluated=state,
         final=state,
     )
-    saved = bundle.save(made, folder / "bundle")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
         ids = []
         for count in range(4):
-            with runs.run(experiment, panel) as run:
+            with forecaster.begin(experiment, panel) as run:
                 if count:
-                    run.save_bundle(saved)
+                    forecaster.log_bundle(run, made)
             ids.append(run.id)
         yield [*ids[1:], ids[0]]
 

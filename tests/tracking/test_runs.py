@@ -14,12 +14,13 @@ from mlflow.artifacts import download_artifacts
 
 from foreseq import evaluation
 from foreseq.errors import ConfigError
-from foreseq.evaluation import Decision
+from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
 from foreseq.ingest.table import Repairs
 from foreseq.report import figures
-from foreseq.tracking import facts, links, registry, runs, store
-from foreseq.tracking.facts import PROCESS
+from foreseq.tracking import forecaster, registry, store
+from foreseq.tracking import run as runs
+from foreseq.tracking.run import CACHE_KEY, PROCESS
 from foreseq.training.fitting import Progress
 from foreseq.training.loop import CurvePoint
 
@@ -32,16 +33,28 @@ def read(run_id, file):
 @pytest.fixture(scope="module")
 def done(work):
     """Return a run that was told everything."""
-    with runs.run(work.experiment, work.panel) as run:
-        run.report("fit", Progress(0, 2, 40, CurvePoint(20, 0.5, 0.9), ended=False))
-        run.report("fit", Progress(0, 2, 40, CurvePoint(40, 0.4, 0.8), ended=True))
-        run.report("fit", Progress(1, 2, 40, CurvePoint(20, 0.6, float("nan")), ended=False))
-        run.report("refit", Progress(0, 2, 40, CurvePoint(20, 0.3, float("nan")), ended=False))
-        run.save_choices(work.choices, Repairs(rows=192, series=2, steps=192, first="", last=""))
-        run.save_bundle(work.folder)
-        run.save_backtest(work.backtest, work.panel)
-        run.save_rivals(evaluation.rivals(work.backtest, work.panel, work.experiment), work.panel)
-        run.save_figure(figures.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
+    with forecaster.begin(work.experiment, work.panel) as run:
+        forecaster.log_progress(
+            run, "fit", Progress(0, 2, 40, CurvePoint(20, 0.5, 0.9), ended=False)
+        )
+        forecaster.log_progress(
+            run, "fit", Progress(0, 2, 40, CurvePoint(40, 0.4, 0.8), ended=True)
+        )
+        forecaster.log_progress(
+            run, "fit", Progress(1, 2, 40, CurvePoint(20, 0.6, float("nan")), ended=False)
+        )
+        forecaster.log_progress(
+            run, "refit", Progress(0, 2, 40, CurvePoint(20, 0.3, float("nan")), ended=False)
+        )
+        forecaster.log_choices(
+            run, work.choices, Repairs(rows=192, series=2, steps=192, first="", last="")
+        )
+        forecaster.log_bundle(run, bundle.load(work.folder))
+        forecaster.log_backtest(run, work.backtest, work.panel)
+        forecaster.log_comparison(
+            run, evaluation.rivals(work.backtest, work.panel, work.experiment), work.panel
+        )
+        run.log_figure(figures.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
     return run
 
 
@@ -76,7 +89,7 @@ def test_parameters_are_the_settled_fields_under_the_names_of_the_config(done, w
 def test_parameters_are_few_and_those_that_runs_are_compared_by_are_always_there(done):
     params = store.get_run(done.id).data.params
     assert len(params) <= 30
-    assert set(facts.COMPARED) <= params.keys()
+    assert set(forecaster.ALWAYS_PARAMETERS) <= params.keys()
     assert "network.cells.residual" not in params  # as it is by default
 
 
@@ -140,7 +153,8 @@ def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):
 def test_files_lie_at_the_root_of_the_run_in_the_folder_of_the_store(done, home):
     names = {file.path for file in store.open_store().list_artifacts(done.id)}
     assert names == {
-        "choices.json", "repairs.json", "per_series.json", "classics.json", "curves.png",
+        "choices.json", "repairs.json", "per_series.json", "curves.png",
+        "statistical_baselines.json",
     }  # fmt: skip
     assert (home / "mlruns" / "artifacts" / "waves" / done.id / "artifacts").is_dir()
 
@@ -164,18 +178,19 @@ def test_dataset_is_known_by_its_fingerprint(done, work):
 
 
 def test_decision_can_be_added_when_the_run_is_done(done):
-    decision = Decision(False, "not better", 0.9, float("nan"), None)
-    runs.find(done.id).save_decision(decision, "waves/1")
+    scores = {"challenger": 0.9, "seasonal_naive": float("nan")}
+    decision = Decision(False, "not better", scores)
+    forecaster.log_decision(runs.find(done.id), decision, "waves/1")
     told = read(done.id, "decision.json")
-    assert told["reason"] == "not better"
-    assert told["seasonal_naive"] is None
+    assert (told["verdict"], told["reason"]) == ("rejected", "not better")
+    assert told["scores"] == {"challenger": 0.9, "seasonal_naive": None}
     run = store.get_run(done.id)
-    assert run.data.tags["gate"] == "kept out"
+    assert run.data.tags["gate"] == "rejected"
     assert run.info.status == "FINISHED"
 
 
 def test_error_ends_the_run_as_failed_and_is_told(work):
-    with pytest.raises(ConfigError), runs.run(work.experiment, work.panel) as run:
+    with pytest.raises(ConfigError), forecaster.begin(work.experiment, work.panel) as run:
         raise ConfigError("units must be positive")
     ended = store.get_run(run.id)
     assert ended.info.status == "FAILED"
@@ -183,7 +198,7 @@ def test_error_ends_the_run_as_failed_and_is_told(work):
 
 
 def test_ctrl_c_ends_the_run_as_killed(work):
-    with pytest.raises(KeyboardInterrupt), runs.run(work.experiment, work.panel) as run:
+    with pytest.raises(KeyboardInterrupt), forecaster.begin(work.experiment, work.panel) as run:
         raise KeyboardInterrupt
     assert store.get_run(run.id).info.status == "KILLED"
 
@@ -201,7 +216,7 @@ def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
         "parent": {**here, "pid": str(os.getppid()), "process": "other"},
     }
     started = {name: client.create_run("0", tags=told).info.run_id for name, told in tags.items()}
-    with runs.run(work.experiment, work.panel):
+    with forecaster.begin(work.experiment, work.panel):
         pass
     closed = {
         name for name, run_id in started.items() if client.get_run(run_id).info.status == "KILLED"
@@ -209,16 +224,20 @@ def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
     assert closed == {"gone", "same number, older process"}
 
 
+def finished(model, key):
+    return runs.finished(model, {CACHE_KEY: key}, with_bundle=True)
+
+
 def test_done_is_the_work_that_finished_with_a_forecaster(work):
-    assert runs.done("waves", "w1") is None
-    with runs.run(work.experiment, work.panel, work="w1"):
+    assert finished("waves", "w1") is None
+    with forecaster.begin(work.experiment, work.panel, cache_key="w1"):
         pass  # no forecaster
-    with runs.run(work.experiment, work.panel, work="w1") as run:
-        run.save_bundle(work.folder)
-        assert runs.done("waves", "w1") is None
-    assert runs.done("waves", "w1") == run.id
-    assert runs.done("waves", "w2") is None
-    assert runs.done("other", "w1") is None
+    with forecaster.begin(work.experiment, work.panel, cache_key="w1") as run:
+        forecaster.log_bundle(run, bundle.load(work.folder))
+        assert finished("waves", "w1") is None
+    assert finished("waves", "w1") == run.id
+    assert finished("waves", "w2") is None
+    assert finished("other", "w1") is None
     assert registry.holds(run.id)
     manifest = registry.fetch(registry.register(run.id, "held")) / bundle.MANIFEST
     manifest.write_text("{}")
@@ -228,13 +247,13 @@ def test_done_is_the_work_that_finished_with_a_forecaster(work):
 def test_unknown_run_is_refused():
     with pytest.raises(ConfigError, match="no such run"):
         runs.find("0" * 32)
-    with pytest.raises(ConfigError, match="nothing was tried"):
-        links.compare_link("unheard-of")
+    with pytest.raises(ConfigError, match="no run yet"):
+        store.compare_link("unheard-of")
 
 
 def test_links_open_the_pages_for_forecasters(done):
     page = r"http://127\.0\.0\.1:5000/#/experiments/\d+/runs"
     kind = r"\?workflowType=machine_learning"
-    assert re.fullmatch(f"{page}/{done.id}{kind}", links.ui_link(done.id))
+    assert re.fullmatch(f"{page}/{done.id}{kind}", store.ui_link(done.id))
     chart = f"{page}{kind}&compareRunsMode=CHART"
-    assert re.fullmatch(chart, links.compare_link("waves"))
+    assert re.fullmatch(chart, store.compare_link("waves"))

@@ -20,7 +20,8 @@ from foreseq.evaluation.baselines import (
     seasonal_naive,
 )
 from foreseq.evaluation.comparison import Rivals, rivals
-from foreseq.evaluation.gate import Decision, decide, forecast_alike, is_ahead, judge
+from foreseq.evaluation.decision import Decision
+from foreseq.evaluation.gate import decide, forecast_alike, is_ahead, judge
 from foreseq.evaluation.statistical_baselines import ARIMA, ETS, THETA
 
 __all__ = [

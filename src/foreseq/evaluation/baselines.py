@@ -10,7 +10,7 @@ from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
-NAIVE, SEASONAL_NAIVE, DRIFT, LEVEL = "naive", "seasonal_naive", "drift", "level"
+NAIVE, SEASONAL_NAIVE, DRIFT, LEVEL = "naive", "seasonal_naive", "drift", "historic_median"
 
 
 def naive(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:

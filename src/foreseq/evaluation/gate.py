@@ -1,4 +1,4 @@
-"""The gate: a forecaster is published when it beats others on equal windows, beyond luck."""
+"""The gate: a challenger is published if it beats the baselines and the champion significantly."""
 
 from typing import NamedTuple
 
@@ -8,97 +8,84 @@ from foreseq.config import GateConfig
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Losses, backtest, unseen
 from foreseq.evaluation.baselines import LEVEL, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.bootstrap import confidence
+from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision, percent
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 
-CHAMPION = "champion"
-TOLD = {SEASONAL_NAIVE: "seasonal naive", LEVEL: "median of the past"}
+NAMES = {SEASONAL_NAIVE: "seasonal naive", NAIVE: "naive", LEVEL: "historic median"}
 
 
-class Decision(NamedTuple):
-    """What the gate said, with the numbers it said it on."""
+class _Comparison(NamedTuple):
+    """The challenger against one other forecaster."""
 
-    published: bool
-    reason: str
-    challenger: float
-    """Error of the challenger."""
-    seasonal_naive: float
-    """Error of the seasonal naive on the same windows."""
-    champion: float | None
-    """Error of the champion on the same windows; None: there is none to beat."""
-    naive: float | None = None
-    """Error of repeating the last value, on the same windows."""
-    level: float | None = None
-    """Error of the median of the past, on the same windows."""
-    confidence: float = 0.0
-    """That the challenger beats the rival it beats least surely."""
-    series: int = 0
-    """Series that were compared."""
-    windows: int = 0
-    """Windows that were compared."""
-    steps: int = 0
-    """Observations that were compared."""
-
-
-class _Duel(NamedTuple):
-    """The challenger against one rival."""
-
-    rival: str
+    other: str
     error: float
-    share: float
-    """Of the rival's error, what must be avoided at least."""
+    """Of the other."""
+    min_gain: float
+    """Share of that error by which the challenger must be better."""
     confidence: float
 
+    @property
+    def name(self) -> str:
+        return NAMES.get(self.other, self.other)
 
-def judge(challenger: Bundle, champion: Bundle | None, panel: Panel) -> tuple[Decision, Backtest]:
-    """Let the gate compare two forecasters on test windows that neither has seen.
+
+def judge(
+    challenger: Bundle, champion: Bundle | None, panel: Panel, tested: Backtest | None = None
+) -> tuple[Decision, Backtest]:
+    """Compare a challenger with baselines and champion on test windows that neither has seen.
 
     Args:
-        challenger: Its test windows are the ones.
-        champion: Scored anew, never by what its own run said; None: there is none.
+        challenger: Its test windows are used.
+        champion: Backtested anew, never trusted by what its own run logged; None: there is none.
         panel: The newest data.
+        tested: The challenger's backtest on all its test windows, if it is known.
 
     Returns:
         The decision, and the challenger's backtest on all test windows.
     """
     experiment = challenger.experiment
-    test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
-    tested = backtest(Forecaster(experiment, challenger.evaluated), panel, test)
+    if tested is None:
+        test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
+        tested = backtest(Forecaster(experiment, challenger.evaluated), panel, test)
     if champion is None:
         return decide(tested, None, experiment.gate), tested
     return _against(champion, tested, panel, experiment.gate), tested
 
 
 def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) -> Decision:
-    """Decide whether the challenger may take the champion's place.
+    """Decide whether a challenger becomes champion.
 
-    It must beat, each with the confidence asked for, the seasonal naive, the naive, the median of
-    the past (nobody foresees noise, yet on noise any constant beats the seasonal naive) and the
-    champion. A challenger without a finite error on everything observed never wins.
+    It must beat, each with the required confidence, the seasonal naive, the naive, the historic
+    median (on noise any constant beats the seasonal naive) and the champion. A challenger without a
+    finite error on everything observed is rejected.
 
     Args:
         challenger: Its backtest.
         champion: The champion's on the same windows; None: there is no champion.
-        gate: What must be shown.
+        gate: What is required.
     """
-    duels = _duels(challenger, champion, gate)
-    lost = [duel for duel in duels if not duel.confidence >= gate.confidence]
-    errors = {duel.rival: duel.error for duel in duels}
     ours = challenger.losses(FORESEQ)
-    error = ours.mean
+    comparisons = [
+        _compare(name, ours, challenger.losses(name), gate.min_skill)
+        for name in (SEASONAL_NAIVE, NAIVE, LEVEL)
+    ]
+    if champion is not None:
+        comparisons.append(_compare(CHAMPION, ours, champion.losses(FORESEQ), gate.margin))
+    lost = [one for one in comparisons if not one.confidence >= gate.confidence]
     series, many, steps = (int((~np.isnan(part)).sum()) for part in reversed(ours))
-    on = f"on {series} series, {many} window{'s' * (many != 1)}, {steps} observations"
+    counts = f"{series} series, {many} window{'s' * (many != 1)}, {steps} observations"
+    if lost:
+        reason = _rejection(ours.mean, lost[0], gate.confidence, counts)
+    else:
+        reason = _approval(ours.mean, comparisons, counts)
     return Decision(
         published=not lost,
-        reason=f"{_blame(lost[0], error, gate) if lost else _praise(duels, error)} {on}",
-        challenger=error,
-        seasonal_naive=errors[SEASONAL_NAIVE],
-        champion=errors.get(CHAMPION),
-        naive=errors.get(NAIVE),
-        level=errors.get(LEVEL),
-        confidence=min(duel.confidence for duel in duels),
+        reason=reason,
+        scores={CHALLENGER: ours.mean, **{one.other: one.error for one in comparisons}},
+        confidence=min(one.confidence for one in comparisons),
         series=series,
         windows=many,
         steps=steps,
@@ -106,83 +93,72 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
 
 
 def forecast_alike(one: Bundle, other: Bundle) -> bool:
-    """Tell whether two forecasters answer the same question: same steps, season and horizon."""
+    """Return whether two forecasters have the same frequency, season and horizon."""
     shapes = [
-        (told.freq, told.season, told.horizon)
-        for told in (one.experiment.dataset, other.experiment.dataset)
+        (dataset.freq, dataset.season, dataset.horizon)
+        for dataset in (one.experiment.dataset, other.experiment.dataset)
     ]
     return shapes[0] == shapes[1]
 
 
-def is_ahead(fitted: Bundle, panel: Panel) -> bool:
-    """Tell whether a forecaster has learned of a panel's series what came after its newest step."""
+def is_ahead(bundle: Bundle, panel: Panel) -> bool:
+    """Return whether a forecaster was trained on later steps of the series than the panel has."""
     ends = calendar.at(panel.starts, panel.lengths - 1, panel.freq)
-    seen = fitted.final.seen
+    seen = bundle.final.seen
     last = seen.last[np.isin(seen.ids, panel.ids)]
     return last.size > 0 and last.dtype.kind == ends.dtype.kind and bool(last.max() > ends.max())
 
 
 def _against(champion: Bundle, tested: Backtest, panel: Panel, gate: GateConfig) -> Decision:
-    """Decide on the windows that the champion, too, has not seen."""
-    told = champion.experiment.dataset
-    if (told.freq, told.season) != (panel.freq, panel.season):
-        return decide(tested, None, gate)._replace(
-            published=False,
-            reason=f"the champion forecasts steps of {told.freq} with season {told.season}, these"
+    """Decide on the windows that the champion has not seen either."""
+    dataset = champion.experiment.dataset
+    without = decide(tested, None, gate)
+    if (dataset.freq, dataset.season) != (panel.freq, panel.season):
+        return _refuse(
+            without,
+            f"the champion forecasts frequency {dataset.freq} with season {dataset.season}, these"
             f" data have {panel.freq} and {panel.season}; publish under another name",
         )
     if is_ahead(champion, panel):
-        return decide(tested, None, gate)._replace(
-            published=False,
-            reason="the champion has learned from later data than these; an older interval does"
-            " not replace it",
+        return _refuse(
+            without,
+            "the champion was trained on later data than these; a forecaster of older data does not"
+            " replace it",
         )
-    fitted, fresh = unseen(champion, panel, tested.windows)
+    state, fresh = unseen(champion, panel, tested.windows)
     if not fresh.any():
-        return decide(tested, None, gate)._replace(
-            published=False,
-            reason="the champion was trained on every test window, none is fair; bring newer data",
+        return _refuse(
+            without,
+            "the champion was trained on every test window, so none is fair; bring newer data",
         )
-    rival = Forecaster(champion.experiment, fitted)
-    shared = min(told.horizon, tested.actual.shape[1])
+    ensemble = Forecaster(champion.experiment, state)
+    shared = min(dataset.horizon, tested.actual.shape[1])
     challenger = tested.on(fresh, shared)
-    answers = rival.point(panel, challenger.windows)[:, :shared]
-    return decide(challenger, challenger._replace(forecasts={FORESEQ: answers}), gate)
+    forecasts = ensemble.point(panel, challenger.windows)[:, :shared]
+    return decide(challenger, challenger._replace(forecasts={FORESEQ: forecasts}), gate)
 
 
-def _duels(challenger: Backtest, champion: Backtest | None, gate: GateConfig) -> list[_Duel]:
-    ours = challenger.losses(FORESEQ)
-    duels = [
-        _duel(name, ours, challenger.losses(name), gate.min_skill)
-        for name in (SEASONAL_NAIVE, NAIVE, LEVEL)
-    ]
-    if champion is not None:
-        duels.append(_duel(CHAMPION, ours, champion.losses(FORESEQ), gate.margin))
-    return duels
+def _refuse(decision: Decision, reason: str) -> Decision:
+    return decision._replace(published=False, reason=reason)
 
 
-def _duel(rival: str, ours: Losses, theirs: Losses, share: float) -> _Duel:
-    return _Duel(rival, theirs.mean, share, confidence(ours, theirs, share))
+def _compare(other: str, ours: Losses, theirs: Losses, min_gain: float) -> _Comparison:
+    return _Comparison(other, theirs.mean, min_gain, confidence(ours, theirs, min_gain))
 
 
-def _praise(duels: list[_Duel], error: float) -> str:
-    sure = min(duel.confidence for duel in duels)
+def _approval(error: float, comparisons: list[_Comparison], counts: str) -> str:
+    sure = percent(min(one.confidence for one in comparisons))
     beaten = " and ".join(
-        f"the {_told(duel)}'s {duel.error:.4f}"
-        for duel in duels
-        if duel.rival in (SEASONAL_NAIVE, CHAMPION)
+        f"{one.name} {one.error:.4f}"
+        for one in comparisons
+        if one.other in (SEASONAL_NAIVE, CHAMPION)
     )
-    return f"error {error:.4f} beats {beaten}, {sure:.1%} sure"
+    return f"error {error:.4f} vs {beaten} (confidence {sure}; {counts})"
 
 
-def _blame(lost: _Duel, error: float, gate: GateConfig) -> str:
-    aim = f" by {lost.share:.1%}" if lost.share else ""
-    verdict = "not shown to beat" if lost.rival == CHAMPION else "no skill: not shown to beat"
+def _rejection(error: float, lost: _Comparison, required: float, counts: str) -> str:
+    gain = f" of {lost.min_gain:.1%}" if lost.min_gain else ""
     return (
-        f"{verdict} the {_told(lost)}{aim}, error {error:.4f} against {lost.error:.4f},"
-        f" {lost.confidence:.1%} sure where {gate.confidence:.1%} is needed,"
+        f"error {error:.4f} vs {lost.name} {lost.error:.4f} is not a significant improvement{gain}"
+        f" (confidence {percent(lost.confidence)}, required {required:.1%}; {counts})"
     )
-
-
-def _told(duel: _Duel) -> str:
-    return TOLD.get(duel.rival, duel.rival)

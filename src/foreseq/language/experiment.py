@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foreseq.errors import DataRefused
+from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision
 from foreseq.language import ngram, score, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
 from foreseq.language.config import CorpusConfig, TextExperimentConfig, TextGateConfig
@@ -12,24 +13,15 @@ from foreseq.language.training import SILENT, FittedModel, Listener
 from foreseq.language.vocabulary import Vocabulary
 from foreseq.training import network_weights
 
+NGRAM = "ngram"
+"""Name of the baseline among scores."""
+
 
 class Outcome(NamedTuple):
-    """What an experiment brought."""
+    """A trained language model."""
 
     bundle: LanguageBundle
     fitted: FittedModel
-
-
-class Decision(NamedTuple):
-    """Whether a challenger is published, and the nats per character of the test part behind it."""
-
-    published: bool
-    reason: str
-    challenger: float
-    ngram: float
-    """Of the n-gram that counted everything before the test part."""
-    champion: float | None = None
-    """Of what is published; None if nothing is, or if it cannot read this text."""
 
 
 def train(
@@ -78,43 +70,49 @@ def before_test(corpus: Corpus, divided: Parts) -> Passage:
 def judge(challenger: LanguageBundle, champion: LanguageBundle | None, corpus: Corpus) -> Decision:
     """Compare a challenger with the n-gram and with the champion on the test part of its corpus.
 
-    Why the n-gram counts the validation part too: it chooses nothing by it, so it may learn from
-    it. A champion of another corpus may have read this test part before; it has to be beaten even
-    so.
+    The n-gram counts the validation part too, as it chooses nothing by it. A champion of another
+    corpus may have read this test part before; it has to be beaten even so.
     """
     experiment = challenger.experiment
     divided = parts(corpus, experiment.corpus)
     before = before_test(corpus, divided)
     counted = ngram.fit(before, corpus.vocabulary.size, experiment.gate.order)
-    ours = score.score(challenger.model(), divided.test).nats_per_character
-    theirs = _of_champion(champion, divided.test, corpus.vocabulary)
-    return _decide(ours, ngram.nats(counted, divided.test), theirs, experiment.gate)
+    scores = {
+        CHALLENGER: score.score(challenger.model(), divided.test).nats_per_character,
+        NGRAM: ngram.nats(counted, divided.test),
+    }
+    nats = _of_champion(champion, divided.test, corpus.vocabulary)
+    if nats is not None:
+        scores[CHAMPION] = nats
+    return decide(scores, experiment.gate)
 
 
-def _decide(ours: float, counted: float, champion: float | None, gate: TextGateConfig) -> Decision:
-    """Return the gate's decision.
+def decide(scores: dict[str, float], gate: TextGateConfig) -> Decision:
+    """Decide whether a challenger becomes champion.
+
+    Args:
+        scores: Nats per character of the challenger, the n-gram and, if there is one, the champion.
+        gate: What is required.
 
     Example:
-        >>> _decide(1.6, 1.7, 1.5, TextGateConfig()).reason
-        'does not beat the champion: 1.6000 nats per character against 1.5000'
+        >>> decide({"challenger": 1.6, "ngram": 1.7, "champion": 1.5}, TextGateConfig()).reason
+        '1.6000 nats per character is no improvement on the champion, 1.5000'
     """
-    rivals = {f"the {gate.order}-gram": counted}
-    if champion is not None:
-        rivals["the champion"] = champion
-    for name, nats in rivals.items():
+    names = {NGRAM: f"the {gate.order}-gram", CHAMPION: "the champion"}
+    others = {names[name]: nats for name, nats in scores.items() if name != CHALLENGER}
+    ours = scores[CHALLENGER]
+    for name, nats in others.items():
         if not ours < nats - gate.margin:
-            reason = f"does not beat {name}: {ours:.4f} nats per character against {nats:.4f}"
-            return Decision(False, reason, ours, counted, champion)
-    beaten = " and ".join(f"{name} ({nats:.4f})" for name, nats in rivals.items())
-    return Decision(
-        True, f"beats {beaten} with {ours:.4f} nats per character", ours, counted, champion
-    )
+            reason = f"{ours:.4f} nats per character is no improvement on {name}, {nats:.4f}"
+            return Decision(False, reason, scores)
+    beaten = " and ".join(f"{name}, {nats:.4f}" for name, nats in others.items())
+    return Decision(True, f"{ours:.4f} nats per character improves on {beaten}", scores)
 
 
 def _of_champion(
     champion: LanguageBundle | None, test: Passage, vocabulary: Vocabulary
 ) -> float | None:
-    """Score the champion on a text in its own symbols; None if it does not know them all."""
+    """Return the champion's nats per character; None if it does not know all symbols."""
     if champion is None:
         return None
     try:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from foreseq import __version__
-from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, Decision, Interval, Rivals
+from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, Interval, Rivals
+from foreseq.evaluation.decision import Decision
 from foreseq.ingest.table import Repairs
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
@@ -77,13 +78,13 @@ def page(found: Findings, pictures: Mapping[str, Figure]) -> str:
 
 def with_decision(report: str, decision: Decision) -> str:
     """Return a report that also tells what the gate said."""
-    told = render("gate.html", decision=decision)
+    told = render("gate.html", decision=decision, names=NAMES)
     return GATE.sub(lambda found: f"{found[1]}{told}{found[2]}", report)
 
 
 def decision_page(version: str, decision: Decision) -> str:
     """Return a page about a decision of the gate."""
-    return render("decision.html", version=version, decision=decision)
+    return render("decision.html", version=version, decision=decision, names=NAMES)
 
 
 _HEAD = Markup(

@@ -31,7 +31,7 @@ NAMES = {
     SEASONAL_NAIVE: "seasonal naive",
     NAIVE: "naive",
     DRIFT: "drift",
-    LEVEL: "median of the past",
+    LEVEL: "historic median",
     ETS: "ETS",
     THETA: "Theta",
     ARIMA: "ARIMA",

@@ -1,10 +1,10 @@
-"""Runs that hold a diagnosis rather than a model."""
+"""Runs that hold a diagnosis of gradients rather than a model."""
 
 import json
 from collections.abc import Sequence
 
 # isort: split -- the store settles what MLflow reads from the environment when it is imported
-from foreseq.tracking import store
+from foreseq.tracking import store  # noqa: F401
 
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -13,8 +13,8 @@ from foreseq.config import ResolvedCells
 from foreseq.diagnostics import gradients
 from foreseq.diagnostics.gradients import Flow
 from foreseq.diagnostics.probes import ProbeConfig
-from foreseq.tracking import facts, runs
-from foreseq.tracking.begun import Beginning, begin
+from foreseq.tracking import run as runs
+from foreseq.tracking.run import Measure, Start
 
 EXPERIMENT = "diagnose-gradients"
 
@@ -26,32 +26,29 @@ def track(cells: ResolvedCells, probe: ProbeConfig, flows: Sequence[Flow]) -> st
         ConfigError: If the store cannot be used.
     """
     width = "x".join(map(str, cells.units))
-    told = {"cells": cells.model_dump(mode="json"), "probe": probe.model_dump(mode="json")}
-    beginning = Beginning(
+    fields = {"cells": cells.model_dump(mode="json"), "probe": probe.model_dump(mode="json")}
+    start = Start(
         model=EXPERIMENT,
         name=f"{width} {probe.task}{probe.length}",
-        tags={"data": probe.task},
-        parameters=facts._flat(told),
+        parameters=runs.flat(fields),
         dataset=_dataset(probe),
+        tags={"data": probe.task},
     )
-    with begin(beginning) as run_id:
-        client = store.open_store()
-        client.log_figure(run_id, gradients.gradient_figure(flows), "gradients.png")
-        table = gradients.table(flows).astype({"cell": object, "stage": object})
-        client.log_table(run_id, table, "gradients.json")
+    with runs.begin(start) as run:
+        run.log_figure(gradients.gradient_figure(flows), "gradients.png")
+        run.log_table(gradients.table(flows), "gradients.json")
         for flow in flows:
             name = f"{flow.kind}/{flow.stage.replace(' ', '_')}"
-            metrics = [runs.metric_of(name, norm, lag) for lag, norm in enumerate(flow.norms)]
-            client.log_batch(run_id, metrics=metrics)
-        client.log_text(run_id, "\n".join(gradients.warnings(flows)) + "\n", "warnings.txt")
-    return run_id
+            run.log_metrics([Measure(name, norm, lag) for lag, norm in enumerate(flow.norms)])
+        run.log_text("\n".join(gradients.warnings(flows)) + "\n", "warnings.txt")
+    return run.id
 
 
 def _dataset(probe: ProbeConfig) -> DatasetInput:
-    described = Dataset(
+    data = Dataset(
         name=probe.task,
         digest=f"seed{probe.seed}-length{probe.length}",
         source_type="code",
         source=json.dumps({"made_by": "foreseq.diagnostics.probes"}),
     )
-    return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
+    return DatasetInput(data, [InputTag("mlflow.data.context", runs.TRAINING)])

@@ -18,12 +18,11 @@ from foreseq.tracking import store
 # isort: split
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
-from foreseq.durable import files
+from foreseq.durable import files, manifest
 from foreseq.errors import BundleRefused, ConfigError, NotPublished
-from foreseq.forecasting import bundle
 
 CHAMPION, PREVIOUS = "champion", "previous"
 DIGEST = "digest"
@@ -36,11 +35,11 @@ TRAIN = "train one with `foreseq run`"
 
 
 @dataclass(frozen=True)
-class Version:
+class ModelVersion:
     """One registered forecaster.
 
     Example:
-        >>> print(Version("airline", 3, run_id="4a5b", digest="9c1f"))
+        >>> print(ModelVersion("airline", 3, run_id="4a5b", digest="9c1f"))
         airline/3
     """
 
@@ -55,7 +54,7 @@ class Version:
         return f"{self.name}/{self.version}"
 
 
-def register(run_id: str, name: str) -> Version:
+def register(run_id: str, name: str) -> ModelVersion:
     """Return the version made of a run's bundle; registering it again gives the same one.
 
     Raises:
@@ -79,7 +78,7 @@ def register(run_id: str, name: str) -> Version:
         )
 
 
-def resolve(wanted: str) -> Version:
+def resolve(wanted: str) -> ModelVersion:
     """Return the version that is meant by `NAME@champion`, `NAME/3`, or `NAME` for its champion.
 
     Raises:
@@ -99,17 +98,17 @@ def resolve(wanted: str) -> Version:
     return found
 
 
-def champion(name: str) -> Version | None:
+def champion(name: str) -> ModelVersion | None:
     """Return what is published, or None."""
     return _aliased(store.open_store(), name, CHAMPION)
 
 
-def previous(name: str) -> Version | None:
+def previous(name: str) -> ModelVersion | None:
     """Return what `rollback` would publish again, or None."""
     return _aliased(store.open_store(), name, PREVIOUS)
 
 
-def fetch(version: Version) -> Path:
+def fetch(version: ModelVersion) -> Path:
     """Return the folder of a version's bundle on this machine, its digest checked.
 
     A local store is read in place. From a server the bundle is brought once, into `bundles/` in the
@@ -135,13 +134,13 @@ def holds(run_id: str) -> bool:
     """Tell whether a run's bundle is there, as it was logged."""
     digest = store.get_run(run_id).data.tags.get(store.BUNDLE_TAG, "")
     try:
-        manifest = _manifest(run_id, digest)
+        file = _manifest(run_id, digest)
     except (OSError, MlflowException):
         return False
-    return manifest is not None and bundle.digest(manifest.parent) == digest
+    return file is not None and manifest.digest(file.parent) == digest
 
 
-def promote(version: Version, *, expected: Version | None) -> None:
+def promote(version: ModelVersion, *, expected: ModelVersion | None) -> None:
     """Make a version the champion, and the champion so far the previous one.
 
     Asking and moving are one step for all processes of this machine that use the same store.
@@ -170,7 +169,7 @@ def promote(version: Version, *, expected: Version | None) -> None:
         client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
 
 
-def rollback(name: str) -> Version:
+def rollback(name: str) -> ModelVersion:
     """Make the previous champion the champion again, and return it; then there is no previous one.
 
     Raises:
@@ -196,15 +195,15 @@ def _bundle_tags(run_id: str) -> dict[str, str]:
 
 
 def _fetch(named: str, run_id: str, digest: str) -> Path:
-    manifest = _manifest(run_id, digest)
-    if manifest is None or bundle.digest(manifest.parent) != digest:
-        found = "no bundle" if manifest is None else "another bundle"
+    file = _manifest(run_id, digest)
+    if file is None or manifest.digest(file.parent) != digest:
+        found = "no bundle" if file is None else "another bundle"
         raise BundleRefused(
             f"{named}: needed the bundle {digest[:12]}, found {found} in"
             f" {without_secrets(store.address())}; bring the store's files back, or train"
             " again"
         )
-    return manifest.parent
+    return file.parent
 
 
 def _manifest(run_id: str, digest: str) -> Path | None:
@@ -222,14 +221,14 @@ def _manifest(run_id: str, digest: str) -> Path | None:
                     dst_path=str(beside),
                     tracking_uri=store.address(),
                 )
-    return next((folder / "artifacts").glob(f"*/{bundle.MANIFEST}"), None)
+    return next((folder / "artifacts").glob(f"*/{manifest.MANIFEST}"), None)
 
 
-def _aliased(client: MlflowClient, name: str, alias: str) -> Version | None:
+def _aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
     return _ask(lambda: client.get_model_version_by_alias(name, alias))
 
 
-def _ask(question: Callable[[], ModelVersion]) -> Version | None:
+def _ask(question: Callable[[], MlflowVersion]) -> ModelVersion | None:
     try:
         return _version(question())
     except MlflowException as error:
@@ -238,12 +237,12 @@ def _ask(question: Callable[[], ModelVersion]) -> Version | None:
         return None
 
 
-def _version(found: ModelVersion) -> Version:
+def _version(found: MlflowVersion) -> ModelVersion:
     if DIGEST not in found.tags:
         raise ConfigError(
             f"{found.name}/{found.version}: was not registered by foreseq; {TRAIN}, or name another"
         )
-    return Version(found.name, int(found.version), str(found.run_id), found.tags[DIGEST])
+    return ModelVersion(found.name, int(found.version), str(found.run_id), found.tags[DIGEST])
 
 
 def _source(client: MlflowClient, model: str) -> str:

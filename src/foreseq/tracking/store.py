@@ -1,4 +1,4 @@
-"""Where MLflow keeps what it is told: prepared once, quietly, under a lock.
+"""The MLflow store: created once, quietly, under a lock; and links to its pages.
 
 Why a lock and a rename: MLflow builds a fresh SQLite store step by step, and processes that do so
 at the same time, or one that is killed on the way, leave a store that never works again.
@@ -29,15 +29,21 @@ from foreseq.errors import ConfigError
 
 SQLITE = "sqlite:///"
 BUNDLE_TAG, MODEL_TAG = "bundle.digest", "bundle.model"
-"""Tags of a run, for the registry: what stands for its bundle, and the MLflow model around it."""
+"""Tags of a run: the digest of its bundle, and the MLflow model around it."""
+LOCAL_PAGES = "http://127.0.0.1:5000"
+"""Address of `foreseq ui`."""
+VIEW = "workflowType=machine_learning"
+"""Without it MLflow shows its pages for language models, whatever the tags say."""
+REPORT = "report.html"
+"""A run's report at its root."""
 PATIENCE = 300
 """Seconds to wait for another process that prepares or publishes."""
 
 
 def address() -> str:
     """Return the URI of the store: `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`."""
-    told = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-    return told or f"{SQLITE}{(Path.cwd() / 'mlruns' / 'mlflow.db').as_posix()}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    return uri or f"{SQLITE}{(Path.cwd() / 'mlruns' / 'mlflow.db').as_posix()}"
 
 
 def home() -> Path:
@@ -56,7 +62,7 @@ def artifact_location(name: str) -> str | None:
 
 
 def is_served() -> bool:
-    """Tell whether a tracking server stands between us and the store."""
+    """Return whether a tracking server stands before the store."""
     return address().startswith(("http://", "https://"))
 
 
@@ -75,7 +81,7 @@ def get_run(run_id: str) -> Run:
     """Return a run of the store.
 
     Raises:
-        ConfigError: If there is none of that id.
+        ConfigError: If there is no such run.
     """
     try:
         return open_store().get_run(run_id)
@@ -86,12 +92,48 @@ def get_run(run_id: str) -> Run:
         ) from None
 
 
-@contextmanager
-def lock() -> Iterator[None]:
-    """Keep every other process of this machine that uses the same store from doing the like.
+def ui_link(run_id: str) -> str:
+    """Return the page of a run on `foreseq ui` or the tracking server.
 
     Raises:
-        ConfigError: If another process keeps it for too long.
+        ConfigError: If there is no such run.
+    """
+    experiment = get_run(run_id).info.experiment_id
+    return f"{_pages()}/#/experiments/{experiment}/runs/{run_id}?{VIEW}"
+
+
+def report_link(run_id: str) -> str:
+    """Return the page of a run's report.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    page, _, view = ui_link(run_id).rpartition("?")
+    return f"{page}/artifacts/{REPORT}?{view}"
+
+
+def compare_link(model: str) -> str:
+    """Return where all runs of a model are compared side by side.
+
+    Raises:
+        ConfigError: If the model has no run.
+    """
+    experiment = open_store().get_experiment_by_name(model)
+    if experiment is None:
+        raise ConfigError(f"{model}: has no run yet; train it first")
+    return f"{_pages()}/#/experiments/{experiment.experiment_id}/runs?{VIEW}&compareRunsMode=CHART"
+
+
+def _pages() -> str:
+    return without_secrets(address()).rstrip("/") if is_served() else LOCAL_PAGES
+
+
+@contextmanager
+def lock() -> Iterator[None]:
+    """Lock the store against other processes of this machine.
+
+    Raises:
+        ConfigError: If another process holds it for too long.
     """
     home().mkdir(parents=True, exist_ok=True)
     file = home() / ".lock"
@@ -106,7 +148,7 @@ def lock() -> Iterator[None]:
 
 @cache
 def _prepare(uri: str) -> None:
-    """Create the local store, whole or not at all, and see that any store answers."""
+    """Create the local store, whole or not at all, and check that the store answers."""
     try:
         with lock():
             if uri.startswith(SQLITE):
@@ -123,5 +165,5 @@ def _prepare(uri: str) -> None:
 def _create(file: Path) -> None:
     if file.exists() and file.stat().st_size:
         return
-    with files.new_file(file) as beside:
-        upgrade.main([f"{SQLITE}{beside.as_posix()}"], standalone_mode=False)
+    with files.new_file(file) as temporary:
+        upgrade.main([f"{SQLITE}{temporary.as_posix()}"], standalone_mode=False)

@@ -1,4 +1,4 @@
-"""Studies of `foreseq tune`: one run for the study, within it one for each trial."""
+"""Studies of `foreseq tune`: one run for the study, and in it one for each trial."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from foreseq.config import ResolvedExperiment
 from foreseq.selection.tuning import Best, Trial
 from foreseq.series.panel import Panel
-from foreseq.tracking import runs
-from foreseq.tracking.runs import Run
+from foreseq.tracking import forecaster
+from foreseq.tracking.run import Measure, Run
 from foreseq.training.fitting import Progress
 
 STUDY, TRIAL, PARENT = "study", "study.trial", "mlflow.parentRunId"
 """Tags: the study of a run, the number of a trial, and MLflow's own for a nested run."""
 ERROR = "tune/validation"
-"""Metric: the least validation error."""
+"""Metric: the lowest validation error."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class TrialRun:
     run: Run
 
     def report(self, stage: str, progress: Progress) -> None:
-        """Log one look at the training."""
-        self.run.report(stage, progress)
+        """Log one validation."""
+        forecaster.log_progress(self.run, stage, progress)
 
     def conclude(self, trial: Trial) -> None:
-        """Log how it ended."""
-        self.run.save_number(ERROR, trial.error)
-        self.run.tag({"pruned": str(trial.pruned).lower()})
+        """Log how the trial ended."""
+        self.run.log_metrics([Measure(ERROR, trial.error)])
+        self.run.log_tags({"pruned": str(trial.pruned).lower()})
 
 
 @contextmanager
 def study(name: str, experiment: ResolvedExperiment, panel: Panel) -> Iterator[Run]:
     """Yield the run of one call of a study; its trials are nested in it."""
-    with runs.run(experiment, panel, tags={STUDY: name}, name=f"study {name}") as run:
+    with forecaster.begin(experiment, panel, tags={STUDY: name}, name=f"study {name}") as run:
         yield run
 
 
@@ -46,13 +46,13 @@ def trial(
 ) -> Iterator[TrialRun]:
     """Yield the run of one trial, within that of its study."""
     tags = {STUDY: name, TRIAL: str(number), PARENT: parent.id}
-    with runs.run(experiment, panel, tags=tags, name=f"{name} trial {number}") as run:
+    with forecaster.begin(experiment, panel, tags=tags, name=f"{name} trial {number}") as run:
         yield TrialRun(run)
 
 
-def save_best(run: Run, best: Best, config: str) -> None:
-    """Log the best trial with its study: what it tried, its error, and the config to run."""
-    run.save_number(ERROR, best.error)
+def log_best(run: Run, best: Best, config: str) -> None:
+    """Log the best trial with its study: its values, its error, and the config to run."""
+    run.log_metrics([Measure(ERROR, best.error)])
     values = {f"best.{field}": str(value) for field, value in best.values.items()}
-    run.tag({"best.trial": str(best.number), **values})
-    run.save_text(config, "best.yaml")
+    run.log_tags({"best.trial": str(best.number), **values})
+    run.log_text(config, "best.yaml")

@@ -1,0 +1,323 @@
+"""The life of an MLflow run: started, written to, ended however the work ended."""
+
+import json
+import math
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# isort: split -- the store settles what MLflow reads from the environment when it is imported
+from foreseq.config.dataset import without_secrets
+from foreseq.tracking import store
+
+# isort: split
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.git_utils import get_git_commit
+
+from foreseq import __version__
+from foreseq.durable import files, manifest
+from foreseq.evaluation.decision import Decision
+from foreseq.tracking import model
+from foreseq.tracking.model import Wrapping
+
+ROWS = 1000
+"""Most rows of a table, and most metrics in one message, that MLflow takes well."""
+LONGEST_TAG, LONGEST_DIGEST = 500, 36
+"""Letters of a tag, and of a dataset's digest, that MLflow takes."""
+CACHE_KEY = "cache_key"
+"""Tag of a run: stands for its data, config and code together."""
+PROCESS = uuid.uuid4().hex
+"""Tells this process from an older one of the same number, as containers have."""
+TRAINING = "training"
+"""Context of the dataset of a training, in MLflow's words."""
+
+
+class Measure(NamedTuple):
+    """One number, or one point of a curve."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is known of a run when it starts."""
+
+    model: str
+    """The MLflow experiment, named as the model in the registry."""
+    name: str
+    """For people, such as `gru-128x128 ctx336 seed1`."""
+    parameters: Mapping[str, str]
+    """What can change the outcome, dotted as in the config."""
+    dataset: DatasetInput
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What one searches for, besides who runs it and where."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to write to, active or ended."""
+
+    id: str
+    name: str
+    model: str
+    """The MLflow experiment, named as the model in the registry."""
+
+    def log_metrics(self, measures: Sequence[Measure], *, of_model: bool = False) -> None:
+        """Log what is finite, of the run and, if asked for, of the model logged in it."""
+        tags = store.get_run(self.id).data.tags if of_model else {}
+        model_id, now = tags.get(store.MODEL_TAG), int(time.time() * 1000)
+        metrics = [
+            Metric(name, float(value), now, step, model_id=model_id)
+            for name, value, step in measures
+            if not math.isnan(value)
+        ]
+        for first in range(0, len(metrics), ROWS):
+            store.open_store().log_batch(self.id, metrics=metrics[first : first + ROWS])
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        entities = [RunTag(name, value[:LONGEST_TAG]) for name, value in tags.items()]
+        store.open_store().log_batch(self.id, tags=entities)
+
+    def log_text(self, text: str, file: str) -> None:
+        """Log a text file at the run's root."""
+        store.open_store().log_text(self.id, text, file)
+
+    def log_json(self, value: Any, file: str) -> None:
+        """Log a value as JSON; NaN and infinity, which JSON does not have, become null."""
+        self.log_text(json.dumps(_finite(value), indent=2, default=str) + "\n", file)
+
+    def log_table(self, table: pd.DataFrame, file: str) -> None:
+        """Log a table, of many rows some, evenly taken."""
+        rows = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
+        texts = [name for name in rows if rows[name].dtype == "str"]
+        rows = rows.astype(dict.fromkeys(texts, object))  # MLflow needs pandas 2's text type
+        store.open_store().log_table(self.id, rows, file)
+
+    def log_figure(self, figure: Figure, file: str) -> None:
+        """Log a picture at the run's root."""
+        store.open_store().log_figure(self.id, figure, file)
+
+    def log_bundle(self, folder: Path, wrapping: Wrapping) -> None:
+        """Log a saved bundle as a model that plain MLflow can load.
+
+        Raises:
+            BundleRefused: If it is not as it was written.
+        """
+        logged = model.log(self.id, folder, wrapping)
+        self.log_tags({store.BUNDLE_TAG: manifest.digest(folder), store.MODEL_TAG: logged})
+
+    def log_decision(self, decision: Decision) -> None:
+        """Log the gate's decision; the run may have ended long ago."""
+        self.log_json({"verdict": decision.verdict, **decision._asdict()}, "decision.json")
+        self.log_tags({"gate": decision.verdict, "gate.reason": decision.reason})
+
+
+@contextmanager
+def begin(start: Start) -> Iterator[Run]:
+    """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
+
+    Runs that a process of this machine left open when it died are closed first, as KILLED.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    close_dead_runs()
+    created = client.create_run(
+        _experiment_id(client, start.model),
+        tags={**_process_tags(), **start.tags},
+        run_name=start.name,
+    )
+    run = Run(str(created.info.run_id), start.name, start.model)
+    try:
+        client.log_batch(run.id, params=[Param(*item) for item in start.parameters.items()])
+        client.log_inputs(run.id, [start.dataset])
+        yield run
+    except Exception as error:
+        client.set_tag(run.id, "error", f"{type(error).__name__}: {error}"[:LONGEST_TAG])
+        client.set_terminated(run.id, "FAILED")
+        raise
+    except BaseException:
+        client.set_terminated(run.id, "KILLED")
+        raise
+    client.set_terminated(run.id, "FINISHED")
+
+
+def find(run_id: str) -> Run:
+    """Return a run of the store, to write more to it.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    info = store.get_run(run_id).info
+    return Run(run_id, info.run_name, store.open_store().get_experiment(info.experiment_id).name)
+
+
+def finished(model: str, tags: Mapping[str, str], *, with_bundle: bool = False) -> str | None:
+    """Return the newest finished run of a model that has some tags; None: there is none.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    experiment = client.get_experiment_by_name(model)
+    if experiment is None:
+        return None
+    conditions = ["attributes.status = 'FINISHED'"]
+    conditions += [f"tags.{name} = '{value}'" for name, value in tags.items()]
+    runs = client.search_runs(
+        [experiment.experiment_id], " and ".join(conditions), order_by=["start_time DESC"]
+    )
+    ids = (run.info.run_id for run in runs if store.BUNDLE_TAG in run.data.tags or not with_bundle)
+    return next(ids, None)
+
+
+def trained_on(fingerprint: str) -> list[str]:
+    """Return what was trained on the data of a fingerprint: model and name of each run.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    models = {
+        experiment.experiment_id: experiment.name for experiment in client.search_experiments()
+    }
+    digest = fingerprint[:LONGEST_DIGEST]
+    runs = client.search_runs(
+        [*models],
+        f"datasets.digest = '{digest}' and datasets.context = '{TRAINING}'",
+        order_by=["start_time"],
+    )
+    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in runs]
+
+
+def codes(run_id: str) -> tuple[str, str]:
+    """Return the code that made a run, and the code that would make it now."""
+    return _code(store.get_run(run_id).data.tags), _code(_process_tags())
+
+
+def close_dead_runs() -> None:
+    """Close, as KILLED, the runs of this machine whose process is gone.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+    """
+    client = store.open_store()
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
+    for run in client.search_runs(everywhere, mine):
+        tags = run.data.tags
+        if not _is_alive(int(tags.get("pid", 0)), tags.get("process", "")):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def dataset(
+    name: str, source: str, fingerprint: str, context: str, profile: dict[str, Any] | None = None
+) -> DatasetInput:
+    """Return data as MLflow shows them, without secrets.
+
+    Args:
+        name: Of the data.
+        source: Where they came from.
+        fingerprint: Of what was read.
+        context: What they were used for.
+        profile: Counts to show; None: none.
+    """
+    data = Dataset(
+        name=name,
+        digest=fingerprint[:LONGEST_DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": without_secrets(source)}),
+        profile=None if profile is None else json.dumps(profile),
+    )
+    return DatasetInput(data, [InputTag("mlflow.data.context", context)])
+
+
+def flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return the values of nested fields as text, by dotted name.
+
+    Example:
+        >>> flat({"a": {"b": [0.1, 0.5], "c": []}, "d": False})
+        {'a.b': '0.1 0.5', 'a.c': 'none', 'd': 'False'}
+    """
+    texts: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            texts |= flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            texts[prefix + name] = " ".join(map(str, value)) or "none"
+        else:
+            texts[prefix + name] = str(value)
+    return texts
+
+
+def without(fields: Mapping[str, str], left_out: Sequence[str]) -> dict[str, str]:
+    """Return dotted fields without some of them and all within these."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if not any(name == one or name.startswith(f"{one}.") for one in left_out)
+    }
+
+
+def _process_tags() -> dict[str, str]:
+    """Return who runs it, and where."""
+    commit = get_git_commit(str(Path.cwd()))
+    return {
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "process": PROCESS,
+        "foreseq": __version__,
+        "mlflow.source.name": Path(sys.argv[0]).name,
+        **({"mlflow.source.git.commit": commit} if commit else {}),
+    }
+
+
+def _code(tags: Mapping[str, str]) -> str:
+    """Return the code that the tags of a run name.
+
+    Example:
+        >>> _code({"foreseq": "0.1.0", "mlflow.source.git.commit": "4a5b6c7d8e9f0a1b"})
+        'foreseq 0.1.0 at 4a5b6c7d8e9f'
+    """
+    commit = tags.get("mlflow.source.git.commit", "")
+    return f"foreseq {tags.get('foreseq', '?')}" + (f" at {commit[:12]}" if commit else "")
+
+
+def _experiment_id(client: MlflowClient, model: str) -> str:
+    """Return the id of a model's experiment, created or restored if need be."""
+    experiment = client.get_experiment_by_name(model)
+    if experiment is None:
+        try:
+            return str(client.create_experiment(model, store.artifact_location(model)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return _experiment_id(client, model)  # another process was faster
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
+
+
+def _is_alive(pid: int, process: str) -> bool:
+    return process == PROCESS if pid == os.getpid() else files.is_alive(pid)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
