@@ -235,8 +235,8 @@ def verify(
 ) -> None:
     """Prove on your own data that nothing looks ahead and that noise has no skill."""
     experiment = experiment_of(config, data, horizon, overrides)
-    begin("verify")
-    from foreseq.pipelines.flows.verify import verify_experiment as flow
+    begin("reproduce")
+    from foreseq.pipelines.flows.reproduce import verify_experiment as flow
 
     findings = flow(experiment)
     result(as_json, findings=[finding._asdict() for finding in findings])

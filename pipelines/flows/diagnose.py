@@ -1,4 +1,4 @@
-"""The flow that looks inside a recurrent stack and writes down what it saw."""
+"""The flow that measures how gradients flow through a recurrent stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ from foreseq.tracking.diagnosis import track
 
 
 class ProbedCells(ResolvedCells):
-    """A recurrent stack of one small layer unless told otherwise."""
+    """A recurrent stack, of one small layer by default."""
 
     units: Units = (32,)
 
 
 class DiagnosisConfig(Config):
-    """Which stack is looked at, and with which task."""
+    """The stack to diagnose, and the task it is trained on."""
 
     cells: ProbedCells = ProbedCells()
-    """Its size and options; its kind is each of the three in turn."""
+    """Size and options; each of the three cell types is diagnosed."""
     probe: ProbeConfig = ProbeConfig()
-    """What it is trained on in between."""
+    """The task between the two measurements."""
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """What was seen."""
+    """What was measured."""
 
     run_id: str
     summary: list[str]
@@ -42,13 +42,12 @@ class Diagnosed:
 
 
 def load_diagnosis(path: Path | None, overrides: Sequence[str]) -> DiagnosisConfig:
-    """Take the cells of any experiment's YAML.
+    """Read the cells of an experiment's YAML.
 
     Raises:
         ConfigError: If the file is missing or not YAML, or a field is unknown or out of bounds.
     """
-    told = read_yaml(path) if path else {}
-    network = told.get("network") or {}
+    network = (read_yaml(path) if path else {}).get("network") or {}
     if not isinstance(network, dict):
         raise ConfigError(f"{path}: network must hold fields, found {network!r}")
     cells = {"cells": network["cells"]} if network.get("cells") else {}
@@ -56,21 +55,21 @@ def load_diagnosis(path: Path | None, overrides: Sequence[str]) -> DiagnosisConf
 
 
 @task(cache_policy=NO_CACHE)
-def look(told: DiagnosisConfig) -> Diagnosed:
-    """Measure and track; return what there is to say."""
-    flows = gradients.gradient_flow(told.cells, told.probe)
-    run_id = track(told.cells, told.probe, flows)
+def measure(config: DiagnosisConfig) -> Diagnosed:
+    """Measure and track the gradients of each cell type."""
+    flows = gradients.gradient_flow(config.cells, config.probe)
+    run_id = track(config.cells, config.probe, flows)
     summary = [
-        f"{each.kind:<8} {each.stage:<24} {each.norms[0]:.1e} at lag 0, {each.norms[-1]:.1e} at lag"
-        f" {len(each.norms) - 1}: {each.verdict}"
-        for each in flows
+        f"{one.kind:<8} {one.stage:<24} {one.norms[0]:.1e} at lag 0, {one.norms[-1]:.1e} at lag"
+        f" {len(one.norms) - 1}: {one.verdict}"
+        for one in flows
     ]
     return Diagnosed(run_id, summary, gradients.warnings(flows))
 
 
 @flow(name="diagnose-gradients")
-def diagnose_gradients(told: DiagnosisConfig) -> Diagnosed:
-    """Compare how gradients flow through the three cells, before and after training."""
-    diagnosed = look(told)
-    console.say(f"seen at  foreseq ui, then {store.ui_link(diagnosed.run_id)}")
+def diagnose_gradients(config: DiagnosisConfig) -> Diagnosed:
+    """Compare how gradients flow through the three cell types, before and after training."""
+    diagnosed = measure(config)
+    console.say(f"details  run `foreseq ui` and open {store.ui_link(diagnosed.run_id)}")
     return diagnosed

@@ -1,25 +1,29 @@
-"""The flow that trains a tracked forecaster again and compares."""
+"""The flows that prove something: that a training can be repeated, that an experiment is honest."""
 
 from pathlib import Path
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from foreseq.config import ExperimentConfig
 from foreseq.experiment import reproduce as library
+from foreseq.experiment import verify
 from foreseq.experiment.reproduce import Part
+from foreseq.experiment.verify import Finding
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
-from foreseq.series import panel
+from foreseq.selection import choose
+from foreseq.series import panel as panels
 from foreseq.tracking import registry
 from foreseq.tracking import run as runs
 
 
 @task(cache_policy=NO_CACHE)
-def train_again(folder: Path, series: Path) -> list[Part]:
+def train_again(bundle_folder: Path, panel_folder: Path) -> list[Part]:
     """Train the forecaster of a bundle on a panel, as it was trained before."""
     with console.training_progress() as show:
-        return library.again(folder, panel.load(series), report=show)
+        return library.train_again(bundle_folder, panels.load(panel_folder), report=show)
 
 
 @flow
@@ -39,3 +43,21 @@ def reproduce(run_id: str) -> list[Part]:
     for part in parts:
         console.say(f"weights  {part}")
     return parts
+
+
+@task(cache_policy=NO_CACHE)
+def prove(experiment: ExperimentConfig, folder: Path) -> list[Finding]:
+    """Check one property after the other, and say each result as it is known."""
+    panel = panels.load(folder)
+    resolved = choose.by_rules(experiment, panel).experiment
+    findings = []
+    for finding in verify.verify(resolved, panel):
+        console.say(f"{'holds' if finding.holds else 'FAILS':<8} {finding.name}: {finding.message}")
+        findings.append(finding)
+    return findings
+
+
+@flow(name="verify")
+def verify_experiment(experiment: ExperimentConfig) -> list[Finding]:
+    """Train shortly on the data, on altered and on shuffled data; return what was proved."""
+    return prove(experiment, ingest(experiment.dataset).folder)

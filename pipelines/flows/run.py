@@ -1,4 +1,4 @@
-"""The whole road: ingest, train, publish through the gate, forecast."""
+"""The main flow: ingest, train, publish through the gate, forecast."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from foreseq.pipelines.runtime import environment
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run brought."""
+    """A complete run: training, decision and forecasts."""
 
     run_id: str
     published: Published[Bundle]
@@ -30,13 +30,13 @@ class Ran:
 def run(
     experiment: ExperimentConfig | Path = environment.EXAMPLE, output: Path | None = None
 ) -> Ran:
-    """Bring data to a published forecaster and its forecasts.
+    """Train, publish and forecast.
 
-    What forecasts is the champion; a forecaster that the gate turned down answers only where there
-    is no champion, and its version says so.
+    The champion forecasts; a forecaster that the gate rejects forecasts only where there is no
+    champion, and the table's `model_version` says so.
 
     Args:
-        experiment: The experiment, or the YAML file that tells it.
+        experiment: The experiment, or its YAML file.
         output: Folder for the forecasts; None: `forecasts/MODEL/LAST TIME` under the data folder.
     """
     if isinstance(experiment, Path):

@@ -28,7 +28,7 @@ def test_another_seed_gives_other_weights_and_other_data_are_refused(tmp_path):
     panel = make_panel()
     outcome = train(build_experiment(TOLD), panel)
     folder = bundle.save(outcome.bundle, tmp_path / "bundle")
-    assert all(part.alike for part in reproduce.again(folder, panel))
+    assert all(part.alike for part in reproduce.train_again(folder, panel))
 
     fitted = outcome.bundle
     told = fitted.experiment.training.model_copy(update={"seed": 2})
@@ -36,7 +36,7 @@ def test_another_seed_gives_other_weights_and_other_data_are_refused(tmp_path):
         fitted.experiment.model_copy(update={"training": told}),
         fitted.origin, fitted.evaluated, fitted.final,
     )  # fmt: skip
-    parts = reproduce.again(bundle.save(other, tmp_path / "other"), panel)
+    parts = reproduce.train_again(bundle.save(other, tmp_path / "other"), panel)
     assert [part.alike for part in parts[:2]] == [False, False]
 
     reproduce.require_same_data(fitted, panel.fingerprint())

@@ -1,4 +1,4 @@
-"""Train a tracked forecaster again, and hold the weights against those it has."""
+"""Train a tracked forecaster again, and compare the weights with those it has."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from foreseq.training.fitting import Progress
 
 DIGITS = 12
 PARTS = {"tested": bundle.EVALUATED, "final": bundle.FINAL, "calibration": bundle.CALIBRATION}
-"""What must be alike, by the name it has for people."""
+"""Files that must be identical, by their name for people."""
 
 
 class Part(NamedTuple):
@@ -24,13 +24,13 @@ class Part(NamedTuple):
 
     name: str
     then: str
-    """SHA-256 of the part as it was tracked."""
+    """SHA-256 of the part that was tracked."""
     now: str
-    """SHA-256 of the part as it was trained again."""
+    """SHA-256 of the part that was trained again."""
 
     @property
     def alike(self) -> bool:
-        """Whether not a bit differs."""
+        """Whether they are identical, bit for bit."""
         return self.then == self.now
 
     def __str__(self) -> str:
@@ -48,35 +48,35 @@ class Part(NamedTuple):
         )  # fmt: skip
 
 
-def require_same_data(fitted: Bundle, found: str) -> None:
-    """See that the source holds what the forecaster was trained on.
+def require_same_data(fitted: Bundle, fingerprint: str) -> None:
+    """Check that a source still holds the data of a training.
 
     Args:
-        fitted: The forecaster.
-        found: Fingerprint of what its source holds now.
+        fitted: The trained forecaster.
+        fingerprint: Of the data that its source holds now.
 
     Raises:
-        DataRefused: If it does not.
+        DataRefused: If they differ.
     """
     needed = fitted.origin.data
-    if found != needed:
+    if fingerprint != needed:
         raise DataRefused(
             f"the data of {needed[:DIGITS]} are needed to train this forecaster again",
-            found=f"{found[:DIGITS]}: the source has changed since",
+            found=f"{fingerprint[:DIGITS]}: the source has changed since",
             remedy="bring the file back as it was, or put it where dataset.source says",
             file=fitted.experiment.dataset.source,
         )
 
 
-def again(
+def train_again(
     folder: Path, panel: Panel, *, report: Callable[[str, Progress], None] = lambda _s, _p: None
 ) -> list[Part]:
     """Train the forecaster of a bundle again, on the same data, and compare.
 
     Args:
-        folder: The bundle as it was tracked.
+        folder: The tracked bundle.
         panel: Its data.
-        report: Told where training is.
+        report: Called after each validation.
 
     Raises:
         BundleRefused: If the bundle is not as it was written.
@@ -86,8 +86,8 @@ def again(
     split = windows.split(panel, experiment.dataset.horizon, experiment.split)
     outcome = fit(experiment, panel, split, report=report)
     with TemporaryDirectory() as scratch:
-        beside = bundle.save(outcome.bundle, Path(scratch) / "bundle")
+        again = bundle.save(outcome.bundle, Path(scratch) / "bundle")
         return [
-            Part(name, files.sha256(folder / file), files.sha256(beside / file))
+            Part(name, files.sha256(folder / file), files.sha256(again / file))
             for name, file in PARTS.items()
         ]

@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 
     name: str
     holds: bool
-    told: str
+    message: str
 
 
 def learn(experiment: ResolvedExperiment, panel: Panel) -> tuple[Answer, Backtest]:
@@ -82,8 +82,10 @@ def _does_not_look_ahead(
     other = altered(panel, chosen)
     again, _ = learn(experiment, other)
     alike = same_rows(answer(panel, chosen), again(other, chosen))
-    told = f"{alike.sum()} of {chosen.count} forecasts unmoved when all that came later was altered"
-    return Finding("no look-ahead", bool(alike.all()), told)
+    message = (
+        f"{alike.sum()} of {chosen.count} forecasts unmoved when all that came later was altered"
+    )
+    return Finding("no look-ahead", bool(alike.all()), message)
 
 
 def _answers_each_window_alone(answer: Answer, panel: Panel, test: Windows) -> Finding:
@@ -94,12 +96,12 @@ def _answers_each_window_alone(answer: Answer, panel: Panel, test: Windows) -> F
         alike[row] &= same_rows(
             whole[row : row + 1], answer(panel, test.take(slice(row, row + 1)))
         )[0]
-    told = f"{alike.sum()} of {test.count} forecasts the same in any order and number"
-    return Finding("no window depends on another", bool(alike.all()), told)
+    message = f"{alike.sum()} of {test.count} forecasts the same in any order and number"
+    return Finding("no window depends on another", bool(alike.all()), message)
 
 
 def _finds_nothing_in_noise(experiment: ResolvedExperiment, panel: Panel, learn: Learn) -> Finding:
     _, tested = learn(experiment, shuffled(panel))
     decision = evaluation.decide(tested, None, experiment.gate)
-    told = f"with values in random order: {decision.reason}"
-    return Finding("no skill on shuffled values", not decision.published, told)
+    message = f"with values in random order: {decision.reason}"
+    return Finding("no skill on shuffled values", not decision.published, message)
