@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foreseq.config import durations
+from foreseq.config import fields
 from foreseq.errors import ConfigError
 from foreseq.pipelines.runtime import environment
 
@@ -63,7 +63,7 @@ def seconds(budget: str) -> float:
     Raises:
         ConfigError: If it is written otherwise.
     """
-    told = durations.seconds(budget)
+    told = fields.seconds(budget)
     if told is None:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
     return told

@@ -13,7 +13,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from foreseq.config import DatasetConfig
-from foreseq.durable import files, locking
+from foreseq.durable import files, resume
 from foreseq.forecasting import bulk, bundle
 from foreseq.forecasting.bulk import Job, Part
 from foreseq.forecasting.writer import Manifest
@@ -44,7 +44,7 @@ def forecast_files(
     source = fetch(dataset, environment.data() / "raw").absolute()
     planned = bulk.plan(dataset, source, output, str(version), version.digest)
     job = planned.model_copy(update={"paths": paths})
-    with locking.claim(environment.data() / "unfinished", job.beside.name.rpartition(".")[2]):
+    with resume.claim(environment.data() / "unfinished", job.beside.name.rpartition(".")[2]):
         manifest = bulk.finished(job)
         if manifest is None:
             manifest = bulk.finish(job, _write(job, folder))

@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 
 from foreseq import evaluation
 from foreseq.config import Config, DatasetConfig, ExperimentConfig
-from foreseq.durable import files, locking
+from foreseq.durable import files, resume
 from foreseq.errors import ConfigError, ForeseqError
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.forecast import history_of, write
@@ -67,7 +67,7 @@ def _once(told: ScheduleConfig, due: datetime) -> Interval:
     """Return what an interval brought, carried out now unless that has been done."""
     stamp = due.strftime(STAMP)
     record = environment.data() / "schedules" / told.name / f"{stamp}.json"
-    with locking.claim(environment.data() / "unfinished", f"{told.name}-{stamp}") as begun:
+    with resume.claim(environment.data() / "unfinished", f"{told.name}-{stamp}") as begun:
         done = _read(record)
         if done is not None:
             console.say(f"interval {told.name} {stamp}: was done before")
@@ -93,7 +93,7 @@ def _broken_off(name: str, due: datetime) -> list[datetime]:
         except ValueError:  # of a schedule whose name begins alike
             continue
         earlier = earlier.replace(tzinfo=UTC)
-        if earlier < due and not locking.is_claimed(unfinished, begun.name):
+        if earlier < due and not resume.is_claimed(unfinished, begun.name):
             found.append(earlier)
     return sorted(found)
 

@@ -9,8 +9,8 @@ from prefect.cache_policies import NO_CACHE
 
 from foreseq import evaluation, report
 from foreseq.config import ExperimentConfig
-from foreseq.durable import locking
-from foreseq.durable.resume_log import ResumeLog
+from foreseq.durable import resume
+from foreseq.durable.resume import ResumeLog
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.ingest.store import Ingested
@@ -38,9 +38,9 @@ class Trained:
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
     """Choose, fit, test and track, unless an earlier run has done the same."""
     experiment = _timeless(experiment)
-    key = locking.cache_key(experiment, ingested.fingerprint)
+    key = resume.cache_key(experiment, ingested.fingerprint)
     runs.close_dead_runs()
-    with locking.claim(environment.data() / "unfinished", key, wait=_say_waiting) as folder:
+    with resume.claim(environment.data() / "unfinished", key, wait=_say_waiting) as folder:
         done = runs.finished(experiment.model, {runs.CACHE_KEY: key}, with_bundle=True)
         if done is not None and registry.holds(done):
             console.say(

@@ -18,7 +18,7 @@ from foreseq.config import (
     ExperimentConfig,
     Retrain,
     build,
-    durations,
+    fields,
     load_experiment,
     read_yaml,
 )
@@ -31,7 +31,7 @@ DATE = len("2026-01-31")
 
 def _duration(told: object) -> object:
     """Return a duration that was written in words, and anything else as it is."""
-    seconds = durations.seconds(told) if isinstance(told, str) else None
+    seconds = fields.seconds(told) if isinstance(told, str) else None
     return told if seconds is None else timedelta(seconds=seconds)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as a tree; every leaf tells the process how to exit.
+"""What can go wrong, as a tree; every leaf has an exit code.
 
 ForeseqError                1
 ├── ConfigError             2   the command or the configuration is wrong
@@ -69,8 +69,8 @@ class DataRefused(ForeseqError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what makes it anew in another process."""
-        told = {name: value for name, value in vars(self).items() if name != "rule"}
-        return partial(type(self), self.rule, **told), ()
+        fields = {name: value for name, value in vars(self).items() if name != "rule"}
+        return partial(type(self), self.rule, **fields), ()
 
 
 class SeriesTooShort(DataRefused):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from foreseq.durable.resume_log import ResumeLog
+from foreseq.durable.resume import ResumeLog
 
 
 def count(journal, times):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from foreseq.config import build_experiment, change
-from foreseq.durable.resume_log import ResumeLog
+from foreseq.durable.resume import ResumeLog
 from foreseq.selection import budget, rules
 from foreseq.selection.choose import by_rules, choose, facts_of
 from foreseq.selection.search import Candidate, _begin, _fields, _synthetic_shares, search

@@ -1,5 +1,6 @@
 """What every config is made of: frozen models, and access to a field by its dotted name."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,3 +66,18 @@ def put(fields: dict[str, Any], name: str, value: Any) -> None:
     """
     section, _, last = name.rpartition(".")
     (get(fields, section) if section else fields)[last] = value
+
+
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds of 90s, 10m, 1.5h or 1d, or of a number alone; None if it is none.
+
+    Example:
+        >>> seconds("1.5h"), seconds("90")
+        (5400.0, 90.0)
+        >>> seconds("soon")
+    """
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    return float(parts[1]) * UNITS[parts[2]] if parts else None

@@ -11,7 +11,7 @@ from pydantic import (
     PositiveInt,
 )
 
-from foreseq.config import durations
+from foreseq.config import fields
 from foreseq.config.fields import Config, Rate
 
 
@@ -120,7 +120,7 @@ class ResolvedSplit(SplitConfig):
 
 
 def _seconds(value: Any) -> Any:
-    seconds = durations.seconds(value) if isinstance(value, str) else None
+    seconds = fields.seconds(value) if isinstance(value, str) else None
     return value if seconds is None else seconds
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from foreseq import evaluation
 from foreseq.config import ExperimentConfig, ResolvedExperiment
-from foreseq.durable.resume_log import ResumeLog
+from foreseq.durable.resume import ResumeLog
 from foreseq.evaluation import Backtest
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle, Origin

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from foreseq.config import ExperimentConfig, ResolvedExperiment
-from foreseq.durable.resume_log import ResumeLog
+from foreseq.durable.resume import ResumeLog
 from foreseq.selection import rules
 from foreseq.selection.facts import Facts
 from foreseq.selection.rules import Choice

@@ -83,7 +83,7 @@ def are_positive(facts: Facts) -> bool:
 
 
 def growth_of_swings(facts: Facts) -> float:
-    """Return the median over series of p in `swing ~ level ** p`; 0 if no series tells.
+    """Return the median over series of p in `swing ~ level ** p`; 0 if none can tell.
 
     A swing is the standard deviation within a season, a level its mean.
     """
@@ -124,7 +124,7 @@ def _observed(panel: Panel, series: int, end: int) -> NDArray[np.float64]:
 
 
 def _growth_of_swings(values: NDArray[np.float64], block: int) -> float:
-    """Return p of `swing ~ level ** p` over blocks of one series; NaN if it cannot be told."""
+    """Return p of `swing ~ level ** p` over blocks of one series; NaN if it cannot be estimated."""
     count = len(values) // block
     blocks = values[len(values) - count * block :].reshape(count, block)
     level, swing = blocks.mean(axis=1), blocks.std(axis=1)

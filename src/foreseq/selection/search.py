@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foreseq.config import ResolvedExperiment, change
-from foreseq.durable.resume_log import ResumeLog
+from foreseq.durable.resume import ResumeLog
 from foreseq.selection import budget, rules
 from foreseq.selection import facts as data
 from foreseq.selection.budget import MAX_STEPS, MEMBERS

@@ -5,16 +5,20 @@ same config and data give other weights, and a checkpoint from before must not b
 """
 
 import hashlib
+import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from foreseq.config import ExperimentConfig
+from foreseq.durable import files
 
 PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-cpu")
 """Packages, besides foreseq itself, that the weights depend on."""
@@ -85,3 +89,58 @@ def _code() -> str:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+Record = dict[str, Any]
+
+
+class ResumeLog:
+    """Records in the order in which they are asked for.
+
+    Example:
+        >>> log = ResumeLog()
+        >>> log.once(lambda: {"sum": 6 * 7})
+        {'sum': 42}
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Open what an earlier process kept.
+
+        Args:
+            file: Where to keep it; None: nowhere.
+        """
+        self.file = file
+        kept = _read(file)
+        self.records: list[Record] = kept["records"]
+        self.asked = 0
+        self.begin: float = time.monotonic() - kept["elapsed"]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of work so far, those of earlier processes included."""
+        return time.monotonic() - self.begin
+
+    def once(self, make: Callable[[], Record]) -> Record:
+        """Return the next record: the one that was kept, or else a new one, which is kept.
+
+        Args:
+            make: Returns a record that JSON can hold.
+        """
+        if self.asked == len(self.records):
+            self.records.append(make())
+            self._keep()
+        self.asked += 1
+        return self.records[self.asked - 1]
+
+    def _keep(self) -> None:
+        if self.file is not None:
+            text = json.dumps({"elapsed": self.elapsed, "records": self.records})
+            with files.new_file(self.file) as beside:
+                beside.write_text(text, encoding="utf-8")
+
+
+def _read(file: Path | None) -> Record:
+    if file is None or not file.exists():
+        return {"elapsed": 0.0, "records": []}
+    kept: Record = json.loads(file.read_text(encoding="utf-8"))
+    return kept

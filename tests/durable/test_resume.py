@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from foreseq.config import build_experiment
-from foreseq.durable import locking
+from foreseq.durable import resume
 
 
 def experiment(*overrides):
@@ -12,7 +12,7 @@ def experiment(*overrides):
 
 def test_the_key_changes_with_config_and_data_and_with_nothing_else():
     keys = [
-        locking.cache_key(experiment(*told), data)
+        resume.cache_key(experiment(*told), data)
         for told, data in [((), "1"), ((), "2"), (("training.seed=2",), "1"), ((), "1")]
     ]
     assert len(set(keys)) == 3
@@ -23,9 +23,9 @@ def test_what_a_failure_leaves_is_there_for_the_next_one_and_goes_at_the_end(tmp
     folder = tmp_path / "w"
     folder.mkdir()
     (folder / "checkpoint").write_text("1")
-    with pytest.raises(ZeroDivisionError), locking.claim(tmp_path, "w"):
+    with pytest.raises(ZeroDivisionError), resume.claim(tmp_path, "w"):
         assert 1 / 0
-    with locking.claim(tmp_path, "w") as folder:
+    with resume.claim(tmp_path, "w") as folder:
         assert (folder / "checkpoint").read_text() == "1"
     assert not folder.exists()
 
@@ -35,10 +35,10 @@ def test_one_process_at_a_time_does_a_piece_of_work(tmp_path):
     waiting = threading.Event()
 
     def second():
-        with locking.claim(tmp_path, "w", wait=waiting.set):
+        with resume.claim(tmp_path, "w", wait=waiting.set):
             order.append("second")
 
-    with locking.claim(tmp_path, "w"):
+    with resume.claim(tmp_path, "w"):
         other = threading.Thread(target=second)
         other.start()
         assert waiting.wait(30)
@@ -48,5 +48,5 @@ def test_one_process_at_a_time_does_a_piece_of_work(tmp_path):
 
 
 def test_other_work_need_not_wait(tmp_path):
-    with locking.claim(tmp_path, "one"), locking.claim(tmp_path, "other"):
+    with resume.claim(tmp_path, "one"), resume.claim(tmp_path, "other"):
         pass
