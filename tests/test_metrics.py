@@ -101,23 +101,23 @@ def test_scoring_the_truth_gives_zero(truth):
 
 @settings(deadline=None)
 @given(windows, windows)
-def test_smape_lies_between_0_and_200_and_rmse_is_never_below_mae(truth, answer):
-    smape = metrics.smape(truth, answer)
+def test_smape_lies_between_0_and_200_and_rmse_is_never_below_mae(truth, forecast):
+    smape = metrics.smape(truth, forecast)
     assert (smape >= 0).all()
     assert (smape <= 200 * (1 + 1e-12)).all()
-    mae, rmse = metrics.mae(truth, answer), metrics.rmse(truth, answer)
+    mae, rmse = metrics.mae(truth, forecast), metrics.rmse(truth, forecast)
     assert (rmse >= mae * (1 - 1e-9) - 1e-150).all()  # squares of tiny errors underflow
 
 
 @pytest.mark.parametrize("factor", [1e-6, 8.0, 1e9])
 def test_the_unit_of_the_data_changes_neither_mase_nor_smape(rng, factor):
     values, observed, offsets = ragged(history(gaps=True))
-    truth, answer, series = rng.normal(9, 5, (6, 7)), rng.normal(9, 5, (6, 7)), [0, 0, 1, 2, 3, 3]
+    truth, forecast, series = rng.normal(9, 5, (6, 7)), rng.normal(9, 5, (6, 7)), [0, 0, 1, 2, 3, 3]
     ends = np.diff(offsets)
     scale = metrics.seasonal_errors(values, observed, offsets, ends, 12)
     scaled = metrics.seasonal_errors(values * factor, observed, offsets, ends, 12)
-    once = metrics.score(truth, answer, series, scale)
-    again = metrics.score(truth * factor, answer * factor, series, scaled)
+    once = metrics.score(truth, forecast, series, scale)
+    again = metrics.score(truth * factor, forecast * factor, series, scaled)
     np.testing.assert_allclose(again.mase, once.mase, **EXACT)
     np.testing.assert_allclose(again.smape, once.smape, **EXACT)
     np.testing.assert_allclose(again.mae, once.mae * factor, **EXACT)
@@ -125,34 +125,34 @@ def test_the_unit_of_the_data_changes_neither_mase_nor_smape(rng, factor):
 
 
 def test_the_order_of_windows_and_of_series_changes_no_mean(rng):
-    truth, answer = rng.normal(size=(9, 4)), rng.normal(size=(9, 4))
+    truth, forecast = rng.normal(size=(9, 4)), rng.normal(size=(9, 4))
     series, scale = rng.integers(0, 5, size=9), rng.uniform(1, 2, size=5)
     windows_order, new_place = rng.permutation(9), rng.permutation(5)
     moved_scale = np.empty(5)
     moved_scale[new_place] = scale
     shuffled = (
         truth[windows_order],
-        answer[windows_order],
+        forecast[windows_order],
         new_place[series][windows_order],
         moved_scale,
     )
     np.testing.assert_allclose(
-        metrics.score(*shuffled), metrics.score(truth, answer, series, scale), **EXACT
+        metrics.score(*shuffled), metrics.score(truth, forecast, series, scale), **EXACT
     )
     np.testing.assert_allclose(
-        metrics.by_horizon(*shuffled), metrics.by_horizon(truth, answer, series, scale), **EXACT
+        metrics.by_horizon(*shuffled), metrics.by_horizon(truth, forecast, series, scale), **EXACT
     )
 
 
 def test_steps_not_observed_are_as_if_they_were_not_there(rng):
-    truth, answer = rng.normal(size=(2, 6)), rng.normal(size=(2, 6))
-    low, high = answer - 1, answer + 1
+    truth, forecast = rng.normal(size=(2, 6)), rng.normal(size=(2, 6))
+    low, high = forecast - 1, forecast + 1
     truth[:, [1, 4]] = np.nan
-    answer[0, 1] = np.nan  # nobody asked
+    forecast[0, 1] = np.nan  # nobody asked
     left = [0, 2, 3, 5]
     for measure in (metrics.mae, metrics.rmse, metrics.smape):
         np.testing.assert_allclose(
-            measure(truth, answer), measure(truth[:, left], answer[:, left]), **EXACT
+            measure(truth, forecast), measure(truth[:, left], forecast[:, left]), **EXACT
         )
     np.testing.assert_allclose(
         metrics.coverage(truth, low, high),
@@ -191,6 +191,7 @@ def test_silence_never_pays():
     assert metrics.interval_width(silent, [[3.0, 3.0]]) == np.inf
     assert metrics.interval_score(truth, silent, [[3.0, 3.0]], 0.9, 1.0) == np.inf
     assert metrics.pinball(truth, [[[1.0], [np.nan]]], [0.5]) == np.inf
+    assert metrics.weighted_quantile_loss(truth, [[[1.0], [np.nan]]], [0.5]) == np.inf
     assert metrics.skill(float(metrics.mae(truth, silent)[0]), 1.0) == -np.inf
 
 
@@ -205,9 +206,24 @@ def test_forecasts_of_another_shape_are_refused():
 
 
 def test_the_median_has_half_the_absolute_error_as_pinball_loss(rng):
-    truth, answer = rng.normal(size=(5, 8)), rng.normal(size=(5, 8))
-    halves = metrics.pinball(truth, answer[..., None], [0.5])[:, 0]
-    np.testing.assert_allclose(halves, metrics.mae(truth, answer) / 2, **EXACT)
+    truth, forecast = rng.normal(size=(5, 8)), rng.normal(size=(5, 8))
+    halves = metrics.pinball(truth, forecast[..., None], [0.5])[:, 0]
+    np.testing.assert_allclose(halves, metrics.mae(truth, forecast) / 2, **EXACT)
+
+
+def test_the_weighted_quantile_loss_is_that_of_gluonts(rng):
+    truth, levels = rng.normal(size=(5, 8)), [0.1, 0.5, 0.8]
+    quantiles = np.sort(rng.normal(size=(5, 8, 3)), axis=-1)
+    expected = [
+        np.abs(2 * (quantiles[..., i] - truth) * ((truth <= quantiles[..., i]) - level)).sum()
+        / np.abs(truth).sum()
+        for i, level in enumerate(levels)
+    ]
+    loss = metrics.weighted_quantile_loss(truth, quantiles, levels)
+    assert loss == pytest.approx(np.mean(expected))
+    truth[0, 0] = np.nan
+    kept = metrics.weighted_quantile_loss(truth.ravel()[1:], quantiles.reshape(-1, 3)[1:], levels)
+    assert metrics.weighted_quantile_loss(truth, quantiles, levels) == pytest.approx(kept)
 
 
 def test_an_interval_score_is_the_pinball_loss_of_its_two_bounds(rng):
@@ -236,8 +252,8 @@ def test_windows_of_a_series_are_averaged_before_series_are():
 
 def test_errors_by_horizon_are_those_of_each_step_ahead():
     truth = [[10.0, 10.0], [10.0, np.nan], [10.0, 10.0]]
-    answer = [[11.0, 15.0], [14.0, 0.0], [10.0, 30.0]]
-    ahead = metrics.by_horizon(truth, answer, [0, 0, 1], [2.0, 0.0])
+    forecast = [[11.0, 15.0], [14.0, 0.0], [10.0, 30.0]]
+    ahead = metrics.by_horizon(truth, forecast, [0, 0, 1], [2.0, 0.0])
     assert ahead.mae.tolist() == [(2.5 + 0.0) / 2, (5.0 + 20.0) / 2]
     assert ahead.rmse.tolist() == [np.sqrt(17 / 2) / 2, 12.5]
     assert ahead.smape.tolist() == [
@@ -308,15 +324,15 @@ def test_a_value_marked_unobserved_is_never_read():
 
 
 def test_point_measures_agree_with_utilsforecast(frame):
-    truth, answer = grid(frame, "y"), grid(frame, "model")
+    truth, forecast = grid(frame, "y"), grid(frame, "model")
     np.testing.assert_allclose(
-        metrics.mae(truth, answer), theirs(losses.mae(frame, ["model"])), **EXACT
+        metrics.mae(truth, forecast), theirs(losses.mae(frame, ["model"])), **EXACT
     )
     np.testing.assert_allclose(
-        metrics.rmse(truth, answer), theirs(losses.rmse(frame, ["model"])), **EXACT
+        metrics.rmse(truth, forecast), theirs(losses.rmse(frame, ["model"])), **EXACT
     )
     np.testing.assert_allclose(  # theirs is a fraction, and half of M4's
-        metrics.smape(truth, answer), 200 * theirs(losses.smape(frame, ["model"])), **EXACT
+        metrics.smape(truth, forecast), 200 * theirs(losses.smape(frame, ["model"])), **EXACT
     )
 
 
@@ -353,17 +369,17 @@ def test_interval_measures_agree_with_utilsforecast(frame):
 
 
 def test_errors_agree_with_scikit_learn(frame):
-    truth, answer = frame["y"].to_numpy(), frame["model"].to_numpy()
+    truth, forecast = frame["y"].to_numpy(), frame["model"].to_numpy()
     expected = {
         metrics.mae: sklearn_metrics.mean_absolute_error,
         metrics.rmse: sklearn_metrics.root_mean_squared_error,
     }
     for ours, reference in expected.items():
-        np.testing.assert_allclose(ours(truth, answer), reference(truth, answer), **EXACT)
+        np.testing.assert_allclose(ours(truth, forecast), reference(truth, forecast), **EXACT)
     for level in (0.05, 0.5, 0.9):
         np.testing.assert_allclose(
-            metrics.pinball(truth, answer[:, None], [level])[0],
-            sklearn_metrics.mean_pinball_loss(truth, answer, alpha=level),
+            metrics.pinball(truth, forecast[:, None], [level])[0],
+            sklearn_metrics.mean_pinball_loss(truth, forecast, alpha=level),
             **EXACT,
         )
 
@@ -373,18 +389,18 @@ def test_errors_agree_with_scikit_learn(frame):
 def test_scores_agree_with_an_independent_scorer(tmp_path, season):
     series = history(gaps=True)
     rng = np.random.default_rng(5)
-    truth, answer = rng.normal(10, 9, (4, 6)), rng.normal(10, 9, (4, 6))
-    truth[1, 2], truth[2, 0], answer[2, 0] = np.nan, 0.0, 0.0
+    truth, forecast = rng.normal(10, 9, (4, 6)), rng.normal(10, 9, (4, 6))
+    truth[1, 2], truth[2, 0], forecast[2, 0] = np.nan, 0.0, 0.0
     lengths = [len(row) for row in series.values()]
-    said, each = judged(
+    reported, each = judged(
         tmp_path,
         long_table(series, [0] * 4, "y"),
         long_table(dict(zip(series, truth, strict=True)), lengths, "y"),
-        long_table(dict(zip(series, answer, strict=True)), lengths, "y_hat"),
+        long_table(dict(zip(series, forecast, strict=True)), lengths, "y_hat"),
         season,
     )
     scale = metrics.seasonal_errors(*ragged(series), lengths, season)
-    errors = metrics.per_series(truth, answer, np.arange(4), scale)
+    errors = metrics.per_series(truth, forecast, np.arange(4), scale)
     for name, error in errors._asdict().items():
         np.testing.assert_allclose(error, each[name], **EXACT)
     scores = metrics.overall(errors)
@@ -394,8 +410,8 @@ def test_scores_agree_with_an_independent_scorer(tmp_path, season):
         "smape": "sMAPE",
         "mase": "MASE",
     }.items():
-        np.testing.assert_allclose(getattr(scores, name), said[theirs_name], **EXACT)
-    assert scores.n_without_mase == said["series_without_MASE"] == 1
+        np.testing.assert_allclose(getattr(scores, name), reported[theirs_name], **EXACT)
+    assert scores.n_without_mase == reported["series_without_MASE"] == 1
 
 
 def test_seasonal_naive_on_m4_hourly_scores_what_was_published(shared, tmp_path):
@@ -412,10 +428,10 @@ def test_seasonal_naive_on_m4_hourly_scores_what_was_published(shared, tmp_path)
     assert (round(scores.smape, 3), round(scores.mase, 3)) == (13.912, 1.193)
     if SCORER is not None:
         forecast = test[["unique_id", "ds"]].assign(y_hat=naive.ravel())
-        said, _ = judged(tmp_path, train, test, forecast, 24)
-        np.testing.assert_allclose(scores.smape, said["sMAPE"], **EXACT)
-        np.testing.assert_allclose(scores.mase, said["MASE"], **EXACT)
-        np.testing.assert_allclose(scores.rmse, said["RMSE"], **EXACT)
+        reported, _ = judged(tmp_path, train, test, forecast, 24)
+        np.testing.assert_allclose(scores.smape, reported["sMAPE"], **EXACT)
+        np.testing.assert_allclose(scores.mase, reported["MASE"], **EXACT)
+        np.testing.assert_allclose(scores.rmse, reported["RMSE"], **EXACT)
 
 
 @pytest.mark.parametrize("block", [1, 7, 30])

@@ -5,8 +5,9 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import evaluation
 from foreseq.config import DatasetConfig
+from foreseq.evaluation.backtest import unseen_backtest
+from foreseq.evaluation.comparison import compare
 from foreseq.forecasting import bundle
 from foreseq.metrics import Scores
 from foreseq.pipelines.flows.forecast import history_of
@@ -17,16 +18,16 @@ from foreseq.tracking import registry
 
 @task(cache_policy=NO_CACHE)
 def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
-    """Backtest on the newest windows that are fair, classical methods on some of them."""
+    """Backtest on unseen test windows, statistical baselines on some of them."""
     fitted, series = bundle.load(bundle_folder), panel.load(folder)
-    tested = evaluation.unseen_backtest(fitted, series)
-    rivals = evaluation.rivals(tested, series, fitted.experiment)
-    if rivals.tested is None:
-        console.say(f"classics {rivals.told}")
+    tested = unseen_backtest(fitted, series)
+    comparison = compare(tested, series, fitted.experiment)
+    if comparison.backtest is None:
+        console.say(f"compared {comparison.sample}")
         return tested.scores()
-    console.say(f"classics {', '.join(rivals.names)}: on {rivals.told}")
-    classical = rivals.tested.scores()
-    return tested.scores() | {name: classical[name] for name in rivals.names}
+    console.say(f"compared {', '.join(comparison.names)}: {comparison.sample}")
+    scores = comparison.backtest.scores()
+    return tested.scores() | {name: scores[name] for name in comparison.names}
 
 
 @flow

@@ -6,10 +6,10 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from foreseq import evaluation
 from foreseq.config import Config, DatasetConfig, ExperimentConfig
 from foreseq.durable import files, resume
 from foreseq.errors import ConfigError, ForeseqError
+from foreseq.evaluation import gate
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.forecast import history_of, write
 from foreseq.pipelines.flows.monitor import monitor
@@ -127,7 +127,7 @@ def _forecast(experiment: ExperimentConfig, output: Path) -> str:
     folder = history_of(registry.resolve(experiment.model), experiment.dataset).folder
     series = panel.load(folder)
     for version in (registry.champion(experiment.model), registry.previous(experiment.model)):
-        if version and not evaluation.is_ahead(bundle.load(registry.fetch(version)), series):
+        if version and not gate.is_ahead(bundle.load(registry.fetch(version)), series):
             return write(version, folder, output).model_version
     raise ConfigError(
         f"{experiment.model}: champion and previous have learned from what came after"

@@ -7,15 +7,16 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq import evaluation, report
 from foreseq.config import ExperimentConfig
 from foreseq.durable import resume
 from foreseq.durable.resume import ResumeLog
+from foreseq.evaluation.comparison import compare
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment
-from foreseq.report import Findings
+from foreseq.report import page, pictures
+from foreseq.report.page import Findings
 from foreseq.selection.choose import choose
 from foreseq.series import panel as panels
 from foreseq.tracking import forecaster, registry, store
@@ -75,24 +76,24 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
                 f"warning  training improved validation error by less than {MIN_GAIN:.0%};"
                 " using the naive baseline"
             )
-        rivals = evaluation.rivals(outcome.backtest, panel, resolved)
+        comparison = compare(outcome.backtest, panel, resolved)
         forecaster.log_backtest(run, outcome.backtest, panel)
-        forecaster.log_comparison(run, rivals, panel)
-        pictures = report.pictures(outcome, panel)
-        for file, figure in pictures.items():
+        forecaster.log_comparison(run, comparison, panel)
+        figures = pictures.draw(outcome.backtest, outcome.members[0].curve, panel)
+        for file, figure in figures.items():
             run.log_figure(figure, file)
         findings = Findings(
             model=run.model,
             run=run.name,
             panel=panel,
             repairs=ingested.repairs,
-            tested=outcome.backtest,
-            rivals=rivals,
+            backtest=outcome.backtest,
+            comparison=comparison,
             choices=chosen.choices,
             candidates=chosen.candidates,
             members=outcome.members,
         )
-        run.log_text(report.page(findings, pictures), store.REPORT)
+        run.log_text(page.report_page(findings, figures), store.REPORT)
         forecaster.log_bundle(run, outcome.bundle)
     return Trained(run.id, outcome)
 

@@ -1,4 +1,4 @@
-"""What a forecast was worth: pure functions on arrays, one per measure of the field.
+"""Measures of forecasts: pure functions on arrays, one per measure of the field.
 
 Three rules hold for every measure:
 
@@ -6,8 +6,8 @@ Three rules hold for every measure:
   horizon of one: `mae(actual[..., None], forecast[..., None])` is the error of each step.
 - NaN in `actual` means not observed: the step is left out. A row without any observed step is NaN,
   and NaN rows are left out of the means over them.
-- NaN in a forecast is not left out, or silence would pay. Such a step is infinitely wrong: 200 for
-  sMAPE, outside every interval, infinity for everything else.
+- NaN in a forecast is not left out, or not forecasting would pay. Such a step is infinitely wrong:
+  200 for sMAPE, outside every interval, infinity for everything else.
 
 Several windows of one series are averaged first, then all series weigh the same, as in M4.
 """
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 BLOCK = 2**20
-"""Steps of a panel that are looked at together."""
+"""Steps of a panel that are processed together."""
 
 
 class Errors(NamedTuple):
@@ -65,7 +65,7 @@ def score(actual: ArrayLike, forecast: ArrayLike, series: ArrayLike, scale: Arra
 
 
 def overall(errors: Errors) -> Scores:
-    """Return the plain means over series of what `per_series` gave."""
+    """Return the plain means over series of the errors of `per_series`."""
     scored = ~np.isnan(errors.mae)
     return Scores(
         mae=float(mean_known(errors.mae)),
@@ -85,10 +85,11 @@ def per_series(
     Arguments as for `score`. A series without a window is NaN.
 
     Example:
-        >>> each = per_series([[1.0, 2.0], [4.0, 4.0]], [[1.0, 4.0], [4.0, 4.0]], [2, 0], [1, 1, 4])
-        >>> each.mae.tolist()
+        >>> forecast = [[1.0, 4.0], [4.0, 4.0]]
+        >>> errors = per_series([[1.0, 2.0], [4.0, 4.0]], forecast, [2, 0], [1, 1, 4])
+        >>> errors.mae.tolist()
         [0.0, nan, 1.0]
-        >>> each.mase.tolist()
+        >>> errors.mase.tolist()
         [0.0, nan, 0.25]
     """
     position, unit = _positions(series), _floats(scale)
@@ -116,14 +117,14 @@ def by_horizon(
     """
     position, unit = _positions(series), _floats(scale)
     count = len(unit)
-    truth, answer = _floats(actual)[..., None], _floats(forecast)[..., None]  # a horizon of one
-    squared = series_mean(rmse(truth, answer) ** 2, position, count)
+    truth, point = _floats(actual)[..., None], _floats(forecast)[..., None]  # a horizon of one
+    squared = series_mean(rmse(truth, point) ** 2, position, count)
     return Errors(
-        mae=mean_known(series_mean(mae(truth, answer), position, count), axis=0),
+        mae=mean_known(series_mean(mae(truth, point), position, count), axis=0),
         rmse=mean_known(np.sqrt(squared), axis=0),
-        smape=mean_known(series_mean(smape(truth, answer), position, count), axis=0),
+        smape=mean_known(series_mean(smape(truth, point), position, count), axis=0),
         mase=mean_known(
-            series_mean(mase(truth, answer, unit[position][:, None]), position, count), axis=0
+            series_mean(mase(truth, point, unit[position][:, None]), position, count), axis=0
         ),
     )
 
@@ -145,7 +146,7 @@ def mae(actual: ArrayLike, forecast: ArrayLike) -> Floats:
         >>> mae([[1.0, 2.0], [3.0, np.nan]], [[2.0, 4.0], [3.0, 9.0]]).tolist()
         [1.5, 0.0]
     """
-    return mean_known(_missed(actual, forecast))
+    return mean_known(_absolute_errors(actual, forecast))
 
 
 def rmse(actual: ArrayLike, forecast: ArrayLike) -> Floats:
@@ -155,7 +156,7 @@ def rmse(actual: ArrayLike, forecast: ArrayLike) -> Floats:
         >>> rmse([[0.0, 0.0]], [[1.0, 7.0]]).tolist()
         [5.0]
     """
-    return np.sqrt(mean_known(_missed(actual, forecast) ** 2))
+    return np.sqrt(mean_known(_absolute_errors(actual, forecast) ** 2))
 
 
 def smape(actual: ArrayLike, forecast: ArrayLike) -> Floats:
@@ -167,7 +168,7 @@ def smape(actual: ArrayLike, forecast: ArrayLike) -> Floats:
         >>> smape([[1.0, 0.0], [1.0, 1.0]], [[3.0, 0.0], [-1.0, 0.0]]).tolist()
         [50.0, 200.0]
     """
-    missed = _missed(actual, forecast)
+    missed = _absolute_errors(actual, forecast)
     size = np.abs(actual) + np.abs(forecast)
     share = np.where(np.isinf(missed), 1.0, missed)
     np.divide(missed, size, out=share, where=np.isfinite(missed) & (size > 0))
@@ -204,12 +205,29 @@ def pinball(actual: ArrayLike, forecast: ArrayLike, levels: ArrayLike) -> Floats
         >>> pinball([[10.0]], [[[8.0, 10.0, 15.0]]], [0.1, 0.5, 0.9]).round(3).tolist()
         [[0.2, 0.0, 0.5]]
     """
-    quantiles, level = np.moveaxis(_floats(forecast), -1, 0), _floats(levels)
-    truth = np.broadcast_to(_floats(actual), quantiles.shape)  # (levels, ..., horizon)
-    missed = _missed(truth, quantiles)
-    share = level.reshape(-1, *[1] * (quantiles.ndim - 1))
-    weighted = missed * np.where(truth >= quantiles, share, 1.0 - share)
-    return np.moveaxis(mean_known(weighted), 0, -1)
+    return np.moveaxis(mean_known(_quantile_losses(actual, forecast, levels)), 0, -1)
+
+
+def weighted_quantile_loss(actual: ArrayLike, forecast: ArrayLike, levels: ArrayLike) -> float:
+    """Return the CRPS as GluonTS approximates it (`mean_weighted_sum_quantile_loss`).
+
+    Twice the sum of the pinball losses of all steps of all series, over the sum of absolute
+    actuals; the mean over levels. Of a point forecast, its own quantile at every level, it is the
+    normalized deviation (ND) where levels are symmetric.
+
+    Args:
+        actual: Observations, shape (..., horizon).
+        forecast: Quantiles, shape (..., horizon, levels).
+        levels: Between 0 and 1, shape (levels,).
+
+    Example:
+        >>> quantiles = [[[8.0, 10.0, 15.0], [4.0, 5.0, 9.0]]]
+        >>> round(weighted_quantile_loss([[10.0, np.nan]], quantiles, [0.1, 0.5, 0.9]), 6)
+        0.046667
+    """
+    losses = _quantile_losses(actual, forecast, levels)
+    total = np.nansum(losses.reshape(len(losses), -1), axis=1).mean()
+    return float(_ratio(2.0 * total, np.nansum(np.abs(_floats(actual)))))
 
 
 def coverage(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Floats:
@@ -254,7 +272,7 @@ def interval_score(
         actual: Observations, shape (..., horizon).
         lower: Lower bounds of the same shape.
         upper: Upper bounds of the same shape.
-        level: Share of observations the interval promises to hold, such as 0.95.
+        level: Share of observations that should lie inside, such as 0.95.
         scale: Seasonal error of the series of each row, shape (...); 1 leaves the data's unit.
 
     Example:
@@ -388,15 +406,22 @@ def mean_known(values: ArrayLike, axis: int = -1) -> Floats:
     return _ratio(np.where(known, values, 0.0).sum(axis=axis), known.sum(axis=axis))
 
 
-def _missed(actual: ArrayLike, forecast: ArrayLike) -> Floats:
+def _absolute_errors(actual: ArrayLike, forecast: ArrayLike) -> Floats:
     """Return the absolute error of each step: NaN if not observed, infinite if not forecast."""
-    truth, answer = _floats(actual), _floats(forecast)
-    if truth.shape != answer.shape:
-        raise ValueError(
-            f"forecast must have the shape of actual {truth.shape}, not {answer.shape}"
-        )
-    missed = np.abs(truth - answer)
-    return np.where(np.isnan(answer) & ~np.isnan(truth), np.inf, missed)
+    truth, point = _floats(actual), _floats(forecast)
+    if truth.shape != point.shape:
+        raise ValueError(f"forecast must have the shape of actual {truth.shape}, not {point.shape}")
+    errors = np.abs(truth - point)
+    return np.where(np.isnan(point) & ~np.isnan(truth), np.inf, errors)
+
+
+def _quantile_losses(actual: ArrayLike, forecast: ArrayLike, levels: ArrayLike) -> Floats:
+    """Return the pinball loss of each level and step, shape (levels, ..., horizon)."""
+    quantiles, level = np.moveaxis(_floats(forecast), -1, 0), _floats(levels)
+    truth = np.broadcast_to(_floats(actual), quantiles.shape)
+    share = level.reshape(-1, *[1] * (quantiles.ndim - 1))
+    weight = np.where(truth >= quantiles, share, 1.0 - share)
+    return _absolute_errors(truth, quantiles) * weight
 
 
 def _lag_errors(
@@ -409,13 +434,13 @@ def _lag_errors(
     first, number = _positions(offsets), _floats(values)
     seen, last = np.asarray(observed, dtype=np.bool_), _positions(ends)
     error = np.full(len(first) - 1, np.nan)
-    begin = 0
-    while begin < len(error):
-        end = max(begin + 1, int(np.searchsorted(first, first[begin] + BLOCK, side="right")) - 1)
-        rows = slice(first[begin], first[end])
-        starts = first[begin : end + 1] - first[begin]
-        error[begin:end] = _block_errors(number[rows], seen[rows], starts, last[begin:end], lag)
-        begin = end
+    start = 0
+    while start < len(error):
+        end = max(start + 1, int(np.searchsorted(first, first[start] + BLOCK, side="right")) - 1)
+        rows = slice(first[start], first[end])
+        starts = first[start : end + 1] - first[start]
+        error[start:end] = _block_errors(number[rows], seen[rows], starts, last[start:end], lag)
+        start = end
     return error
 
 
@@ -426,7 +451,7 @@ def _block_errors(
     ends: NDArray[np.int64],
     lag: int,
 ) -> Floats:
-    """Return `_lag_errors` of a few series, their places worked out step by step."""
+    """Return `_lag_errors` of a few series, computed step by step."""
     count = len(first) - 1
     owner = np.repeat(np.arange(count), np.diff(first))  # series of each step
     step = np.arange(len(number)) - first[owner]  # place of each step within its series

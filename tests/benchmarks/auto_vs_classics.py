@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from measuring import ROOT, by_itself, classics, histories, judge_each
 
-from foreseq import evaluation, metrics
+from foreseq import metrics
 from foreseq.config import ColumnsConfig, build_experiment, read_yaml
+from foreseq.evaluation import baselines
 from foreseq.ingest.read import read_table
 from foreseq.ingest.table import to_panel
 from foreseq.series import windows
@@ -98,8 +99,8 @@ def judge(name, told):
     forecaster, seconds = by_itself(name, experiment, given)
     forecasts = {"foreseq": forecaster.point(panel, chosen)}
     forecasts |= {
-        each: evaluation.BASELINES[each](panel, chosen, horizon)
-        for each in (evaluation.SEASONAL_NAIVE, evaluation.NAIVE)
+        each: baselines.BASELINES[each](panel, chosen, horizon)
+        for each in (baselines.SEASONAL_NAIVE, baselines.NAIVE)
     }
 
     def mase(forecast, rows=slice(None)):
@@ -118,7 +119,7 @@ def judge(name, told):
         rivals = classics(name, told, history, alike, lambda answer: mase(answer, few))
     row |= rivals
     best = np.nanmin([*rivals.values(), np.inf])
-    row["over seasonal naive"] = 1 - row["foreseq"] / row[evaluation.SEASONAL_NAIVE]
+    row["over seasonal naive"] = 1 - row["foreseq"] / row[baselines.SEASONAL_NAIVE]
     row["over best classic"] = 1 - row["foreseq there"] / best if np.isfinite(best) else np.nan
     return row
 

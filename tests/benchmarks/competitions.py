@@ -19,8 +19,9 @@ from pathlib import Path
 import pandas as pd
 from measuring import by_itself, classics, heads, histories, judge_each
 
-from foreseq import evaluation, metrics
+from foreseq import metrics
 from foreseq.config import ExperimentConfig
+from foreseq.evaluation import baselines
 from foreseq.ingest.table import to_panel
 from foreseq.series import windows
 
@@ -99,7 +100,7 @@ def judge(name, told):
         return metrics.score(actual, forecast, chosen.series, scale).mase
 
     ours = forecaster.point(given, chosen)
-    naive = evaluation.seasonal_naive(given, chosen, part.horizon)
+    naive = baselines.seasonal_naive(given, chosen, part.horizon)
     row = {"data": name, "series": panel.n_series, "seconds": seconds}
     row |= {"foreseq": mase(ours), "seasonal naive": mase(naive)}
     return row | classics(name, told, histories(given, chosen), part, mase)

@@ -16,7 +16,9 @@ import pandas as pd
 
 from foreseq import metrics
 from foreseq.config import ExperimentConfig, StatisticalBaselinesConfig, load_experiment
-from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, comparison, seasonal_naive
+from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.baselines import SEASONAL_NAIVE, seasonal_naive
+from foreseq.evaluation.comparison import compare
 from foreseq.forecasting import writer
 from foreseq.ingest.read import read_file
 from foreseq.ingest.store import ingest
@@ -30,8 +32,8 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("forecasts", type=Path)
     parser.add_argument("test", type=Path)
-    parser.add_argument("--windows", type=int, default=100, help="series for the classics")
-    parser.add_argument("--seconds", type=float, default=600, help="for the classics")
+    parser.add_argument("--windows", type=int, default=100, help="to compare")
+    parser.add_argument("--seconds", type=float, default=600, help="limit for them")
     told = parser.parse_args()
     experiment = load_experiment(told.config)
     plan = StatisticalBaselinesConfig(windows=told.windows, seconds=told.seconds)
@@ -41,12 +43,12 @@ def main() -> None:
     tested = held_against(series, table, actual, experiment.dataset.horizon)
     say(FORESEQ, "all series", tested)
     settled = _with_log(experiment, series, plan)
-    found = comparison(tested, series, settled)
-    sys.stdout.write(f"classics on {found.told}; failed fits: {found.failures}\n")
-    if found.tested is not None:
-        say(FORESEQ, "the same series", found.tested)
+    found = compare(tested, series, settled)
+    sys.stdout.write(f"compared {found.sample}; failed fits: {found.failures}\n")
+    if found.backtest is not None:
+        say(FORESEQ, "the same series", found.backtest)
         for name in found.names:
-            say(name, "", found.tested._replace(quantiles=found.quantiles[name]))
+            say(name, "", found.backtest._replace(quantiles=found.quantiles[name]))
 
 
 def held_against(

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foreseq import evaluation, metrics
+from foreseq import metrics
 from foreseq.config import ColumnsConfig
+from foreseq.evaluation import baselines
 from foreseq.experiment import recipe
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.ingest.read import read_table
@@ -228,7 +229,7 @@ def m4_owa(panel, chosen, forecast):
     ends[chosen.series] = chosen.cutoff
     scale = metrics.seasonal_errors(panel.values, panel.observed, panel.offsets, ends, panel.season)
     if forecast is None:
-        forecast = evaluation.seasonal_naive(panel, chosen, horizon)
+        forecast = baselines.seasonal_naive(panel, chosen, horizon)
     past = [panel.series(s)[:end] for s, end in zip(chosen.series, chosen.cutoff, strict=True)]
     rival = np.stack([naive2(values, panel.season, horizon) for values in past])
     ours, theirs = (metrics.score(actual, f, chosen.series, scale) for f in (forecast, rival))

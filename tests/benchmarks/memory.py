@@ -73,11 +73,11 @@ def generate(told):
 
 def train(told):
     """Do what `foreseq run` does from the stored panel on, and tell the peak after each part."""
-    from foreseq import report  # noqa: PLC0415
     from foreseq.config import build_experiment  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
+    from foreseq.report import pictures  # noqa: PLC0415
     from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def train(told):
     tell("search")
     outcome = recipe.fit(found.experiment, series, found.split)
     tell("training")
-    report.pictures(outcome, series)
+    pictures.draw(outcome.backtest, outcome.members[0].curve, series)
     tell("pictures")
     with tempfile.TemporaryDirectory() as scratch:
         sealed = bundle.save(outcome.bundle, Path(scratch) / "bundle")

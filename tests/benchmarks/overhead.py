@@ -64,13 +64,15 @@ def main() -> None:
 
 def bare(overrides: list[str]) -> None:
     """Do what the command does, without Prefect and MLflow."""
-    from foreseq import evaluation, report  # noqa: PLC0415
     from foreseq.config import load_experiment  # noqa: PLC0415
+    from foreseq.evaluation import gate  # noqa: PLC0415
+    from foreseq.evaluation.comparison import compare  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
     from foreseq.ingest.store import ingest  # noqa: PLC0415
-    from foreseq.report import Findings  # noqa: PLC0415
+    from foreseq.report import page, pictures  # noqa: PLC0415
+    from foreseq.report.page import Findings  # noqa: PLC0415
     from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
@@ -79,22 +81,22 @@ def bare(overrides: list[str]) -> None:
     series = panel.load(ingested.folder)
     found = choose(experiment, series)
     outcome = recipe.fit(found.experiment, series, found.split, checkpoint=Path("unfinished"))
-    rivals = evaluation.rivals(outcome.backtest, series, found.experiment)
-    pictures = report.pictures(outcome, series)
+    comparison = compare(outcome.backtest, series, found.experiment)
+    figures = pictures.draw(outcome.backtest, outcome.members[0].curve, series)
     findings = Findings(
         model=experiment.model,
         run="bare",
         panel=series,
         repairs=ingested.repairs,
-        tested=outcome.backtest,
-        rivals=rivals,
+        backtest=outcome.backtest,
+        comparison=comparison,
         choices=found.choices,
         candidates=found.candidates,
         members=outcome.members,
     )
-    Path("report.html").write_text(report.page(findings, pictures), encoding="utf-8")
+    Path("report.html").write_text(page.report_page(findings, figures), encoding="utf-8")
     fitted = bundle.load(bundle.save(outcome.bundle, Path("bundle")))
-    evaluation.judge(fitted, None, series)
+    gate.judge(fitted, None, series)
     version = f"{experiment.model}/1"
     source = writer.Source(Forecaster(fitted.experiment, fitted.final), version, "bare")
     writer.write(source, series, Path("out"))

@@ -43,10 +43,10 @@ def trained(api, tmp_path_factory) -> Iterator[list[Ran]]:
         patch.chdir(place)
         patch.setenv("PREFECT_API_URL", api)
         examples.write(Path("shop.csv"), series=20, freq="D", length=400, seed=1)
-        told = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 14}}
+        config = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 14}}
         fields = ["auto.time_budget=30", "statistical_baselines.windows=12", "split.test_windows=3"]
         yield [
-            run(build_experiment(told, [*fields, f"network.cells.kind={kind}"]), None)
+            run(build_experiment(config, [*fields, f"network.cells.kind={kind}"]), None)
             for kind in CELLS
         ]
 
@@ -103,23 +103,23 @@ def test_the_compare_view_lines_the_runs_up(page, trained, ui):
     _keep(page, "compare")
 
 
-def test_the_report_says_what_was_found(page, trained):
+def test_the_report_has_its_pictures_and_sections(page, trained):
     report = store.open_store().download_artifacts(trained[0].run_id, "report.html")
     page.goto(Path(report).as_uri())
     assert page.locator("img").count() >= 5
     broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).length")
     assert broken == 0
     shown = page.inner_text("body")
-    for heading in ("Gate", "Beside other forecasters", "How sure it is", "What was chosen"):
+    for heading in ("Gate", "Comparison with baselines", "Prediction intervals", "Choices"):
         assert heading in shown
-    assert "Not asked yet" not in shown
+    assert "Not decided yet" not in shown
     _keep(page, "report")
 
 
 def test_the_report_is_seen_within_mlflow(page, trained, ui):
     page.goto(_at(ui, store.report_link(trained[0].run_id)))
     frame = page.frame_locator("iframe")
-    frame.get_by_text("Beside other forecasters").wait_for()
+    frame.get_by_text("Comparison with baselines").wait_for()
 
 
 def _at(ui: str, link: str) -> str:

@@ -23,9 +23,9 @@ def test_the_same_gains_give_the_same_confidence(rng):
     assert above_zero(gains) == above_zero(gains)
 
 
-def test_runs_of_like_gains_are_weaker_evidence_than_as_many_single_ones(rng):
+def test_correlated_gains_are_weaker_evidence_than_independent_ones(rng):
     gains = np.repeat(rng.normal(0.3, 1, size=20), 10)
-    assert above_zero(gains, run=10) < above_zero(gains)
+    assert above_zero(gains, block=10) < above_zero(gains)
 
 
 def test_equal_errors_are_no_gain_and_neither_is_rounding():
@@ -46,14 +46,14 @@ def test_each_series_counts_once_however_many_steps_it_has():
     assert sure == confidence(losses(steps[:, :1]), losses(np.ones((5, 1))))
 
 
-def test_few_series_are_drawn_step_by_step():
+def test_few_series_are_resampled_by_step():
     ours, theirs = np.full((1, 12), 0.5), np.ones((1, 12))
     assert confidence(losses(ours), losses(theirs)) == 1
     ours[0, 5] = 30.0
     assert confidence(losses(ours), losses(theirs)) < 0.5
 
 
-def test_the_share_asked_for_must_be_avoided():
+def test_the_required_share_must_be_avoided():
     ours, theirs = losses([[0.8]] * 6), losses([[1.0]] * 6)
     assert (confidence(ours, theirs, 0.19), confidence(ours, theirs, 0.21)) == (1, 0)
 

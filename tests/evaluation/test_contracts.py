@@ -1,12 +1,17 @@
-"""Whatever forecasts keeps to the same contracts: every cell with every decoder, and the simple."""
+"""Every forecaster keeps the same contracts: each cell with each decoder, and the baselines."""
 
 import numpy as np
 import pytest
 
-from foreseq import evaluation
 from foreseq.config import build_experiment
-from foreseq.evaluation import BASELINES, statistical_baselines
-from foreseq.evaluation.contracts import CONTRACTS, ContractBroken, check_forecaster, made_up
+from foreseq.evaluation import baselines, statistical_baselines
+from foreseq.evaluation.baselines import BASELINES
+from foreseq.evaluation.contracts import (
+    CONTRACTS,
+    ContractBroken,
+    check_forecaster,
+    synthetic_panel,
+)
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import windows
@@ -17,8 +22,8 @@ HORIZON = 10
 
 
 def network(kind, decoder, *more):
-    """Return a forecaster of random weights: contracts hold before anything is learned."""
-    told = {
+    """Return a forecaster of random weights: contracts hold before any training."""
+    config = {
         "dataset": {"source": "memory", "horizon": HORIZON, "freq": "D", "season": 7},
         "network": {
             "cells": {"units": [4], "kind": kind},
@@ -32,13 +37,13 @@ def network(kind, decoder, *more):
             "quantiles": [0.1, 0.5, 0.9],
         },
     }
-    experiment = build_experiment(told, more)
+    experiment = build_experiment(config, more)
     rng = np.random.default_rng(1)
     members = [
         Fitted([rng.normal(0, 0.2, v.shape).astype("f4") for v in model.trainable_variables], 1, ())
         for model in [model_cache.build(experiment)] * 2
     ]
-    panel = made_up()
+    panel = synthetic_panel()
     return Forecaster(experiment, bundle.state(panel, panel.lengths, members))
 
 
@@ -54,39 +59,39 @@ def test_logarithms_and_other_scales_keep_every_contract():
 
 
 @pytest.mark.parametrize("decoder", ["direct", "segment", "recursive"])
-def test_who_reads_series_together_keeps_every_contract_but_to_forecast_others(decoder):
-    together = f"network.multivariate={made_up().ids.tolist()}"
+def test_a_multivariate_network_keeps_every_contract_but_to_forecast_other_series(decoder):
+    multivariate = f"network.multivariate={synthetic_panel().ids.tolist()}"
     *_, last = CONTRACTS
     with pytest.raises(ContractBroken, match=f"^{last}: "):
-        check_forecaster(network("gru", decoder, together), horizon=HORIZON)
+        check_forecaster(network("gru", decoder, multivariate), horizon=HORIZON)
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
 def test_every_baseline_keeps_every_contract(name):
-    def answer(panel, chosen):
+    def forecast(panel, chosen):
         return BASELINES[name](panel, chosen, HORIZON)[..., None]
 
-    assert check_forecaster(answer, horizon=HORIZON) == list(CONTRACTS)
+    assert check_forecaster(forecast, horizon=HORIZON) == list(CONTRACTS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(statistical_baselines.CLASSICS))
-def test_every_classical_method_keeps_every_contract(name):
-    def answer(panel, chosen):
+@pytest.mark.parametrize("name", list(statistical_baselines.METHODS))
+def test_every_statistical_baseline_keeps_every_contract(name):
+    def forecast(panel, chosen):
         pasts = windows.before(panel, chosen, 60)
-        told = [
+        normals = [
             statistical_baselines.forecast(
-                statistical_baselines.CLASSICS[name], past, panel.season, HORIZON
+                statistical_baselines.METHODS[name], past, panel.season, HORIZON
             )
             for past in pasts
         ]
-        return np.stack([each.mean for each in told])[..., None]
+        return np.stack([normal.mean for normal in normals])[..., None]
 
-    assert check_forecaster(answer, horizon=HORIZON) == list(CONTRACTS)
+    assert check_forecaster(forecast, horizon=HORIZON) == list(CONTRACTS)
 
 
 def honest(panel, chosen):
-    return evaluation.naive(panel, chosen, HORIZON)[..., None]
+    return baselines.naive(panel, chosen, HORIZON)[..., None]
 
 
 def too_short(panel, chosen):
@@ -97,18 +102,18 @@ def crossing(panel, chosen):
     return honest(panel, chosen) * [1.0, -1.0]
 
 
-def silent(panel, chosen):
+def missing(panel, chosen):
     return honest(panel, chosen) * np.nan
 
 
-def moody():
+def random_state():
     state = iter(range(10**6))
     return lambda panel, chosen: honest(panel, chosen) + next(state)
 
 
 def careless(panel, chosen):
     panel.values[0] += 1
-    return evaluation.naive(panel, chosen, HORIZON)[..., None]
+    return baselines.naive(panel, chosen, HORIZON)[..., None]
 
 
 def clairvoyant(panel, chosen):
@@ -117,8 +122,8 @@ def clairvoyant(panel, chosen):
 
 
 def crowded(panel, chosen):
-    told = honest(panel, chosen)
-    return told - 0.01 * np.nanmean(told, axis=0)
+    forecasts = honest(panel, chosen)
+    return forecasts - 0.01 * np.nanmean(forecasts, axis=0)
 
 
 def knowing_names(panel, chosen):
@@ -129,16 +134,16 @@ def knowing_names(panel, chosen):
 @pytest.mark.parametrize(
     ("broken", "contract"),
     [
-        (too_short, "answers the horizon"),
+        (too_short, "forecasts the horizon"),
         (crossing, "quantiles ascend"),
-        (silent, "answers where there is a past"),
-        (moody(), "answers alike"),
-        (careless, "leaves the data alone"),
+        (missing, "forecasts are finite"),
+        (random_state(), "is deterministic"),
+        (careless, "leaves the panel unchanged"),
         (clairvoyant, "does not look ahead"),
-        (crowded, "answers each window alone"),
+        (crowded, "forecasts windows independently"),
         (knowing_names, "knows series by their past"),
     ],
 )
-def test_whoever_breaks_a_contract_is_told_which(broken, contract):
+def test_a_broken_contract_is_named(broken, contract):
     with pytest.raises(ContractBroken, match=f"^{contract}: "):
         check_forecaster(broken, horizon=HORIZON)

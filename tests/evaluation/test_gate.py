@@ -1,13 +1,18 @@
-"""What the gate is for: luck is not published, skill is."""
+"""The gate rejects noise and publishes skill."""
 
 import numpy as np
 import pytest
 
-from foreseq import evaluation
-from foreseq.config import build_experiment
+from foreseq.config import GateConfig, build_experiment
+from foreseq.evaluation import gate
+from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.baselines import HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
 from foreseq.experiment.recipe import train
+from foreseq.forecasting.bundle import Bundle, Seen, State
 from foreseq.series.panel import from_series
+from foreseq.series.windows import Windows
 
+NAN = float("nan")
 SEASON, HORIZON, SERIES, LENGTH = 7, 5, 24, 140
 
 EXPERIMENT = build_experiment(
@@ -58,7 +63,7 @@ def decide(world, seed):
     panel = from_series(
         {f"s{i:02}": series for i, series in enumerate(values)}, freq="1", season=SEASON
     )
-    return evaluation.judge(train(EXPERIMENT, panel).bundle, None, panel)[0]
+    return gate.judge(train(EXPERIMENT, panel).bundle, None, panel)[0]
 
 
 def test_where_nothing_can_be_known_nothing_is_published():
@@ -76,7 +81,7 @@ def test_a_noisy_trend_with_season_is_published():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("world", [random_walk, white_noise, shuffled_labels])
-def test_luck_is_never_published(world, seed):
+def test_noise_is_never_published(world, seed):
     decision = decide(world, seed)
     assert not decision.published, decision.reason
 
@@ -86,3 +91,164 @@ def test_luck_is_never_published(world, seed):
 def test_skill_is_always_published(seed):
     decision = decide(trend_with_season, seed)
     assert decision.published, decision.reason
+
+
+def make_backtest(forecast, *, actual=(4.0, 6.0), naive=(2.0, 2.0)):
+    """Return one window of two steps; the seasonal naive is wrong by 2 and 4."""
+    one = np.array([forecast], dtype=np.float64)
+    return Backtest(
+        windows=Windows(np.array([0]), np.array([9])),
+        actual=np.array([actual]),
+        forecasts={
+            FORESEQ: one,
+            **dict.fromkeys((SEASONAL_NAIVE, NAIVE, HISTORIC_MEDIAN), np.array([naive])),
+        },
+        quantiles=one[..., None],
+        seasonal_error=np.array([1.0]),
+    )
+
+
+def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
+    decision = gate.decide(make_backtest([4.0, 4.0]), None, GateConfig())
+    assert decision.published
+    assert (
+        decision.scores["challenger"],
+        decision.scores["seasonal_naive"],
+        decision.scores.get("champion"),
+    ) == (1.0, 3.0, None)
+    assert (decision.series, decision.windows, decision.steps) == (1, 1, 2)
+    assert decision.reason == (
+        "error 1.0000 vs seasonal naive 3.0000 (confidence > 99.9%; 1 series, 1 window,"
+        " 2 observations)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("forecast", "why"),
+    [
+        pytest.param([2.0, 2.0], "error 3.0000 vs seasonal naive 3.0000", id="equal"),
+        pytest.param([0.0, 0.0], "error 5.0000 vs seasonal naive 3.0000", id="worse"),
+        pytest.param([NAN, NAN], "error inf vs seasonal naive 3.0000", id="nan"),
+        pytest.param([4.0, NAN], "error inf vs seasonal naive 3.0000", id="half-a-nan"),
+        pytest.param([4.0, np.inf], "error inf vs seasonal naive 3.0000", id="infinite"),
+    ],
+)
+def test_the_gate_stops_what_does_not_beat_the_seasonal_naive(forecast, why):
+    decision = gate.decide(make_backtest(forecast), None, GateConfig())
+    assert not decision.published
+    assert decision.reason.startswith(f"{why} is not a significant improvement of 2.0%")
+    assert "confidence 0.0%, required 95.0%" in decision.reason
+
+
+@pytest.mark.parametrize("simple", [NAIVE, HISTORIC_MEDIAN])
+def test_the_gate_stops_what_beats_the_seasonal_naive_but_not_the_simplest(simple):
+    challenger = make_backtest([4.0, 4.0])
+    challenger.forecasts[simple] = challenger.actual
+    decision = gate.decide(challenger, None, GateConfig())
+    assert not decision.published
+    assert " 0.0000 is not a significant improvement" in decision.reason
+
+
+def test_the_gate_stops_what_cannot_be_judged():
+    unseen = make_backtest([4.0, 4.0], actual=(NAN, NAN))
+    assert not gate.decide(unseen, None, GateConfig()).published
+
+
+def test_the_gate_wants_the_skill_that_was_asked_for():
+    challenger = make_backtest([4.0, 4.0])  # skill 2/3
+    assert gate.decide(challenger, None, GateConfig(min_skill=0.66)).published
+    assert not gate.decide(challenger, None, GateConfig(min_skill=0.67)).published
+
+
+@pytest.mark.parametrize(
+    ("champion", "margin", "published"),
+    [
+        pytest.param([3.0, 4.0], 0.0, True, id="better"),
+        pytest.param([4.0, 4.0], 0.0, False, id="equal-is-not-better"),
+        pytest.param([4.0, 5.0], 0.0, False, id="worse"),
+        pytest.param([3.0, 4.0], 0.4, False, id="better-within-the-margin"),
+        pytest.param([NAN, NAN], 0.0, True, id="champion-without-an-answer"),
+    ],
+)
+def test_the_gate_lets_the_challenger_take_the_champions_place_only_when_better(
+    champion, margin, published
+):
+    decision = gate.decide(
+        make_backtest([4.0, 4.0]), make_backtest(champion), GateConfig(margin=margin)
+    )
+    assert decision.published is published
+    assert decision.scores["champion"] == pytest.approx(make_backtest(champion).error(FORESEQ))
+
+
+def test_a_challenger_is_judged_on_its_test_windows(make_panel, make_bundle):
+    panel = make_panel()
+    decision, tested = gate.judge(make_bundle(panel, 36), None, panel)
+    assert tested.windows.cutoff.tolist() == [36] * 3
+    assert not decision.published
+
+
+def test_challenger_and_champion_are_compared_on_windows_fresh_to_both(make_panel, make_bundle):
+    panel = make_panel()
+    challenger = make_bundle(panel, 40, "split.test_windows=2")  # cutoffs 32 and 36
+    champion = make_bundle(panel, 40, shake=50.0)  # its evaluated weights saw 36 steps
+    decision, tested = gate.judge(challenger, champion, panel)
+    fresh = tested.on(tested.windows.cutoff == 36, 4)
+    assert decision.scores["challenger"] == pytest.approx(fresh.error(FORESEQ))
+    assert decision.scores["seasonal_naive"] == pytest.approx(fresh.error(SEASONAL_NAIVE))
+    assert decision.scores["champion"] > 10 * decision.scores["challenger"]
+
+
+def test_a_champion_that_has_seen_nothing_new_forecasts_with_its_newest_weights(
+    make_panel, make_bundle
+):
+    panel = make_panel()
+    challenger = make_bundle(panel, 40)
+    old = make_bundle(panel, 20, shake=50.0)
+    state = State([[w * 0 for w in old.final.members[0]]], old.final.seen)
+    champion = Bundle(old.experiment, old.origin, evaluated=old.evaluated, final=state)
+    decision, tested = gate.judge(challenger, champion, panel)
+    assert decision.scores["champion"] == pytest.approx(tested.error(SEASONAL_NAIVE), rel=1e-5)
+
+
+def test_without_a_window_that_the_champion_has_not_seen_it_stays(make_panel, make_bundle):
+    panel = make_panel()
+    saw_all = State(make_bundle(panel, 40).final.members, Seen(panel.ids, np.full(3, 39)))
+    champion = make_bundle(panel, 40)
+    champion = Bundle(champion.experiment, champion.origin, evaluated=saw_all, final=saw_all)
+    decision, _ = gate.judge(make_bundle(panel, 40), champion, panel)
+    assert not decision.published
+    assert "bring newer data" in decision.reason
+
+
+def test_series_unknown_to_the_champion_are_fresh(make_panel, make_bundle):
+    panel = make_panel()
+    saw_other = Seen(np.array(["A", "b2"]), np.array([99, 99]))
+    state = State(make_bundle(panel, 40).final.members, saw_other)
+    plain = make_bundle(panel, 40)
+    champion = Bundle(plain.experiment, plain.origin, evaluated=state, final=state)
+    decision, tested = gate.judge(make_bundle(panel, 40), champion, panel)
+    assert decision.scores["champion"] == pytest.approx(tested.error(FORESEQ))
+
+
+def test_a_champion_of_another_frequency_or_season_stays(make_panel, make_bundle):
+    panel, days = make_panel(), make_panel(freq="D", season=7)
+    for rival in (make_bundle(days, 36, "network.patch=1"), make_bundle(make_panel(season=2), 36)):
+        decision, _ = gate.judge(make_bundle(panel, 36), rival, panel)
+        assert not decision.published
+        assert "another name" in decision.reason
+
+
+def test_horizons_of_different_length_are_compared_where_both_answer(make_panel, make_bundle):
+    panel = make_panel()
+    champion = make_bundle(panel, 36, "dataset.horizon=2")
+    decision, tested = gate.judge(make_bundle(panel, 36), champion, panel)
+    shared = tested.on(np.ones(3, bool), 2)
+    assert decision.scores["challenger"] == pytest.approx(shared.error(FORESEQ))
+    assert decision.scores["champion"] == pytest.approx(shared.error(FORESEQ))
+
+
+def test_forecasters_of_the_same_steps_season_and_horizon_forecast_alike(make_panel, make_bundle):
+    plain = make_bundle(make_panel(), 36)
+    assert gate.forecast_alike(plain, make_bundle(make_panel(), 20, "training.seed=9"))
+    assert not gate.forecast_alike(plain, make_bundle(make_panel(season=2), 36))
+    assert not gate.forecast_alike(plain, make_bundle(make_panel(), 36, "dataset.horizon=5"))

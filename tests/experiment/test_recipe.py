@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foreseq import evaluation
 from foreseq.config import build_experiment
+from foreseq.evaluation import gate
 from foreseq.experiment import recipe
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import windows
@@ -64,7 +64,7 @@ def test_the_network_beats_the_seasonal_naive_on_noisy_trend_and_season(trained)
 
 def test_the_gate_and_the_experiment_tell_the_same_numbers(trained):
     outcome, _ = trained
-    decision, tested = evaluation.judge(outcome.bundle, None, make_panel())
+    decision, tested = gate.judge(outcome.bundle, None, make_panel())
     assert decision.published
     assert tested.scores() == outcome.backtest.scores()
 

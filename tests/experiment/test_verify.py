@@ -10,7 +10,7 @@ from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
 
 HORIZON = 4
-LEARNED = {}
+FITTED = {}
 
 
 def make_panel():
@@ -25,30 +25,30 @@ def make_panel():
 
 
 def make_experiment():
-    told = {
+    config = {
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [8]}, "context": 14, "patch": 7},
         "training": {"max_steps": 40, "members": 1},
         "split": {"test_windows": 2},
     }
-    return by_rules(build_experiment(told), make_panel()).experiment
+    return by_rules(build_experiment(config), make_panel()).experiment
 
 
-def learn_once(experiment, panel):
-    """Learn once from the same data; the tests ask for the same."""
+def fit_once(experiment, panel):
+    """Fit once on the same data."""
     key = panel.fingerprint()
-    if key not in LEARNED:
-        LEARNED[key] = verify.learn(experiment, panel)
-    return LEARNED[key]
+    if key not in FITTED:
+        FITTED[key] = verify.fit_briefly(experiment, panel)
+    return FITTED[key]
 
 
-def by_name(learn=learn_once):
-    findings = list(verify.verify(make_experiment(), make_panel(), learn))
+def by_name(fit=fit_once):
+    findings = list(verify.verify(make_experiment(), make_panel(), fit))
     return {finding.name: finding for finding in findings}
 
 
 class Leaky:
-    """Adds a trace of the future, such as a scaler fitted on all data would leave."""
+    """Adds a trace of the future, as a scaler fitted on all data does."""
 
     def __init__(self, honest, panel):
         self.honest, self.mean = honest, panel.values[panel.observed].mean()
@@ -58,21 +58,21 @@ class Leaky:
 
 
 class Clairvoyant:
-    """Answers with what will come."""
+    """Forecasts the actuals."""
 
     def __call__(self, panel, chosen):
         return windows.futures(panel, chosen, HORIZON)[..., None]
 
 
 class Crowded:
-    """Lets each window lean on the others asked about, as normalising over a batch does."""
+    """Lets windows depend on one another, as normalising over a batch does."""
 
     def __init__(self, honest):
         self.honest = honest
 
     def __call__(self, panel, chosen):
-        answers = self.honest(panel, chosen)
-        return answers - 0.01 * np.nanmean(answers, axis=0)
+        forecasts = self.honest(panel, chosen)
+        return forecasts - 0.01 * np.nanmean(forecasts, axis=0)
 
 
 def test_an_honest_experiment_passes():
@@ -83,17 +83,17 @@ def test_an_honest_experiment_passes():
     assert "not a significant improvement" in findings["no skill on shuffled values"].message
 
 
-def leaking(answer_of):
-    """Return a way to learn whose answers pass through `answer_of`."""
+def leaking(wrap):
+    """Return a way to fit whose forecaster is wrapped by `wrap`."""
 
-    def learn(experiment, panel):
-        honest, tested = learn_once(experiment, panel)
-        answer = answer_of(honest, panel)
-        told = answer(panel, tested.windows)
-        forecasts = tested.forecasts | {"foreseq": told[..., told.shape[-1] // 2]}
-        return answer, tested._replace(forecasts=forecasts)
+    def fit(experiment, panel):
+        honest, tested = fit_once(experiment, panel)
+        forecast = wrap(honest, panel)
+        quantiles = forecast(panel, tested.windows)
+        forecasts = tested.forecasts | {"foreseq": quantiles[..., quantiles.shape[-1] // 2]}
+        return forecast, tested._replace(forecasts=forecasts)
 
-    return learn
+    return fit
 
 
 def test_a_trace_of_the_future_in_the_scale_is_caught():
@@ -106,7 +106,7 @@ def test_a_clairvoyant_is_caught_twice():
     assert not findings["no skill on shuffled values"].holds
 
 
-def test_windows_that_lean_on_one_another_are_caught():
+def test_windows_that_depend_on_one_another_are_caught():
     findings = by_name(leaking(lambda honest, _panel: Crowded(honest)))
     assert not findings["no window depends on another"].holds
 
@@ -125,7 +125,7 @@ def test_shuffling_keeps_the_values_of_each_series_and_its_gaps():
     other = verify.shuffled(panel)
     assert (other.observed == panel.observed).all()
     for series in range(panel.n_series):
-        one, two = (each.series(series)[each.seen(series)] for each in (panel, other))
+        one, two = (data.series(series)[data.seen(series)] for data in (panel, other))
         assert sorted(one) == sorted(two)
         assert (one != two).any()
 

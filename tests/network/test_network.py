@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from foreseq import evaluation
 from foreseq.config import ResolvedCells, ResolvedNetwork
+from foreseq.evaluation import baselines
 from foreseq.network import build, outputs, predict
 from foreseq.series import windows
 from foreseq.series.panel import from_series
@@ -12,7 +12,7 @@ from foreseq.training import network_weights
 
 HORIZON, SEASON = 6, 4
 DECODERS = ("direct", "segment", "recursive")
-NAIVE = (evaluation.naive, evaluation.seasonal_naive)
+NAIVE = (baselines.naive, baselines.seasonal_naive)
 
 
 def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
@@ -60,7 +60,7 @@ def shaken_network(request):
 @pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
 @pytest.mark.parametrize(
     ("baseline", "method"),
-    [((SEASON,), evaluation.seasonal_naive), ((1,), evaluation.naive)],
+    [((SEASON,), baselines.seasonal_naive), ((1,), baselines.naive)],
 )
 def test_a_network_is_born_as_its_baseline(baseline, method, log, decoder):
     panel = make_panel()
@@ -83,7 +83,7 @@ def below_newest(model):
     rising = np.concatenate([season + 10 * year for year in range(4)])
     panel = from_series({"a": rising}, freq="1", season=SEASON)
     answers = predict.predict(model, panel, windows.newest(panel))
-    newest = evaluation.seasonal_naive(panel, windows.newest(panel), HORIZON)
+    newest = baselines.seasonal_naive(panel, windows.newest(panel), HORIZON)
     return (newest - answers[..., 0])[:, :SEASON]
 
 
@@ -335,7 +335,7 @@ def test_series_that_are_read_together_are_born_as_their_baselines(decoder):
     panel = make_panel(4)
     born = make_network(multivariate=tuple(panel.ids.tolist()), decoder=decoder)
     chosen = Windows(np.array([0, 1, 2, 3, 2]), np.array([40, 31, 40, 25, 31]))
-    expected = evaluation.seasonal_naive(panel, chosen, HORIZON)
+    expected = baselines.seasonal_naive(panel, chosen, HORIZON)
     np.testing.assert_allclose(predict.predict(born, panel, chosen)[..., 0], expected, rtol=2e-6)
 
 

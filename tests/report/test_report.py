@@ -1,16 +1,19 @@
-"""A page says what happened, in words and pictures, and needs nothing but itself."""
+"""A report is one self-contained page of words and pictures."""
 
 import re
+from html import unescape
 
 import numpy as np
 import pytest
 
-from foreseq import evaluation, report
 from foreseq.config import build_experiment
-from foreseq.evaluation import FORESEQ, Backtest, Decision
-from foreseq.experiment.recipe import Outcome
+from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.baselines import BASELINES
+from foreseq.evaluation.comparison import compare
+from foreseq.evaluation.decision import Decision
 from foreseq.ingest.table import Repairs
-from foreseq.report import Findings
+from foreseq.report import pictures
+from foreseq.report.page import Findings, decision_page, report_page, with_decision
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate
 from foreseq.series import windows
@@ -35,7 +38,7 @@ def make_findings(*, error=0.2, names="abc", skipped=()):
     actual = windows.futures(panel, chosen, HORIZON)
     ours = actual + error
     spread = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
-    simple = {name: each(panel, chosen, HORIZON) for name, each in evaluation.BASELINES.items()}
+    simple = {name: method(panel, chosen, HORIZON) for name, method in BASELINES.items()}
     tested = Backtest(
         windows=chosen,
         actual=actual,
@@ -49,27 +52,26 @@ def make_findings(*, error=0.2, names="abc", skipped=()):
         run="gru-8 ctx12 seed1",
         panel=panel,
         repairs=Repairs(181, panel.n_series, 180, "0", "59", gaps=7, gaps_filled=2),
-        tested=tested,
-        rivals=evaluation.rivals(tested, panel, EXPERIMENT),
+        backtest=tested,
+        comparison=compare(tested, panel, EXPERIMENT),
         choices=[Choice("network.log", False, "some values are < 0")],
         candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
         members=[Fitted([], 20, (CurvePoint(10, 1.0, 0.9), CurvePoint(20, 0.8, 0.7)))],
     )
 
 
-def drawn(found):
-    outcome = Outcome(None, found.tested, list(found.members))
-    return report.pictures(outcome, found.panel)
+def drawn(findings):
+    return pictures.draw(findings.backtest, findings.members[0].curve, findings.panel)
 
 
 @pytest.fixture(scope="module")
-def found():
+def findings():
     return make_findings(skipped=["tiny"])
 
 
 @pytest.fixture(scope="module")
-def page(found):
-    return report.page(found, drawn(found))
+def page(findings):
+    return report_page(findings, drawn(findings))
 
 
 def text(page):
@@ -83,55 +85,65 @@ def test_a_page_needs_nothing_but_itself(page):
     assert page.count("data:image/png;base64,") == 5
 
 
-def test_the_first_sentence_tells_the_skill_and_the_best_classical_method(page, found):
-    skill = f"{100 * found.tested.skill():.0f}%"
-    assert f"err {skill} less than the seasonal naive" in text(page)
-    assert "than the best classical method" in text(page)
+def test_the_first_sentence_has_the_skill_and_the_best_statistical_baseline(page, findings):
+    skill = f"{100 * findings.backtest.skill():.0f}%"
+    assert f"the error is {skill} below the seasonal naive's" in unescape(text(page))
+    assert "the best statistical baseline." in text(page)
 
 
 def test_one_series_is_not_compared_with_itself():
     single = make_findings(names="a")
-    page = report.page(single, drawn(single))
+    page = report_page(single, drawn(single))
     assert page.count("data:image/png;base64,") == 4
-    assert "On the same 1 test window of 1 series." in text(page)
+    assert "Means over 1 series on the same 1 test window." in text(page)
 
 
 def test_where_there_is_no_skill_it_says_so():
     worse = make_findings(error=5.0)
-    assert "no better than the seasonal naive: use that" in text(report.page(worse, {}))
+    assert "no better than the seasonal naive: use the seasonal naive instead" in text(
+        report_page(worse, {})
+    )
 
 
 def test_every_forecaster_has_its_row_with_skill_and_wins(page):
-    for name in ("seasonal naive", "naive", "drift", "historic median", "ETS", "Theta", "ARIMA"):
-        assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{4}}<td>-?\d+%', page), name
+    for name in (
+        "seasonal naive",
+        "naive",
+        "naive with drift",
+        "historic median",
+        "ETS",
+        "Theta",
+        "ARIMA",
+    ):
+        assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{5}}<td>-?\d+%', page), name
 
 
-def test_intervals_are_told_for_both_shares_and_every_method(page):
+def test_intervals_have_a_row_for_both_levels_and_every_method(page):
     for share in ("80%", "95%"):
-        assert page.count(f"<td>{share}</td>") == 4  # foreseq and three classical methods
+        assert page.count(f"<td>{share}</td>") == 4  # foreseq and three statistical baselines
 
 
-def test_it_tells_what_was_chosen_and_tried_and_how_healthy_the_data_are(page):
-    told = text(page)
-    assert "network.log False some values are &lt; 0" in told
-    assert "network.context = 24 0.9123" in told
-    assert "steps without a row 7, of which filled 2" in told
-    assert "series too short to be tested 1: tiny" in told
+def test_a_report_has_choices_candidates_and_data_quality(page):
+    shown = text(page)
+    assert "network.log False some values are &lt; 0" in shown
+    assert "network.context = 24 0.9123" in shown
+    assert "steps without a row 7, 2 filled" in shown
+    assert "series too short to test 1: tiny" in shown
 
 
-def test_it_tells_how_many_networks_learned_nothing_that_was_used(page, found):
-    assert "which may be luck" not in page
-    unused = [found.members[0]._replace(best_step=0), *found.members]
-    told = report.page(found._replace(members=unused), {})
-    assert "What 1 of 2 networks learned" in told
+def test_members_that_did_not_improve_are_counted(page, findings):
+    assert "which may be noise" not in page
+    unused = [findings.members[0]._replace(best_step=0), *findings.members]
+    shown = text(report_page(findings._replace(members=unused), {}))
+    assert "validation error of 1 of 2 ensemble members by less than 1%" in shown
 
 
-def test_the_decision_is_put_in_when_it_is_known_and_again_when_it_changes(page):
-    assert "Not asked yet" in page
-    once = report.with_decision(page, DECISION)
-    assert "Not asked yet" not in once
+def test_the_decision_is_put_in_and_replaced_when_it_changes(page):
+    assert "Not decided yet" in page
+    once = with_decision(page, DECISION)
+    assert "Not decided yet" not in once
     assert "Published : beats &lt;all&gt; of them" in text(once)
-    again = report.with_decision(
+    again = with_decision(
         once, DECISION._replace(published=False, scores=SCORES | {"champion": 0.4})
     )
     assert "Rejected" in again
@@ -140,18 +152,18 @@ def test_the_decision_is_put_in_when_it_is_known_and_again_when_it_changes(page)
 
 
 def test_a_decision_has_a_page_of_its_own():
-    told = text(report.decision_page("waves/3", DECISION))
-    assert "The gate on waves/3" in told
-    assert "historic median 0.9" in told
+    shown = text(decision_page("waves/3", DECISION))
+    assert "The gate on waves/3" in shown
+    assert "historic median 0.9" in shown
 
 
-def test_pictures_have_the_same_names_in_every_run(found):
-    assert set(drawn(found)) == {
+def test_pictures_have_the_same_names_in_every_run(findings):
+    assert set(drawn(findings)) == {
         "forecast.png", "horizon.png", "series.png", "curves.png", "calibration.png",
     }  # fmt: skip
 
 
-def test_a_calibration_picture_shows_the_shares_below_each_quantile(found):
-    line = drawn(found)["calibration.png"].axes[0].lines[1]
+def test_a_calibration_picture_shows_the_shares_below_each_quantile(findings):
+    line = drawn(findings)["calibration.png"].axes[0].lines[1]
     assert line.get_xdata().tolist() == [2.5, 10, 50, 90, 97.5]
-    assert line.get_ydata().tolist() == [100 * share for share in found.tested.shares_below()]
+    assert line.get_ydata().tolist() == [100 * share for share in findings.backtest.shares_below()]

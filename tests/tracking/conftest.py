@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from foreseq import evaluation
 from foreseq.config import ExperimentConfig, build_experiment
-from foreseq.evaluation import Backtest
+from foreseq.evaluation.backtest import Backtest, backtest
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.selection.choose import by_rules
@@ -57,7 +56,7 @@ def work(tmp_path_factory) -> Work:
         ),
         tmp_path_factory.mktemp("work") / "bundle",
     )
-    tested = evaluation.backtest(Forecaster(experiment, evaluated), panel, parts.test)
+    tested = backtest(Forecaster(experiment, evaluated), panel, parts.test)
     return Work(experiment, choices, panel, tested, folder)
 
 

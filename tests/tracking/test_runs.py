@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from mlflow.artifacts import download_artifacts
 
-from foreseq import evaluation
 from foreseq.errors import ConfigError
+from foreseq.evaluation import backtest, comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
 from foreseq.ingest.table import Repairs
-from foreseq.report import figures
+from foreseq.report.figures import errors
 from foreseq.tracking import forecaster, registry, store
 from foreseq.tracking import run as runs
 from foreseq.tracking.run import CACHE_KEY, PROCESS
@@ -52,9 +52,9 @@ def done(work):
         forecaster.log_bundle(run, bundle.load(work.folder))
         forecaster.log_backtest(run, work.backtest, work.panel)
         forecaster.log_comparison(
-            run, evaluation.rivals(work.backtest, work.panel, work.experiment), work.panel
+            run, comparison.compare(work.backtest, work.panel, work.experiment), work.panel
         )
-        run.log_figure(figures.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
+        run.log_figure(errors.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
     return run
 
 
@@ -115,7 +115,7 @@ def test_curves_have_a_point_for_each_look_and_none_for_what_was_not_measured(do
 def test_test_metrics_are_those_of_the_backtest_beside_the_naive_ones(done, work):
     metrics = store.get_run(done.id).data.metrics
     for name, scores in work.backtest.scores().items():
-        folder = "test" if name == evaluation.FORESEQ else f"versus/{name}"
+        folder = "test" if name == backtest.FORESEQ else f"versus/{name}"
         for measure in ("mae", "rmse", "smape", "mase"):
             assert metrics[f"{folder}/{measure}"] == getattr(scores, measure)
     assert metrics["test/skill"] == work.backtest.skill()
@@ -145,7 +145,7 @@ def test_the_model_bears_the_metrics_of_its_test(done):
 
 def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):
     points = store.open_store().get_metric_history(done.id, "test/mase_by_horizon")
-    ahead = work.backtest.by_horizon()[evaluation.FORESEQ].mase
+    ahead = work.backtest.by_horizon()[backtest.FORESEQ].mase
     assert [point.step for point in points] == [1, 2, 3, 4, 5, 6]
     np.testing.assert_array_equal([point.value for point in points], ahead)
 

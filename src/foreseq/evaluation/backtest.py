@@ -1,4 +1,4 @@
-"""Forecasts on rolling origins, beside what came and beside forecasts that need no learning."""
+"""Forecasts on rolling origins, with the actuals and with baselines that need no training."""
 
 from typing import NamedTuple
 
@@ -21,60 +21,64 @@ from foreseq.series.windows import Windows
 FORESEQ = "foreseq"
 ROUNDING = 1e-9
 
+Floats = NDArray[np.float64]
+
 
 class Losses(NamedTuple):
     """Absolute errors of one forecaster, in the unit the gate compares; NaN where unobserved."""
 
-    steps: NDArray[np.float64]
+    steps: Floats
     """Shape (windows, horizon)."""
-    windows: NDArray[np.float64]
+    windows: Floats
     """Mean of each window, shape (windows,)."""
-    series: NDArray[np.float64]
+    series: Floats
     """Mean of each series over its windows, shape (n_series,)."""
 
     @property
     def mean(self) -> float:
-        """The one number: the mean over series."""
+        """The mean over series."""
         return float(metrics.mean_known(self.series))
 
 
 class Interval(NamedTuple):
-    """Two quantiles of equal distance from the median, held against what came."""
+    """A central prediction interval, measured against the actuals."""
 
     level: float
-    """Share that should lie between them."""
+    """Share of actuals that should lie inside."""
     coverage: float
     """Share that does."""
     width: float
-    """Mean distance between them, in the unit of the data."""
+    """Mean, in the unit of the data."""
     score: float
-    """Mean over series of M4's scaled interval score: less is better."""
+    """M4's mean scaled interval score over series: lower is better."""
 
 
 class Backtest(NamedTuple):
-    """Forecasts beside what came, for the same windows."""
+    """Forecasts and actuals of the same windows."""
 
     windows: Windows
-    actual: NDArray[np.float64]
+    actual: Floats
     """Shape (windows, horizon); NaN where not observed."""
-    forecasts: dict[str, NDArray[np.float64]]
+    forecasts: dict[str, Floats]
     """By forecaster: the point forecast, shape (windows, horizon)."""
-    quantiles: NDArray[np.float64]
-    """Of foreseq: shape (windows, horizon, outputs)."""
-    seasonal_error: NDArray[np.float64]
+    quantiles: Floats
+    """Of the probabilistic forecaster: shape (windows, horizon, outputs)."""
+    seasonal_error: Floats
     """Scale of MASE, from before the first cutoff of each series, shape (n_series,)."""
     levels: tuple[float, ...] = ()
-    """Of each of the quantiles; none for a point forecast."""
+    """Of the quantiles; none for a point forecast."""
+    probabilistic: str = FORESEQ
+    """The forecaster whose quantiles are given; of the others only points are known."""
 
     def scores(self) -> dict[str, Scores]:
-        """Return the measures of every forecaster."""
+        """Return the point measures of every forecaster."""
         return {
             name: metrics.score(self.actual, forecast, self.windows.series, self.seasonal_error)
             for name, forecast in self.forecasts.items()
         }
 
     def by_horizon(self) -> dict[str, Errors]:
-        """Return the measures of every forecaster for each step ahead, shape (horizon,)."""
+        """Return the point measures of every forecaster by steps ahead, shape (horizon,)."""
         return {
             name: metrics.by_horizon(
                 self.actual, forecast, self.windows.series, self.seasonal_error
@@ -82,23 +86,23 @@ class Backtest(NamedTuple):
             for name, forecast in self.forecasts.items()
         }
 
-    def on(self, chosen: NDArray[np.bool_], horizon: int) -> "Backtest":
+    def on(self, rows: NDArray[np.bool_], horizon: int) -> "Backtest":
         """Return the backtest on some windows and the first steps only."""
         return self._replace(
-            windows=self.windows.take(chosen),
-            actual=self.actual[chosen, :horizon],
-            forecasts={name: one[chosen, :horizon] for name, one in self.forecasts.items()},
-            quantiles=self.quantiles[chosen, :horizon],
+            windows=self.windows.take(rows),
+            actual=self.actual[rows, :horizon],
+            forecasts={name: one[rows, :horizon] for name, one in self.forecasts.items()},
+            quantiles=self.quantiles[rows, :horizon],
         )
 
     def losses(self, name: str) -> Losses:
-        """Return what the gate compares: errors as in MASE, or plain where no series has a MASE."""
+        """Return absolute errors scaled as in MASE, or plain where no series has a MASE."""
         series = self.windows.series
         scale = self.seasonal_error
         if not (scale[series] > 0).any():
             scale = np.ones_like(scale)
-        each = np.repeat(scale[series][:, None], self.actual.shape[1], axis=1)
-        steps = metrics.mase(self.actual[..., None], self.forecasts[name][..., None], each)
+        units = np.repeat(scale[series][:, None], self.actual.shape[1], axis=1)
+        steps = metrics.mase(self.actual[..., None], self.forecasts[name][..., None], units)
         means = metrics.mean_known(steps)
         return Losses(steps, means, metrics.series_mean(means, series, len(scale)))
 
@@ -107,20 +111,35 @@ class Backtest(NamedTuple):
         return self.losses(name).mean
 
     def skill(self, name: str = FORESEQ, *, over: str = SEASONAL_NAIVE) -> float:
-        """Return the share of another's error that is avoided; 0 is no better."""
+        """Return the share of another forecaster's error that is avoided; 0 is no better."""
         return metrics.skill(self.error(name), self.error(over))
 
+    def win_rate(self, over: str) -> float:
+        """Return the share of series that foreseq forecasts better than another; a tie is half."""
+        ours, theirs = self.losses(FORESEQ).series, self.losses(over).series
+        judged = ~(np.isnan(ours) | np.isnan(theirs))
+        wins = np.where(ours == theirs, 0.5, ours < theirs)[judged]
+        return float(metrics.mean_known(wins))
+
+    def crps(self, name: str = FORESEQ) -> float:
+        """Return the CRPS as weighted quantile loss; a point forecast is all of its quantiles."""
+        levels = self.levels or (MEDIAN,)
+        quantiles = self.quantiles
+        if name != self.probabilistic or not self.levels:
+            quantiles = np.repeat(self.forecasts[name][..., None], len(levels), axis=-1)
+        return metrics.weighted_quantile_loss(self.actual, quantiles, levels)
+
     def intervals(self) -> list[Interval]:
-        """Return how well the intervals keep what they say, the widest first."""
-        wide = [
+        """Return the central prediction intervals, the widest first."""
+        bounds = [
             (low, high)
             for low, high in zip(self.levels, reversed(self.levels), strict=True)
             if low < MEDIAN and abs(low + high - 1) < ROUNDING
         ]
-        return [self._interval(low, high) for low, high in wide]
+        return [self._interval(low, high) for low, high in bounds]
 
     def shares_below(self) -> list[float]:
-        """Return, for each of the levels, the share of what came that lay below its quantile."""
+        """Return the share of actuals below the quantile of each level."""
         lowest = np.full_like(self.actual, -np.inf)
         return [
             float(metrics.coverage(self.actual.ravel(), lowest.ravel(), bound.ravel()))
@@ -130,40 +149,33 @@ class Backtest(NamedTuple):
     def _interval(self, low: float, high: float) -> Interval:
         lower, upper = (self.quantiles[..., self.levels.index(level)] for level in (low, high))
         series = self.windows.series
-        share = round(high - low, 9)
+        level = round(high - low, 9)
         scores = metrics.interval_score(
-            self.actual, lower, upper, share, self.seasonal_error[series]
+            self.actual, lower, upper, level, self.seasonal_error[series]
         )
-        each = metrics.series_mean(scores, series, len(self.seasonal_error))
+        means = metrics.series_mean(scores, series, len(self.seasonal_error))
         return Interval(
-            share,
+            level,
             float(metrics.coverage(self.actual.ravel(), lower.ravel(), upper.ravel())),
             float(metrics.interval_width(lower.ravel(), upper.ravel())),
-            float(metrics.mean_known(each)),
+            float(metrics.mean_known(means)),
         )
-
-    def win_rate(self, over: str) -> float:
-        """Return the share of series that foreseq forecasts better than another; a tie is half."""
-        ours, theirs = self.losses(FORESEQ).series, self.losses(over).series
-        judged = ~(np.isnan(ours) | np.isnan(theirs))
-        wins = np.where(ours == theirs, 0.5, ours < theirs)[judged]
-        return float(metrics.mean_known(wins))
 
 
 def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
-    """Forecast windows on the road that production takes, and naively, beside what came."""
+    """Forecast windows as in production, and by every baseline."""
     horizon = forecaster.experiment.dataset.horizon
-    answers = forecaster(panel, chosen)
+    quantiles = forecaster(panel, chosen)
     first = panel.lengths.copy()
     np.minimum.at(first, chosen.series, chosen.cutoff)
     return Backtest(
         windows=chosen,
         actual=windows.futures(panel, chosen, horizon),
         forecasts={
-            FORESEQ: median_output(answers, forecaster.levels),
+            FORESEQ: median_output(quantiles, forecaster.levels),
             **{name: baseline(panel, chosen, horizon) for name, baseline in BASELINES.items()},
         },
-        quantiles=answers,
+        quantiles=quantiles,
         seasonal_error=metrics.seasonal_errors(
             panel.values, panel.observed, panel.offsets, first, panel.season
         ),
@@ -172,25 +184,25 @@ def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
 
 
 def unseen_backtest(fitted: Bundle, panel: Panel) -> Backtest:
-    """Return the backtest of a forecaster on those test windows of a panel that it has not seen.
+    """Return the backtest on the test windows that a forecaster was not trained on.
 
     Raises:
-        DataRefused: If it has seen them all.
+        DataRefused: If there is none.
     """
     experiment = fitted.experiment
     test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
-    weights, fresh = unseen(fitted, panel, test)
+    state, fresh = unseen(fitted, panel, test)
     if not fresh.any():
         raise DataRefused(
             "a backtest needs windows that the forecaster was not trained on",
             found="none",
             remedy="bring newer data",
         )
-    return backtest(Forecaster(experiment, weights), panel, test.take(fresh))
+    return backtest(Forecaster(experiment, state), panel, test.take(fresh))
 
 
 def unseen(fitted: Bundle, panel: Panel, chosen: Windows) -> tuple[State, NDArray[np.bool_]]:
-    """Return the newest weights that leave fair windows, and which windows those are."""
+    """Return the newest weights with unseen windows, and which windows those are."""
     cutoffs = calendar.at(panel.starts[chosen.series], chosen.cutoff - 1, panel.freq)
     for state in (fitted.final, fitted.evaluated):
         ids, last = state.seen
@@ -205,7 +217,7 @@ def unseen(fitted: Bundle, panel: Panel, chosen: Windows) -> tuple[State, NDArra
 def per_series(result: Backtest, panel: Panel) -> pd.DataFrame:
     """Return a row per series with each forecaster's errors, and the skill, best series first."""
     position = result.windows.series
-    columns: dict[str, NDArray[np.float64]] = {}
+    columns: dict[str, Floats] = {}
     for name, forecast in result.forecasts.items():
         errors = metrics.per_series(result.actual, forecast, position, result.seasonal_error)
         columns |= {f"{name}_{measure}": value for measure, value in errors._asdict().items()}

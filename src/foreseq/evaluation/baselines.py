@@ -1,4 +1,4 @@
-"""Forecasts that need no learning: what a network must beat before anyone should wait for it."""
+"""Forecasts without training, which a network has to beat; NaN for a window without a past."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,22 +6,22 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.series import windows
 from foreseq.series.panel import Panel
-from foreseq.series.windows import Windows
+from foreseq.series.windows import Windows, before
 
-NAIVE, SEASONAL_NAIVE, DRIFT, LEVEL = "naive", "seasonal_naive", "drift", "historic_median"
+NAIVE, SEASONAL_NAIVE, DRIFT = "naive", "seasonal_naive", "drift"
+HISTORIC_MEDIAN = "historic_median"
 
 
-def naive(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:
+def naive(panel: Panel, windows: Windows, horizon: int) -> NDArray[np.float64]:
     """Return the last observed value for every step, shape (windows, horizon)."""
-    return np.repeat(_newest_seasons(panel, chosen, 1), horizon, axis=1)
+    return np.repeat(_newest_seasons(panel, windows, 1), horizon, axis=1)
 
 
-def seasonal_naive(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:
+def seasonal_naive(panel: Panel, windows: Windows, horizon: int) -> NDArray[np.float64]:
     """Return the value of one season before for every step, shape (windows, horizon).
 
-    Where it was not observed, the season before that answers, and at last the newest value.
+    Where it was not observed, the season before that is used, and at last the newest value.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -29,13 +29,13 @@ def seasonal_naive(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.fl
         >>> seasonal_naive(panel, Windows(np.array([0]), np.array([5])), 3).tolist()
         [[4.0, 5.0, 4.0]]
     """
-    season = _newest_seasons(panel, chosen, panel.season)
-    season = np.where(np.isnan(season), _newest_seasons(panel, chosen, 1), season)
+    season = _newest_seasons(panel, windows, panel.season)
+    season = np.where(np.isnan(season), _newest_seasons(panel, windows, 1), season)
     return season[:, np.arange(horizon) % panel.season]
 
 
-def drift(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:
-    """Return the line through the first and the last observed value, shape (windows, horizon).
+def drift(panel: Panel, windows: Windows, horizon: int) -> NDArray[np.float64]:
+    """Return the naive with drift: the line through the first and the last observed value.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -43,54 +43,55 @@ def drift(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:
         >>> drift(panel, Windows(np.array([0]), np.array([4])), 2).tolist()
         [[5.0, 6.0]]
     """
-    answer = np.full((chosen.count, horizon), np.nan)
-    for row in range(chosen.count):
-        steps, values = _seen(panel, chosen, row)
-        if not len(values):
-            continue
-        slope = (values[-1] - values[0]) / max(1, steps[-1] - steps[0])
-        ahead = chosen.cutoff[row] + np.arange(horizon) - steps[-1]
-        answer[row] = values[-1] + slope * ahead
-    return answer
+    forecast = np.full((windows.count, horizon), np.nan)
+    for row in range(windows.count):
+        steps, values = _observed(panel, windows, row)
+        if len(values):
+            slope = (values[-1] - values[0]) / max(1, steps[-1] - steps[0])
+            ahead = windows.cutoff[row] + np.arange(horizon) - steps[-1]
+            forecast[row] = values[-1] + slope * ahead
+    return forecast
 
 
-def level(panel: Panel, chosen: Windows, horizon: int) -> NDArray[np.float64]:
+def historic_median(panel: Panel, windows: Windows, horizon: int) -> NDArray[np.float64]:
     """Return the median of all observed values for every step, shape (windows, horizon).
 
-    Of pure noise no forecast knows more; the seasonal naive, wrong by two noises, is easily beaten.
+    It is hard to beat on noise, where the seasonal naive errs by two noises instead of one.
     """
-    answer = np.full((chosen.count, horizon), np.nan)
-    for row in range(chosen.count):
-        _, values = _seen(panel, chosen, row)
+    forecast = np.full((windows.count, horizon), np.nan)
+    for row in range(windows.count):
+        _, values = _observed(panel, windows, row)
         if len(values):
-            answer[row] = np.median(values)
-    return answer
+            forecast[row] = np.median(values)
+    return forecast
 
 
 Baseline = Callable[[Panel, Windows, int], NDArray[np.float64]]
 
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
-    {SEASONAL_NAIVE: seasonal_naive, NAIVE: naive, DRIFT: drift, LEVEL: level}
+    {SEASONAL_NAIVE: seasonal_naive, NAIVE: naive, DRIFT: drift, HISTORIC_MEDIAN: historic_median}
 )
-"""Every one, by the name it has in reports; a window without a past is NaN."""
+"""By name."""
 
 
-def _seen(panel: Panel, chosen: Windows, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _observed(
+    panel: Panel, windows: Windows, row: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return steps and values of what was observed before the cutoff of one window."""
-    series, cutoff = int(chosen.series[row]), int(chosen.cutoff[row])
+    series, cutoff = int(windows.series[row]), int(windows.cutoff[row])
     steps = np.flatnonzero(panel.seen(series)[:cutoff])
     return steps, np.asarray(panel.series(series)[:cutoff])[steps]
 
 
-def _newest_seasons(panel: Panel, chosen: Windows, season: int) -> NDArray[np.float64]:
+def _newest_seasons(panel: Panel, windows: Windows, season: int) -> NDArray[np.float64]:
     """Return the newest season as far as it is known, shape (windows, season)."""
-    answer = np.full((chosen.count, season), np.nan)
+    newest = np.full((windows.count, season), np.nan)
     reach = int(panel.lengths.max(initial=1))
     for back in range(-(-reach // season)):
-        missing = np.isnan(answer).any(axis=1) & (chosen.cutoff > back * season)
+        missing = np.isnan(newest).any(axis=1) & (windows.cutoff > back * season)
         if not missing.any():
             break
-        older = Windows(chosen.series[missing], chosen.cutoff[missing] - back * season)
-        past = windows.before(panel, older, season)
-        answer[missing] = np.where(np.isnan(answer[missing]), past, answer[missing])
-    return answer
+        older = Windows(windows.series[missing], windows.cutoff[missing] - back * season)
+        past = before(panel, older, season)
+        newest[missing] = np.where(np.isnan(newest[missing]), past, newest[missing])
+    return newest

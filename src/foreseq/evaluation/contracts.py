@@ -1,7 +1,7 @@
-"""What every forecaster must keep to, ours, the naive ones and a user's own: one suite for all.
+"""Contracts that every forecaster has to keep: ours, the baselines and a user's own.
 
-A forecaster is anything that is called as ours are: with a panel and windows of it, and answers an
-array of shape (windows, horizon, outputs).
+A forecaster is here any callable that takes a panel and windows of it and returns an array of shape
+(windows, horizon, outputs).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.errors import ForeseqError
-from foreseq.series import windows
 from foreseq.series.panel import Panel, from_series, select
-from foreseq.series.windows import Windows
+from foreseq.series.windows import Windows, before
 
 ALONE = 3
-"""Windows that are also asked about one by one."""
+"""Windows that are also forecast one by one."""
 SEED = 1
 
 
-class Answer(Protocol):
-    """What answers windows: a `Forecaster`, or anything that stands in for one."""
+class ForecastFunction(Protocol):
+    """Forecasts windows of a panel."""
 
-    def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+    def __call__(self, panel: Panel, windows: Windows, /) -> NDArray[np.float64]:
         """Return forecasts, shape (windows, horizon, outputs)."""
 
 
@@ -33,159 +32,89 @@ class ContractBroken(ForeseqError):
 
 
 class Case(NamedTuple):
-    """What a forecaster is tried on."""
+    """A forecaster, the data it is checked on and what it forecast."""
 
-    answer: Answer
+    forecast: ForecastFunction
     panel: Panel
-    chosen: Windows
+    windows: Windows
     horizon: int
-    told: NDArray[np.float64]
-    """The answers to `chosen`."""
+    forecasts: NDArray[np.float64]
 
 
 def check_forecaster(
-    answer: Answer, *, horizon: int, panel: Panel | None = None, least: int = 2
+    forecast: ForecastFunction, *, horizon: int, panel: Panel | None = None, min_past: int = 2
 ) -> list[str]:
-    """Hold a forecaster to every contract; return their names.
+    """Check a forecaster against every contract; return the contracts' names.
 
     Args:
-        answer: The forecaster.
-        horizon: Steps that it answers for.
-        panel: What it is tried on, such as your own series; None: made-up weekly patterns by day,
-            some with gaps.
-        least: Steps that it needs to have seen, at least.
+        forecast: The forecaster.
+        horizon: Steps that it forecasts.
+        panel: Series to check on; None: synthetic daily series with a weekly season and gaps.
+        min_past: Steps that it needs before a cutoff.
 
     Raises:
-        ContractBroken: At the first one that it does not keep; the message says which and how.
+        ContractBroken: At the first contract that is broken; the message says which and how.
         SeriesTooShort: If no series of the panel leaves room for a window.
 
     Example:
-        >>> from foreseq.evaluation import seasonal_naive
-        >>> def answer(panel, chosen):
-        ...     return seasonal_naive(panel, chosen, 14)[..., None]
-        >>> len(check_forecaster(answer, horizon=14))
+        >>> from foreseq.evaluation.baselines import seasonal_naive
+        >>> def forecast(panel, windows):
+        ...     return seasonal_naive(panel, windows, 14)[..., None]
+        >>> len(check_forecaster(forecast, horizon=14))
         8
     """
-    tried = made_up() if panel is None else panel
-    chosen = _newest_and_older(tried, horizon, least)
-    case = Case(answer, tried, chosen, horizon, np.array(answer(tried, chosen)))
+    panel = synthetic_panel() if panel is None else panel
+    windows = _windows(panel, horizon, min_past)
+    case = Case(forecast, panel, windows, horizon, np.array(forecast(panel, windows)))
     for name, contract in CONTRACTS.items():
         for complaint in contract(case):
             raise ContractBroken(f"{name}: {complaint}")
     return list(CONTRACTS)
 
 
-def made_up() -> Panel:
-    """Return series by day of different length and level, with weekly patterns and gaps."""
+def synthetic_panel() -> Panel:
+    """Return daily series of different length and scale, with a weekly season and gaps."""
     rng = np.random.default_rng(SEED)
     longest = 260
     steps = np.arange(longest)
     series: dict[str, Sequence[float]] = {}
-    for number, level in enumerate((1.0, 20.0, 300.0, 4000.0)):
-        values = level * (3 + np.sin(2 * np.pi * (steps + number) / 7) + rng.gamma(4, 0.1, longest))
+    for number, scale in enumerate((1.0, 20.0, 300.0, 4000.0)):
+        values = scale * (3 + np.sin(2 * np.pi * (steps + number) / 7) + rng.gamma(4, 0.1, longest))
         values[: 40 * number] = np.nan
         values[rng.integers(60 * number, longest, size=3)] = np.nan
         series[f"series-{number}"] = values.tolist()
     return from_series(series, freq="D", season=7, start="2024-01-01")
 
 
-def _answers_the_horizon(case: Case) -> Iterator[str]:
-    """One number for every step asked about, the same shape whatever the data."""
-    wanted, found = (case.chosen.count, case.horizon), case.told.shape
-    if len(found) != 3 or found[:2] != wanted or not found[2]:  # noqa: PLR2004 three axes
-        yield f"shape (windows, horizon, outputs) = {(*wanted, 'any')} is needed, found {found}"
-
-
-def _answers_in_order(case: Case) -> Iterator[str]:
-    if (np.diff(case.told, axis=-1) < 0).any():
-        yield "quantiles must ascend, found some that cross"
-
-
-def _answers_finitely(case: Case) -> Iterator[str]:
-    seen = np.isfinite(windows.before(case.panel, case.chosen, 2 * case.panel.season)).all(axis=1)
-    silent = seen & ~np.isfinite(case.told).all(axis=(1, 2))
-    if silent.any():
-        yield f"{silent.sum()} windows with a complete recent past have no finite forecast"
-
-
-def _answers_alike(case: Case) -> Iterator[str]:
-    again = case.answer(case.panel, case.chosen)
-    if not same_rows(case.told, again).all():
-        yield "the same question must have the same answer, bit for bit"
-
-
-def _does_not_look_ahead(case: Case) -> Iterator[str]:
-    cutoffs = np.unique(case.chosen.cutoff - case.panel.lengths[case.chosen.series])
-    for back in cutoffs:
-        rows = case.chosen.cutoff - case.panel.lengths[case.chosen.series] == back
-        asked = case.chosen.take(rows)
-        told = case.answer(altered(case.panel, asked), asked)
-        alike = same_rows(case.told[rows], told)
-        if not alike.all():
-            yield (
-                f"{(~alike).sum()} of {asked.count} forecasts moved when all that came after"
-                " their cutoff was altered"
-            )
-
-
-def _answers_each_window_alone(case: Case) -> Iterator[str]:
-    backwards = case.answer(case.panel, case.chosen.take(slice(None, None, -1)))[::-1]
-    if not same_rows(case.told, backwards).all():
-        yield "forecasts differ with the order in which windows are asked about"
-    for row in range(min(ALONE, case.chosen.count)):
-        one = slice(row, row + 1)
-        if not same_rows(case.told[one], case.answer(case.panel, case.chosen.take(one))).all():
-            yield "a window asked about alone is forecast otherwise than among others"
-
-
-def _knows_series_by_their_past(case: Case) -> Iterator[str]:
-    """A series under another name, alone in its panel, has the same past and the same future."""
-    position = int(case.chosen.series[-1])
-    rows = case.chosen.series == position
-    alone = replace(select(case.panel, [position]), ids=np.array(["nobody has seen this one"]))
-    asked = Windows(np.zeros(rows.sum(), np.int64), case.chosen.cutoff[rows])
-    if not same_rows(case.told[rows], case.answer(alone, asked)).all():
-        yield "a series under another name, alone, is forecast otherwise"
-
-
-def _leaves_the_data_alone(case: Case) -> Iterator[str]:
-    before = case.panel.fingerprint()
-    case.answer(case.panel, case.chosen)
-    if case.panel.fingerprint() != before:
-        yield "forecasting has altered the panel"
-
-
-CONTRACTS: dict[str, Callable[[Case], Iterator[str]]] = {
-    "answers the horizon": _answers_the_horizon,
-    "quantiles ascend": _answers_in_order,
-    "answers where there is a past": _answers_finitely,
-    "answers alike": _answers_alike,
-    "leaves the data alone": _leaves_the_data_alone,
-    "answers each window alone": _answers_each_window_alone,
-    "does not look ahead": _does_not_look_ahead,
-    "knows series by their past": _knows_series_by_their_past,
-}
-"""Every one, by name: yields what is wrong."""
+def independent(
+    forecast: ForecastFunction, panel: Panel, windows: Windows, forecasts: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which forecasts stay the same in reverse order and, for some, alone."""
+    same = same_rows(forecasts, forecast(panel, windows.take(slice(None, None, -1)))[::-1])
+    for row in range(min(ALONE, windows.count)):
+        alone = slice(row, row + 1)
+        same[row] &= same_rows(forecasts[alone], forecast(panel, windows.take(alone)))[0]
+    return same
 
 
 def same_rows(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which rows are equal bit for bit, NaN included.
+    """Return which rows are equal bit for bit, NaN included.
 
     Example:
         >>> row = np.array([[0.1 + 0.2], [np.nan]])
         >>> same_rows(row, np.array([[0.3], [np.nan]])).tolist()
         [False, True]
     """
-    left, right = (np.ascontiguousarray(each, np.float64).view(np.int64) for each in (one, other))
+    left, right = (np.ascontiguousarray(rows, np.float64).view(np.int64) for rows in (one, other))
     if left.shape != right.shape:
         return np.zeros(len(left), bool)
     return np.asarray((left == right).reshape(len(left), -1).all(axis=1))
 
 
-def altered(panel: Panel, chosen: Windows) -> Panel:
-    """Return the panel with every value after the first cutoff of each series made absurd."""
+def altered(panel: Panel, windows: Windows) -> Panel:
+    """Return the panel with absurd values after the first cutoff of each series."""
     first = panel.lengths.copy()
-    np.minimum.at(first, chosen.series, chosen.cutoff)
+    np.minimum.at(first, windows.series, windows.cutoff)
     owner = np.repeat(np.arange(panel.n_series), panel.lengths)
     later = np.arange(len(panel.values)) - panel.offsets[owner] >= first[owner]
     values = np.array(panel.values)
@@ -193,11 +122,83 @@ def altered(panel: Panel, chosen: Windows) -> Panel:
     return replace(panel, values=values)
 
 
-def _newest_and_older(panel: Panel, horizon: int, least: int) -> Windows:
+def _forecasts_the_horizon(case: Case) -> Iterator[str]:
+    expected, shape = (case.windows.count, case.horizon), case.forecasts.shape
+    if len(shape) != 3 or shape[:2] != expected or not shape[2]:  # noqa: PLR2004 three axes
+        yield f"shape (windows, horizon, outputs) = {(*expected, 'any')} is needed, found {shape}"
+
+
+def _quantiles_ascend(case: Case) -> Iterator[str]:
+    if (np.diff(case.forecasts, axis=-1) < 0).any():
+        yield "quantiles must ascend, found some that cross"
+
+
+def _forecasts_are_finite(case: Case) -> Iterator[str]:
+    complete = np.isfinite(before(case.panel, case.windows, 2 * case.panel.season)).all(axis=1)
+    missing = complete & ~np.isfinite(case.forecasts).all(axis=(1, 2))
+    if missing.any():
+        yield f"{missing.sum()} windows with a complete recent past have no finite forecast"
+
+
+def _is_deterministic(case: Case) -> Iterator[str]:
+    if not same_rows(case.forecasts, case.forecast(case.panel, case.windows)).all():
+        yield "the same windows must have the same forecasts, bit for bit"
+
+
+def _leaves_the_panel_unchanged(case: Case) -> Iterator[str]:
+    fingerprint = case.panel.fingerprint()
+    case.forecast(case.panel, case.windows)
+    if case.panel.fingerprint() != fingerprint:
+        yield "forecasting has altered the panel"
+
+
+def _forecasts_windows_independently(case: Case) -> Iterator[str]:
+    same = independent(case.forecast, case.panel, case.windows, case.forecasts)
+    if not same.all():
+        yield f"{(~same).sum()} forecasts depend on the order or number of windows"
+
+
+def _does_not_look_ahead(case: Case) -> Iterator[str]:
+    back = case.windows.cutoff - case.panel.lengths[case.windows.series]
+    for steps in np.unique(back):
+        windows = case.windows.take(back == steps)
+        again = case.forecast(altered(case.panel, windows), windows)
+        same = same_rows(case.forecasts[back == steps], again)
+        if not same.all():
+            yield (
+                f"{(~same).sum()} of {windows.count} forecasts changed when all values after"
+                " their cutoff were altered"
+            )
+
+
+def _knows_series_by_their_past(case: Case) -> Iterator[str]:
+    """A series under another name, alone in its panel, has the same past and the same forecast."""
+    position = int(case.windows.series[-1])
+    rows = case.windows.series == position
+    alone = replace(select(case.panel, [position]), ids=np.array(["an unknown series"]))
+    windows = Windows(np.zeros(rows.sum(), np.int64), case.windows.cutoff[rows])
+    if not same_rows(case.forecasts[rows], case.forecast(alone, windows)).all():
+        yield "a series under another name, alone, is forecast otherwise"
+
+
+CONTRACTS: dict[str, Callable[[Case], Iterator[str]]] = {
+    "forecasts the horizon": _forecasts_the_horizon,
+    "quantiles ascend": _quantiles_ascend,
+    "forecasts are finite": _forecasts_are_finite,
+    "is deterministic": _is_deterministic,
+    "leaves the panel unchanged": _leaves_the_panel_unchanged,
+    "forecasts windows independently": _forecasts_windows_independently,
+    "does not look ahead": _does_not_look_ahead,
+    "knows series by their past": _knows_series_by_their_past,
+}
+"""By name; each yields what is wrong."""
+
+
+def _windows(panel: Panel, horizon: int, min_past: int) -> Windows:
     """Return of each series the newest window with a known future, one amid, and the very end."""
     newest = panel.lengths - horizon
-    middle = (panel.lengths + least) // 2
-    series = np.arange(panel.n_series)
-    cutoffs = np.stack([middle, newest, panel.lengths], axis=1)
-    chosen = Windows(np.repeat(series, cutoffs.shape[1]), cutoffs.ravel())
-    return chosen.take(chosen.cutoff >= least)
+    amid = (panel.lengths + min_past) // 2
+    cutoffs = np.stack([amid, newest, panel.lengths], axis=1)
+    series = np.repeat(np.arange(panel.n_series), cutoffs.shape[1])
+    windows = Windows(series, cutoffs.ravel())
+    return windows.take(windows.cutoff >= min_past)

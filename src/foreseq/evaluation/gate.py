@@ -6,7 +6,7 @@ import numpy as np
 
 from foreseq.config import GateConfig
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Losses, backtest, unseen
-from foreseq.evaluation.baselines import LEVEL, NAIVE, SEASONAL_NAIVE
+from foreseq.evaluation.baselines import HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.bootstrap import confidence
 from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision, percent
 from foreseq.forecasting.bundle import Bundle
@@ -14,7 +14,7 @@ from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 
-NAMES = {SEASONAL_NAIVE: "seasonal naive", NAIVE: "naive", LEVEL: "historic median"}
+NAMES = {SEASONAL_NAIVE: "seasonal naive", NAIVE: "naive", HISTORIC_MEDIAN: "historic median"}
 
 
 class _Comparison(NamedTuple):
@@ -70,7 +70,7 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
     ours = challenger.losses(FORESEQ)
     comparisons = [
         _compare(name, ours, challenger.losses(name), gate.min_skill)
-        for name in (SEASONAL_NAIVE, NAIVE, LEVEL)
+        for name in (SEASONAL_NAIVE, NAIVE, HISTORIC_MEDIAN)
     ]
     if champion is not None:
         comparisons.append(_compare(CHAMPION, ours, champion.losses(FORESEQ), gate.margin))

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq import evaluation
 from foreseq.config import ExperimentConfig, ResolvedExperiment
 from foreseq.durable.resume import ResumeLog
-from foreseq.evaluation import Backtest
+from foreseq.evaluation.backtest import Backtest, backtest
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle, Origin
 from foreseq.forecasting.ensemble import Forecaster, calibrate
@@ -86,7 +85,7 @@ def fit(
     evaluated = bundle.state(panel, split.train_ends, members)
     calibration = calibrate(Forecaster(experiment, evaluated), panel, split.validation)
     evaluated = evaluated._replace(calibration=calibration)
-    tested = evaluation.backtest(Forecaster(experiment, evaluated), panel, split.test)
+    tested = backtest(Forecaster(experiment, evaluated), panel, split.test)
     final = evaluated
     if experiment.training.refit:
         refitted, steps = members, _refit_steps(members)

@@ -1,4 +1,4 @@
-"""Prove, on the user's own data and config, what a forecast's worth stands on."""
+"""Checks, on the user's own data and config, that a backtest can be trusted."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -6,36 +6,35 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq import evaluation
 from foreseq.config import ResolvedExperiment, change
-from foreseq.evaluation import Backtest
-from foreseq.evaluation.contracts import ALONE, Answer, altered, same_rows
+from foreseq.evaluation import gate
+from foreseq.evaluation.backtest import Backtest
+from foreseq.evaluation.contracts import ForecastFunction, altered, independent, same_rows
 from foreseq.experiment.recipe import fit
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
-STEPS = 200
-"""Batches learned from at most: a leak shows in the first of them."""
+MAX_STEPS = 200
+"""Of training: a leak shows in the first of them."""
 SEED = 1
 
-
-Learn = Callable[[ResolvedExperiment, Panel], tuple[Answer, Backtest]]
-"""Trains on all data; returns what forecasts, and its backtest on the test windows."""
+Fit = Callable[[ResolvedExperiment, Panel], tuple[ForecastFunction, Backtest]]
+"""Trains on a panel; returns the forecaster and its backtest on the test windows."""
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """The result of one check."""
 
     name: str
     holds: bool
     message: str
 
 
-def learn(experiment: ResolvedExperiment, panel: Panel) -> tuple[Answer, Backtest]:
-    """Fit one member for a few steps, on the road that every experiment takes."""
-    steps = min(experiment.training.max_steps, STEPS)
+def fit_briefly(experiment: ResolvedExperiment, panel: Panel) -> tuple[ForecastFunction, Backtest]:
+    """Fit one member for a few steps, in the same way as every experiment."""
+    steps = min(experiment.training.max_steps, MAX_STEPS)
     short = change(
         experiment,
         {"training.max_steps": steps, "training.members": 1, "training.refit": False},
@@ -45,22 +44,24 @@ def learn(experiment: ResolvedExperiment, panel: Panel) -> tuple[Answer, Backtes
     return Forecaster(outcome.bundle.experiment, outcome.bundle.evaluated), outcome.backtest
 
 
-def verify(experiment: ResolvedExperiment, panel: Panel, learn: Learn = learn) -> Iterator[Finding]:
-    """Look at one thing after the other; each but the second trains anew.
-
-    Args:
-        experiment: What to verify.
-        panel: The data.
-        learn: What is looked at.
+def verify(
+    experiment: ResolvedExperiment, panel: Panel, fit: Fit = fit_briefly
+) -> Iterator[Finding]:
+    """Yield the result of each check; the first and the last one train anew.
 
     Raises:
         SeriesTooShort: If no series has a window to train, validate and test on.
     """
     test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
-    answer, _ = learn(experiment, panel)
-    yield _does_not_look_ahead(experiment, panel, test, learn, answer)
-    yield _answers_each_window_alone(answer, panel, test)
-    yield _finds_nothing_in_noise(experiment, panel, learn)
+    forecast, _ = fit(experiment, panel)
+    yield _no_look_ahead(experiment, panel, test, fit, forecast)
+    same = independent(forecast, panel, test, forecast(panel, test))
+    message = f"{same.sum()} of {test.count} forecasts are the same in any order and number"
+    yield Finding("no window depends on another", bool(same.all()), message)
+    _, tested = fit(experiment, shuffled(panel))
+    decision = gate.decide(tested, None, experiment.gate)
+    message = f"with values in random order: {decision.reason}"
+    yield Finding("no skill on shuffled values", not decision.published, message)
 
 
 def shuffled(panel: Panel) -> Panel:
@@ -73,35 +74,18 @@ def shuffled(panel: Panel) -> Panel:
     return replace(panel, values=values)
 
 
-def _does_not_look_ahead(
-    experiment: ResolvedExperiment, panel: Panel, test: Windows, learn: Learn, answer: Answer
+def _no_look_ahead(
+    experiment: ResolvedExperiment,
+    panel: Panel,
+    test: Windows,
+    fit: Fit,
+    forecast: ForecastFunction,
 ) -> Finding:
-    """Everything after a cutoff may change: neither training nor forecast may notice."""
+    """Alter everything after each series' first cutoff, train again, compare the forecasts."""
     _, first = np.unique(test.series, return_index=True)
-    chosen = test.take(first)  # cutoffs ascend within a series
-    other = altered(panel, chosen)
-    again, _ = learn(experiment, other)
-    alike = same_rows(answer(panel, chosen), again(other, chosen))
-    message = (
-        f"{alike.sum()} of {chosen.count} forecasts unmoved when all that came later was altered"
-    )
-    return Finding("no look-ahead", bool(alike.all()), message)
-
-
-def _answers_each_window_alone(answer: Answer, panel: Panel, test: Windows) -> Finding:
-    whole = answer(panel, test)
-    backwards = answer(panel, test.take(slice(None, None, -1)))[::-1]
-    alike = same_rows(whole, backwards)
-    for row in range(min(ALONE, test.count)):
-        alike[row] &= same_rows(
-            whole[row : row + 1], answer(panel, test.take(slice(row, row + 1)))
-        )[0]
-    message = f"{alike.sum()} of {test.count} forecasts the same in any order and number"
-    return Finding("no window depends on another", bool(alike.all()), message)
-
-
-def _finds_nothing_in_noise(experiment: ResolvedExperiment, panel: Panel, learn: Learn) -> Finding:
-    _, tested = learn(experiment, shuffled(panel))
-    decision = evaluation.decide(tested, None, experiment.gate)
-    message = f"with values in random order: {decision.reason}"
-    return Finding("no skill on shuffled values", not decision.published, message)
+    firsts = test.take(first)  # cutoffs ascend within a series
+    other = altered(panel, firsts)
+    again, _ = fit(experiment, other)
+    same = same_rows(forecast(panel, firsts), again(other, firsts))
+    message = f"{same.sum()} of {firsts.count} forecasts unchanged when all later data were altered"
+    return Finding("no look-ahead", bool(same.all()), message)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from foreseq import metrics
 from foreseq.config import MEDIAN
-from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, seasonal_naive
+from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.baselines import SEASONAL_NAIVE, seasonal_naive
 from foreseq.forecasting import writer
 from foreseq.forecasting.bundle import Seen
 from foreseq.forecasting.writer import Manifest

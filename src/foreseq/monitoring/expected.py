@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq.evaluation import FORESEQ, SEASONAL_NAIVE, Backtest, seasonal_naive
+from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.baselines import SEASONAL_NAIVE, seasonal_naive
 from foreseq.forecasting.bundle import Seen
 from foreseq.monitoring.actuals import COLUMNS, scales, sum_up
 from foreseq.network.outputs import median_output

@@ -13,7 +13,7 @@ from foreseq import __version__
 from foreseq.monitoring.actuals import Arrivals
 from foreseq.monitoring.decision_log import Decided
 from foreseq.monitoring.judgement import Judgement
-from foreseq.report import figures
+from foreseq.report.figures import live
 from foreseq.report.html import number, percent, picture, render
 
 DECISIONS = re.compile(r"(<!-- decisions -->).*?(<!-- /decisions -->)", re.DOTALL)
@@ -35,20 +35,20 @@ def pictures(judged: Judgement, sums: pd.DataFrame) -> dict[str, Figure]:
     points = judged.points
     if len(points):
         times = _axis(points["moment"])
-        drawn["control.png"] = figures.control_figure(
+        drawn["control.png"] = live.control_figure(
             times, points["ratio"], points["score"], judged.limit
         )
     if len(judged.ahead):
         ahead = judged.ahead.sort_values("step")
-        drawn["live-horizon.png"] = figures.ahead_figure(
+        drawn["live-horizon.png"] = live.ahead_figure(
             ahead["step"], ahead["skill"], ahead["promised_skill"]
         )
     if len(points) and judged.coverage is not None:
-        drawn["live-coverage.png"] = figures.coverage_figure(
+        drawn["live-coverage.png"] = live.coverage_figure(
             times, points["coverage"], judged.coverage.level
         )
     if len(sums):
-        drawn["versions.png"] = figures.versions_figure(_over_time(sums))
+        drawn["versions.png"] = live.versions_figure(_over_time(sums))
     return drawn
 
 

@@ -1,6 +1,1 @@
-"""What an experiment brought, to be looked at: pictures and pages."""
-
-from foreseq.report.page import Findings, decision_page, page, with_decision
-from foreseq.report.pictures import pictures
-
-__all__ = ["Findings", "decision_page", "page", "pictures", "with_decision"]
+"""Pages and pictures for people. In: a backtest and what was chosen. Out: HTML and figures."""

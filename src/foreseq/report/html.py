@@ -1,4 +1,4 @@
-"""How pages are written: templates, pictures inside, numbers for people."""
+"""Rendering of pages: templates, embedded pictures, numbers for people."""
 
 import base64
 import io
@@ -11,15 +11,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 
-def render(template: str, **told: Any) -> str:
-    """Return a page made of a template; what is told is escaped."""
+def render(template: str, **values: Any) -> str:
+    """Return a page rendered from a template; values are escaped."""
     loaded = Environment(loader=PackageLoader("foreseq.report"), autoescape=True, trim_blocks=True)
     loaded.filters.update(number=number, percent=percent)
-    return loaded.get_template(template).render(told)
+    return loaded.get_template(template).render(values)
 
 
 def picture(pictures: Mapping[str, Figure], file: str, caption: str) -> Markup:
-    """Return a picture as it stands in a page; nothing where there is none."""
+    """Return a picture for a page, its data embedded; nothing where there is none."""
     if file not in pictures:
         return Markup("")
     stream = io.BytesIO()
@@ -32,7 +32,7 @@ def picture(pictures: Mapping[str, Figure], file: str, caption: str) -> Markup:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return a share for people.
+    """Return a share as percent.
 
     Example:
         >>> percent(0.256), percent(0.9567, 1), percent(float("nan"))
@@ -42,7 +42,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return four digits that matter.
+    """Return a number with four significant digits.
 
     Example:
         >>> number(0.123456), number(12345.6), number(float("inf")), number(None)

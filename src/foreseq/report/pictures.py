@@ -1,96 +1,87 @@
-"""The pictures of an experiment, under the same names in every run so that they line up."""
+"""The pictures of a backtest, under the same file names in every run."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from foreseq import evaluation
-from foreseq.evaluation import (
-    ARIMA,
-    DRIFT,
-    ETS,
-    FORESEQ,
-    LEVEL,
-    NAIVE,
-    SEASONAL_NAIVE,
-    THETA,
-    Backtest,
-)
-from foreseq.experiment.recipe import Outcome
-from foreseq.report import figures
-from foreseq.report.figures import Outlook
+from foreseq.evaluation.backtest import FORESEQ, Backtest, per_series
+from foreseq.evaluation.baselines import DRIFT, HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
+from foreseq.evaluation.statistical_baselines import ARIMA, ETS, THETA
+from foreseq.report.figures import errors, outlook
+from foreseq.report.figures.outlook import Outlook
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
+from foreseq.training.loop import CurvePoint
 
-PAST_SEEN = 8
+MAX_PAST = 8
 """Horizons of the past that a picture may show."""
-COMPARED = 3
-"""Series that stand for all: best, in between, worst."""
 NAMES = {
     FORESEQ: "foreseq",
     SEASONAL_NAIVE: "seasonal naive",
     NAIVE: "naive",
-    DRIFT: "drift",
-    LEVEL: "historic median",
+    DRIFT: "naive with drift",
+    HISTORIC_MEDIAN: "historic median",
     ETS: "ETS",
     THETA: "Theta",
     ARIMA: "ARIMA",
 }
 """Of forecasters, for people."""
+PLACES = ("best", "median", "worst")
 
 
-def pictures(outcome: Outcome, panel: Panel) -> dict[str, Figure]:
-    """Draw an experiment: file name to figure."""
-    tested = outcome.backtest
-    looks = outcome.members[0].curve
-    ahead = {NAMES[name]: each.mase for name, each in tested.by_horizon().items()}
-    each = {NAMES[name]: tested.losses(name).series for name in (FORESEQ, SEASONAL_NAIVE, NAIVE)}
-    drawn = {
-        "forecast.png": _forecasts(tested, panel, tested.levels),
-        "horizon.png": figures.horizon_figure(ahead, "MASE"),
-        "series.png": figures.series_figure(each, "MASE"),
-        "curves.png": figures.curves_figure(
-            [look.step for look in looks],
-            [look.loss for look in looks],
-            [look.validation for look in looks],
+def draw(backtest: Backtest, curve: Sequence[CurvePoint], panel: Panel) -> dict[str, Figure]:
+    """Draw a backtest and a training curve: file name to figure."""
+    horizon = {NAMES[name]: scores.mase for name, scores in backtest.by_horizon().items()}
+    compared = (FORESEQ, SEASONAL_NAIVE, NAIVE)
+    series = {NAMES[name]: backtest.losses(name).series for name in compared}
+    pictures = {
+        "forecast.png": _forecasts(backtest, panel),
+        "horizon.png": errors.horizon_figure(horizon, "MASE"),
+        "series.png": errors.series_figure(series, "MASE"),
+        "curves.png": errors.curves_figure(
+            [point.step for point in curve],
+            [point.loss for point in curve],
+            [point.validation for point in curve],
         ),
     }
-    if tested.levels:
-        shares = tested.shares_below()
-        drawn["calibration.png"] = figures.calibration_figure(tested.levels, shares)
-    return drawn
+    if backtest.levels:
+        shares = backtest.shares_below()
+        pictures["calibration.png"] = errors.calibration_figure(backtest.levels, shares)
+    return pictures
 
 
-def _forecasts(tested: Backtest, panel: Panel, levels: tuple[float, ...]) -> Figure:
-    """Draw the only series, or those forecast best, in between and worst."""
-    table = evaluation.per_series(tested, panel)
-    if len(table) < COMPARED:
-        name = str(table["unique_id"].iloc[0])
-        return figures.forecast_figure(_outlook(tested, panel, name, levels), title=name)
-    chosen = figures.best_median_worst(table[f"{FORESEQ}_mase"].fillna(table[f"{FORESEQ}_smape"]))
-    told = zip(("best", "in between", "worst"), chosen, strict=True)
-    names = {place: str(table["unique_id"].iloc[row]) for place, row in told}
-    return figures.panel_figure(
+def _forecasts(backtest: Backtest, panel: Panel) -> Figure:
+    """Draw the series forecast best, in the middle and worst; of one or two series the best."""
+    table = per_series(backtest, panel)
+    names = table["unique_id"].astype(str)
+    if len(table) < len(PLACES):
+        return outlook.forecast_figure(_outlook(backtest, panel, names.iloc[0]), names.iloc[0])
+    errors_of_series = table[f"{FORESEQ}_mase"].fillna(table[f"{FORESEQ}_smape"])
+    chosen = [names.iloc[row] for row in errors.best_median_worst(errors_of_series)]
+    return outlook.panel_figure(
         {
-            f"{name} ({place})": _outlook(tested, panel, name, levels)
-            for place, name in names.items()
+            f"{name} ({place})": _outlook(backtest, panel, name)
+            for place, name in zip(PLACES, chosen, strict=True)
         }
     )
 
 
-def _outlook(tested: Backtest, panel: Panel, name: str, levels: tuple[float, ...]) -> Outlook:
-    """Return the newest tested window of a series, ready to be drawn."""
+def _outlook(backtest: Backtest, panel: Panel, name: str) -> Outlook:
+    """Return the newest test window of a series."""
     position = int(np.searchsorted(panel.ids, name))
-    row = int(np.flatnonzero(tested.windows.series == position)[-1])
-    cutoff = int(tested.windows.cutoff[row])
-    horizon = tested.actual.shape[1]
-    shown = min(PAST_SEEN * horizon, cutoff)
+    row = int(np.flatnonzero(backtest.windows.series == position)[-1])
+    cutoff = int(backtest.windows.cutoff[row])
+    horizon = backtest.actual.shape[1]
+    shown = min(MAX_PAST * horizon, cutoff)
     window = Windows(np.array([position]), np.array([cutoff]))
+    quantiles = dict(zip(backtest.levels, backtest.quantiles[row].T, strict=False))
     return Outlook(
         past_times=panel.times(position, cutoff - shown, shown),
         past=windows.before(panel, window, shown)[0],
         future_times=panel.times(position, cutoff, horizon),
-        forecast=tested.forecasts[FORESEQ][row],
-        actual=tested.actual[row],
-        quantiles={level: tested.quantiles[row, :, i] for i, level in enumerate(levels)} or None,
+        forecast=backtest.forecasts[FORESEQ][row],
+        actual=backtest.actual[row],
+        quantiles=quantiles or None,
     )

@@ -21,13 +21,14 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
-from foreseq import evaluation, report
 from foreseq.config import ResolvedExperiment
-from foreseq.evaluation import FORESEQ, Backtest, Interval, Rivals
+from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval, per_series
+from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle
 from foreseq.ingest.table import Repairs
+from foreseq.report.page import decision_page, with_decision
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate
 from foreseq.series import calendar
@@ -177,17 +178,17 @@ def log_backtest(run: Run, backtest: Backtest, panel: Panel) -> None:
     Ours are `test/mase` and so on, the others' `versus/seasonal_naive/mase`.
     """
     run.log_metrics(measures(backtest), of_model=True)
-    run.log_table(evaluation.per_series(backtest, panel), "per_series.json")
+    run.log_table(per_series(backtest, panel), "per_series.json")
 
 
-def log_comparison(run: Run, comparison: Rivals, panel: Panel) -> None:
+def log_comparison(run: Run, comparison: Comparison, panel: Panel) -> None:
     """Log the statistical baselines on some test windows, and foreseq on the same ones.
 
     Theirs are `versus/ets/mase` and so on, ours on the same windows `versus/foreseq/mase`.
     """
-    if comparison.tested is not None:
+    if comparison.backtest is not None:
         run.log_metrics(comparison_measures(comparison), of_model=True)
-        run.log_table(evaluation.per_series(comparison.tested, panel), "statistical_baselines.json")
+        run.log_table(per_series(comparison.backtest, panel), "statistical_baselines.json")
 
 
 def log_bundle(run: Run, fitted: Bundle) -> None:
@@ -200,11 +201,11 @@ def log_bundle(run: Run, fitted: Bundle) -> None:
 def log_decision(run: Run, decision: Decision, version: str) -> None:
     """Log the gate's decision on a version: decision.json, decision.html, and in the report."""
     client = store.open_store()
-    run.log_text(report.decision_page(version, decision), "decision.html")
+    run.log_text(decision_page(version, decision), "decision.html")
     if REPORT in {file.path for file in client.list_artifacts(run.id)}:
         with TemporaryDirectory() as scratch:
             page = Path(client.download_artifacts(run.id, REPORT, scratch))
-            text = report.with_decision(page.read_text(encoding="utf-8"), decision)
+            text = with_decision(page.read_text(encoding="utf-8"), decision)
         run.log_text(text, REPORT)
     run.log_decision(decision)
 
@@ -220,13 +221,14 @@ def measures(backtest: Backtest) -> list[Measure]:
         ),
         *_intervals(backtest.intervals(), "test"),
         *_skills(backtest),
+        Measure("test/crps", backtest.crps()),
         Measure("test/skill", backtest.skill()),
     ]
 
 
-def comparison_measures(comparison: Rivals) -> list[Measure]:
+def comparison_measures(comparison: Comparison) -> list[Measure]:
     """Return the statistical baselines' measures, ours on the same windows as `versus/foreseq/`."""
-    tested = comparison.tested
+    tested = comparison.backtest
     if tested is None:
         return []
     methods = tested._replace(
