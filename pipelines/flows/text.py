@@ -13,10 +13,11 @@ from prefect.tasks import exponential_backoff
 
 from foreseq.config import Config
 from foreseq.evaluation.decision import Decision
-from foreseq.language import bundle, corpus, experiment, score, writing
+from foreseq.language import bundle, corpus, experiment, score
 from foreseq.language.bundle import LanguageBundle
 from foreseq.language.config import CorpusConfig, SamplingConfig, TextExperimentConfig
 from foreseq.language.corpus import Corpus
+from foreseq.language.sampling import complete, stream_text
 from foreseq.language.score import Score
 from foreseq.language.training import Listener, Progress
 from foreseq.pipelines.flows.ingest import may_pass
@@ -57,7 +58,7 @@ def learn(text_experiment: TextExperimentConfig, file: Path | None) -> str:
             if model is None:  # an epoch before the training was stopped
                 tracking.log_epoch(run, point, None)
                 return
-            sample = writing.complete(model, text.vocabulary, [prompt], SAMPLE)[0]
+            sample = complete(model, text.vocabulary, [prompt], SAMPLE)[0]
             tracking.log_epoch(run, point, prompt + sample)
             console.say(
                 f"epoch    {point.step} of {text_experiment.training.epochs}: {point.loss:.4f} nats"
@@ -108,14 +109,14 @@ def train(text_experiment: TextExperimentConfig) -> Published[LanguageBundle]:
 def stream(model: str, prompt: str, sampling: SamplingConfig) -> Iterator[str]:
     """Return a text as it is written; no flow, which would only hand it over whole."""
     loaded = _load(model)
-    return writing.stream(loaded.model(), loaded.vocabulary, prompt, sampling)
+    return stream_text(loaded.model(), loaded.vocabulary, prompt, sampling)
 
 
 @flow(name="text-generate")
 def generate(model: str, prompts: list[str], sampling: SamplingConfig) -> list[str]:
     """Write on from many prompts, one call of the network a character for all of them."""
     loaded = _load(model)
-    return writing.complete(loaded.model(), loaded.vocabulary, prompts, sampling)
+    return complete(loaded.model(), loaded.vocabulary, prompts, sampling)
 
 
 @flow(name="text-score")

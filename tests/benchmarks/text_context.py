@@ -47,7 +47,7 @@ def share_right(model, vocabulary, seen):
     right = 0
     for word in WORDS:
         prompt = vocabulary.encode(word[:-1][-seen:])[None]
-        logits, _ = network.read(model, prompt, network.blank(model, 1))
+        logits, _ = network.read(model, prompt, network.zero_state(model, 1))
         right += vocabulary.symbols[int(logits[0, -1].argmax())] == word[-1]
     return right / len(WORDS)
 

@@ -9,9 +9,10 @@ import time
 import numpy as np
 from measuring import say
 
-from foreseq.language import network, training, writing
+from foreseq.language import network, training
 from foreseq.language.config import SamplingConfig, load_text_experiment
-from foreseq.language.vocabulary import Vocabulary
+from foreseq.language.corpus import Vocabulary
+from foreseq.language.sampling import complete
 
 BATCHES = (1, 64)
 SYMBOLS = 65
@@ -34,9 +35,9 @@ def main() -> None:
     say("batch   foreseq chars/s   naive chars/s   ratio")
     for batch in BATCHES:
         prompts = ["0"] * batch
-        writing.complete(model, vocabulary, prompts, SamplingConfig(length=2))
+        complete(model, vocabulary, prompts, SamplingConfig(length=2))
         start = time.perf_counter()
-        writing.complete(model, vocabulary, prompts, SamplingConfig(length=told.length))
+        complete(model, vocabulary, prompts, SamplingConfig(length=told.length))
         ours = batch * told.length / (time.perf_counter() - start)
         theirs = naive(model, batch)
         say(f"{batch:>5} {ours:>17.0f} {theirs:>15.0f} {ours / theirs:>7.1f}")
@@ -44,7 +45,7 @@ def main() -> None:
 
 def naive(model, batch):
     """Return characters per second of `model.predict` for each one, states handed round."""
-    state = network.blank(model, batch)
+    state = network.zero_state(model, batch)
     symbols = np.zeros((batch, 1), np.int32)
     rng = np.random.default_rng(1)
     model.predict([symbols, *state], verbose=0)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from measuring import say
 
-from foreseq.language import corpus, experiment, ngram, score, writing
+from foreseq.language import corpus, experiment, ngram, score
 from foreseq.language.config import SamplingConfig, load_text_experiment
+from foreseq.language.sampling import complete
 from foreseq.language.training import Listener
 
 ORDERS = (1, 3, 5, 7)
@@ -52,7 +53,7 @@ def main() -> None:
         best = outcome.fitted.best_epoch
         say(f"  network, epoch {best:>3}     {test.nats_per_character:.4f} nats per character")
         sampling = SamplingConfig(temperature=0.7, length=500)
-        (sample,) = writing.complete(outcome.fitted.model, text.vocabulary, ["The "], sampling)
+        (sample,) = complete(outcome.fitted.model, text.vocabulary, ["The "], sampling)
         say(f"\nThe {sample}\n")
 
 

@@ -2,11 +2,17 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.language import corpus
 from foreseq.language.config import CorpusConfig
-from foreseq.language.corpus import Passage, assemble, split
+from foreseq.language.corpus import Passage, Vocabulary, assemble, learn_vocabulary, split
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=2).filter(
+    lambda text: len(set(text)) > 1
+)
 
 
 def read(source, tmp_path, **options):
@@ -129,3 +135,52 @@ def test_the_parts_of_a_split_rebuild_the_text(rng):
 def test_a_text_too_short_to_divide_is_refused():
     with pytest.raises(DataRefused, match="validation part needs at least two characters"):
         split(Passage(np.arange(8, dtype=np.int32), np.array([0])), 0.05, 0.2)
+
+
+@given(TEXTS)
+def test_decoding_undoes_encoding(text):
+    learned = learn_vocabulary(text)
+    assert learned.decode(learned.encode(text)) == text
+
+
+@given(TEXTS)
+def test_a_text_uses_every_number_of_its_own_vocabulary(text):
+    learned = learn_vocabulary(text)
+    assert set(learned.encode(text).tolist()) == set(range(learned.size))
+
+
+def test_symbols_are_numbered_by_code_point():
+    assert learn_vocabulary("héé\n a").symbols == "\n ahé"
+
+
+def test_characters_beyond_the_basic_plane_are_one_symbol_each():
+    learned = learn_vocabulary("a😀b😀")
+    assert learned.encode("😀b").tolist() == [2, 1]
+
+
+def test_an_unknown_character_is_named_with_its_line():
+    words = r"s\.txt, row 3: .* found 'é' \(U\+00E9\), the first of 2"
+    with pytest.raises(DataRefused, match=words):
+        Vocabulary("\nab").encode("a\nb\naéé", file="s.txt")
+
+
+def test_the_declared_symbol_stands_for_all_unknown_ones():
+    learned = learn_vocabulary("abba", unknown="?")
+    assert learned.decode(learned.encode("abcdz")) == "ab???"
+
+
+@pytest.mark.parametrize("text", ["", "a", "aaaa"])
+def test_a_text_of_one_symbol_is_refused(text):
+    with pytest.raises(DataRefused, match="at least 2 different characters"):
+        learn_vocabulary(text)
+
+
+def test_different_vocabularies_have_different_digests():
+    different = [Vocabulary("ab"), Vocabulary("abc"), Vocabulary("abc", "c")]
+    assert len({one.digest() for one in different}) == 3
+    assert Vocabulary("ab").digest() == different[0].digest()
+
+
+def test_nothing_encodes_to_nothing():
+    assert Vocabulary("ab").encode("").tolist() == []
+    assert Vocabulary("ab").decode(np.array([], int)) == ""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.language import experiment, training, writing
+from foreseq.language import experiment, training
 from foreseq.language.config import SamplingConfig, load_text_experiment
 from foreseq.language.corpus import assemble
+from foreseq.language.sampling import complete, stream_text
 from foreseq.training import network_weights
 
 SMALL = [
@@ -67,21 +68,21 @@ def test_a_champion_that_cannot_read_the_text_is_not_compared(trained, corpus):
 
 def test_a_trained_model_writes_words_of_the_kind_it_has_read(trained):
     sampling = SamplingConfig(temperature=0.5, length=70)
-    texts = writing.complete(trained.model(), trained.vocabulary, ["xabcdex", "yabcdeyx"], sampling)
+    texts = complete(trained.model(), trained.vocabulary, ["xabcdex", "yabcdeyx"], sampling)
     assert re.fullmatch("([xy]abcde[xy]){10}", texts[0])
     assert re.fullmatch("(abcde[xy][xy]){10}", texts[1])
 
 
 def test_streamed_characters_are_those_written_side_by_side(trained):
     model, sampling = trained.model(), SamplingConfig(length=12, seed=4)
-    streamed = "".join(writing.stream(model, trained.vocabulary, "xab", sampling))
-    assert [streamed] == writing.complete(model, trained.vocabulary, ["xab"], sampling)
+    streamed = "".join(stream_text(model, trained.vocabulary, "xab", sampling))
+    assert [streamed] == complete(model, trained.vocabulary, ["xab"], sampling)
     assert len(streamed) == 12
 
 
 def test_prompts_without_meaning_are_refused(trained):
     model = trained.model()
     with pytest.raises(ConfigError, match="at least one character"):
-        writing.stream(model, trained.vocabulary, "", SamplingConfig())
+        stream_text(model, trained.vocabulary, "", SamplingConfig())
     with pytest.raises(DataRefused, match="found 'é'"):
-        writing.complete(model, trained.vocabulary, ["xé"], SamplingConfig())
+        complete(model, trained.vocabulary, ["xé"], SamplingConfig())

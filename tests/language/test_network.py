@@ -21,8 +21,8 @@ def small(kind="lstm", **options):
 def test_reading_in_chunks_equals_reading_at_once(kind, rng):
     model = small(kind)
     text = rng.integers(0, SYMBOLS, (3, 25)).astype(np.int32)
-    whole, end = network.read(model, text, network.blank(model, 3))
-    state, parts = network.blank(model, 3), []
+    whole, end = network.read(model, text, network.zero_state(model, 3))
+    state, parts = network.zero_state(model, 3), []
     for first, last in ((0, 10), (10, 11), (11, 25)):
         logits, state = network.read(model, text[:, first:last], state)
         parts.append(logits)
@@ -34,8 +34,8 @@ def test_reading_in_chunks_equals_reading_at_once(kind, rng):
 def test_a_step_is_a_reading_of_one(rng):
     model = small()
     text = rng.integers(0, SYMBOLS, (2, 4)).astype(np.int32)
-    whole, _ = network.read(model, text, network.blank(model, 2))
-    state = network.blank(model, 2)
+    whole, _ = network.read(model, text, network.zero_state(model, 2))
+    state = network.zero_state(model, 2)
     for at in range(4):
         logits, state = network.step(model, text[:, at], state)
         np.testing.assert_allclose(logits, whole[:, at], atol=1e-6)
@@ -46,8 +46,8 @@ def test_later_symbols_change_nothing_before_them(rng):
     text = rng.integers(0, SYMBOLS, (1, 12)).astype(np.int32)
     altered = text.copy()
     altered[:, 8:] = (altered[:, 8:] + 1) % SYMBOLS
-    one, _ = network.read(model, text, network.blank(model, 1))
-    other, _ = network.read(model, altered, network.blank(model, 1))
+    one, _ = network.read(model, text, network.zero_state(model, 1))
+    other, _ = network.read(model, altered, network.zero_state(model, 1))
     np.testing.assert_array_equal(one[:, :8], other[:, :8])
 
 
@@ -55,8 +55,8 @@ def test_a_carried_model_goes_on_where_it_ended_unless_told_to_begin_anew(rng):
     model = small()
     carried = Carried(model, streams=2)
     text = rng.integers(0, SYMBOLS, (2, 10)).astype(np.int32)
-    whole, _ = network.read(model, text, network.blank(model, 2))
-    anew, _ = network.read(model, text[:, 5:], network.blank(model, 2))
+    whole, _ = network.read(model, text, network.zero_state(model, 2))
+    anew, _ = network.read(model, text[:, 5:], network.zero_state(model, 2))
     carried([text[:, :5], np.ones((2, 1), "float32")])
     second = ops.convert_to_numpy(carried([text[:, 5:], np.array([[0.0], [1.0]], "float32")]))
     np.testing.assert_allclose(second[0], whole[0, 5:], atol=1e-6)
@@ -83,6 +83,6 @@ def test_reading_elsewhere_leaves_what_is_carried_alone(rng):
     text = rng.integers(0, SYMBOLS, (2, 6)).astype(np.int32)
     carried([text, np.ones((2, 1), "float32")])
     before = [np.array(state) for state in carried.carried]
-    network.read(model, text, network.blank(model, 2))
+    network.read(model, text, network.zero_state(model, 2))
     for state, kept in zip(carried.carried, before, strict=True):
         np.testing.assert_array_equal(np.array(state), kept)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from foreseq.errors import ConfigError
 from foreseq.language.config import SamplingConfig
-from foreseq.language.sampling import NOTHING, collect, likelihoods, write
+from foreseq.language.sampling import NOTHING, collect, probabilities, write
 
 SYMBOLS = 6
 LOGITS = arrays(np.float32, (3, SYMBOLS), elements=st.floats(-50, 50, width=32))
@@ -37,15 +37,15 @@ def prompts(*texts):
 
 
 @given(LOGITS, SAMPLING)
-def test_likelihoods_are_probabilities(logits, sampling):
-    likely = likelihoods(logits, sampling)
+def test_probabilities_are_probabilities(logits, sampling):
+    likely = probabilities(logits, sampling)
     assert (likely >= 0).all()
     np.testing.assert_allclose(likely.sum(axis=1), 1, atol=1e-12)
 
 
 @given(LOGITS, SAMPLING)
 def test_the_likeliest_symbol_can_always_be_drawn(logits, sampling):
-    likely = likelihoods(logits, sampling)
+    likely = probabilities(logits, sampling)
     best = np.take_along_axis(likely, logits.argmax(axis=1)[:, None], axis=1)
     np.testing.assert_allclose(best[:, 0], likely.max(axis=1))
 
@@ -54,19 +54,19 @@ def test_the_likeliest_symbol_can_always_be_drawn(logits, sampling):
 def test_temperature_1_without_limits_is_the_softmax(logits):
     exact = np.exp(logits.astype(np.float64))
     expected = exact / exact.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(likelihoods(logits, SamplingConfig()), expected, rtol=1e-9)
+    np.testing.assert_allclose(probabilities(logits, SamplingConfig()), expected, rtol=1e-9)
 
 
 @given(LOGITS, st.integers(1, 2 * SYMBOLS))
 def test_top_k_leaves_k_symbols_or_all_there_are(logits, top_k):
-    left = (likelihoods(logits, SamplingConfig(temperature=100, top_k=top_k)) > 0).sum(axis=1)
+    left = (probabilities(logits, SamplingConfig(temperature=100, top_k=top_k)) > 0).sum(axis=1)
     assert (left == min(top_k, SYMBOLS)).all()
 
 
 def test_top_p_leaves_the_fewest_that_are_likely_enough():
     logits = np.log(np.array([[0.1, 0.4, 0.2, 0.3]]))
     kept = [
-        np.flatnonzero(likelihoods(logits, SamplingConfig(top_p=p))[0]).tolist()
+        np.flatnonzero(probabilities(logits, SamplingConfig(top_p=p))[0]).tolist()
         for p in (0.01, 0.39, 0.41, 0.69, 0.75, 1.0)
     ]
     assert kept == [[1], [1], [1, 3], [1, 3], [1, 2, 3], [0, 1, 2, 3]]
@@ -75,7 +75,7 @@ def test_top_p_leaves_the_fewest_that_are_likely_enough():
 @pytest.mark.parametrize("temperature", [0, 1e-9, 1e-320])
 def test_temperature_at_or_near_0_takes_the_likeliest(temperature):
     logits = np.array([[1.0, 3.0, 2.0], [5.0, -1e30, 4.9999]])
-    likely = likelihoods(logits, SamplingConfig(temperature=temperature))
+    likely = probabilities(logits, SamplingConfig(temperature=temperature))
     np.testing.assert_array_equal(likely, [[0, 1, 0], [1, 0, 0]])
 
 

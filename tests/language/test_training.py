@@ -144,7 +144,7 @@ def test_the_right_letter_needs_the_whole_word():
 
     def following(prompt):
         encoded = whole.vocabulary.encode(prompt)[None]
-        logits, _ = network.read(fitted.model, encoded, network.blank(fitted.model, 1))
+        logits, _ = network.read(fitted.model, encoded, network.zero_state(fitted.model, 1))
         return whole.vocabulary.symbols[int(logits[0, -1].argmax())]
 
     assert [following(word[:-1]) for word in words] == [word[-1] for word in words]

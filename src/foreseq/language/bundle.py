@@ -13,7 +13,7 @@ from foreseq.config import Config
 from foreseq.durable import manifest
 from foreseq.language import training
 from foreseq.language.config import TextExperimentConfig
-from foreseq.language.vocabulary import Vocabulary
+from foreseq.language.corpus import Vocabulary
 from foreseq.training import network_weights
 from foreseq.training.network_weights import Weights
 

@@ -13,27 +13,87 @@ from numpy.typing import NDArray
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.fetch import fetch
-from foreseq.language import vocabulary
 from foreseq.language.config import BUILT_IN, CorpusConfig
-from foreseq.language.vocabulary import Vocabulary
+
+MIN_SYMBOLS = 2
+"""With fewer different symbols there is nothing to predict."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters a language model knows, in the order of their numbers.
+
+    Example:
+        >>> vocabulary = Vocabulary("epst")
+        >>> vocabulary.encode("steep").tolist()
+        [2, 3, 0, 0, 1]
+        >>> vocabulary.decode(vocabulary.encode("steep"))
+        'steep'
+    """
+
+    symbols: str
+    """Unique, ascending by code point."""
+    unknown: str = ""
+    """The symbol that stands for all other characters; empty: these are refused."""
+
+    @property
+    def size(self) -> int:
+        """Number of symbols."""
+        return len(self.symbols)
+
+    def encode(self, text: str, *, file: str = "") -> NDArray[np.int32]:
+        """Return the numbers of a text's characters, shape (characters,).
+
+        Raises:
+            DataRefused: If a character is not known and no symbol stands for such.
+        """
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        known = np.frombuffer(self.symbols.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        place = np.minimum(np.searchsorted(known, points), self.size - 1)
+        strange = known[place] != points
+        if strange.any():
+            if not self.unknown:
+                raise self._refusal(text, strange, file)
+            place[strange] = self.symbols.index(self.unknown)
+        return place.astype(np.int32)
+
+    def decode(self, numbers: NDArray[np.integer]) -> str:
+        """Return the text of some numbers, shape (characters,)."""
+        return "".join(self.symbols[number] for number in numbers.tolist())
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the symbols in their order and of which is the unknown."""
+        return hashlib.sha256(f"{self.symbols}\0{self.unknown}".encode()).hexdigest()
+
+    def _refusal(self, text: str, strange: NDArray[np.bool_], file: str) -> DataRefused:
+        first = int(np.argmax(strange))
+        character = text[first]
+        return DataRefused(
+            f"every character must be among the {self.size} that the model learned from",
+            found=f"{character!r} (U+{ord(character):04X}), the first of {int(strange.sum())} such",
+            file=file,
+            row=text.count("\n", 0, first) + 1,
+            remedy="leave such characters out, or train with corpus.unknown set to a symbol for"
+            " them",
+        )
 
 
 class Passage(NamedTuple):
-    """A stretch of text: documents end to end, or the end of one and the beginning of the next."""
+    """A stretch of text, which may begin and end within a document."""
 
     symbols: NDArray[np.int32]
     """Shape (characters,)."""
     starts: NDArray[np.int64]
-    """Where a document, or what the stretch holds of it, begins; ascending, the first is 0."""
+    """Position of the first character of each document; ascending, the first is 0."""
 
     @property
     def length(self) -> int:
-        """How many characters there are."""
+        """Number of characters."""
         return len(self.symbols)
 
 
 class Parts(NamedTuple):
-    """What serves which purpose, in the order of the text."""
+    """A text divided into training, validation and test."""
 
     train: Passage
     validation: Passage
@@ -42,13 +102,13 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A whole text with its alphabet."""
+    """A whole text and its vocabulary."""
 
     passage: Passage
     vocabulary: Vocabulary
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of everything the corpus holds."""
+        """Return the SHA-256 of the text and its vocabulary."""
         digest = hashlib.sha256(self.vocabulary.digest().encode())
         for array in self.passage:
             digest.update(np.ascontiguousarray(array).data)
@@ -58,7 +118,7 @@ class Corpus:
 def locate(config: CorpusConfig, raw: Path) -> Path | None:
     """Return the file or folder of a corpus on this machine; None for the one Python carries.
 
-    A URL is copied into `raw`, unless the copy that the config names is there.
+    A URL is copied into `raw`, unless `copy_at` exists.
 
     Raises:
         ConfigError: If no installed package reads such a URL.
@@ -72,16 +132,12 @@ def locate(config: CorpusConfig, raw: Path) -> Path | None:
 
 
 def read(config: CorpusConfig, place: Path | None) -> Corpus:
-    """Read a corpus and learn its alphabet.
-
-    Args:
-        config: How its bytes become characters.
-        place: Where it is, as `locate` found it.
+    """Read a corpus from where `locate` says it is, and learn its vocabulary.
 
     Raises:
         ConfigError: If Python knows no such encoding.
-        DataRefused: If it is empty, not text, not the one whose digest is stated, or has nothing to
-            predict.
+        DataRefused: If it is empty, not text, has another digest than the config states, or has
+            nothing to predict.
     """
     documents = _documents(config, place)
     _verify(documents, config)
@@ -89,7 +145,7 @@ def read(config: CorpusConfig, place: Path | None) -> Corpus:
 
 
 def read_as(config: CorpusConfig, place: Path | None, known: Vocabulary) -> Passage:
-    """Read a text in the symbols of an alphabet learned before.
+    """Read a text in the symbols of a vocabulary learned before.
 
     Raises:
         ConfigError: If Python knows no such encoding.
@@ -101,7 +157,7 @@ def read_as(config: CorpusConfig, place: Path | None, known: Vocabulary) -> Pass
     passage = join([known.encode(document, file=str(place or "")) for document in documents])
     if passage.length <= len(passage.starts):
         raise DataRefused(
-            "a text needs two characters: the first one only leads to the second",
+            "a text needs at least two characters of one document",
             found=f"{passage.length}",
             file=str(place or ""),
             remedy="bring a longer text",
@@ -110,7 +166,7 @@ def read_as(config: CorpusConfig, place: Path | None, known: Vocabulary) -> Pass
 
 
 def assemble(documents: Sequence[str], unknown: str = "") -> Corpus:
-    """Put documents end to end; none follows from the one before.
+    """Put documents end to end.
 
     Example:
         >>> corpus = assemble(["ab", "", "ba"])
@@ -118,8 +174,30 @@ def assemble(documents: Sequence[str], unknown: str = "") -> Corpus:
         ([0, 1, 1, 0], [0, 2])
     """
     filled = [document for document in documents if document]
-    known = vocabulary.learn("".join(filled), unknown)
-    return Corpus(join([known.encode(document) for document in filled]), known)
+    vocabulary = learn_vocabulary("".join(filled), unknown)
+    return Corpus(join([vocabulary.encode(document) for document in filled]), vocabulary)
+
+
+def learn_vocabulary(text: str, unknown: str = "") -> Vocabulary:
+    """Return the vocabulary of a whole corpus, its test part too.
+
+    Why the test part too: models of one corpus can only be compared when they divide probability
+    among the same symbols.
+
+    Args:
+        text: The whole corpus.
+        unknown: A symbol that is to stand for all others; it may occur in the text itself.
+
+    Raises:
+        DataRefused: If the text has fewer than `MIN_SYMBOLS` different characters.
+    """
+    if len(set(text)) < MIN_SYMBOLS:
+        raise DataRefused(
+            f"a text needs at least {MIN_SYMBOLS} different characters",
+            found=f"only {text[:1]!r}" if text else "none",
+            remedy="bring a text that has something to predict",
+        )
+    return Vocabulary("".join(sorted(set(text) | set(unknown))), unknown)
 
 
 def join(documents: Sequence[NDArray[np.int32]]) -> Passage:
@@ -129,14 +207,9 @@ def join(documents: Sequence[NDArray[np.int32]]) -> Passage:
 
 
 def split(passage: Passage, validation: float, test: float) -> Parts:
-    """Divide a text by position: the end for the test, the beginning for the validation.
+    """Divide a text by shares: its beginning for the validation, its end for the test.
 
-    So what is learned from reaches up to the test: names and subjects change along a book.
-
-    Args:
-        passage: The whole text.
-        validation: Share for the validation.
-        test: Share for the test.
+    Training text thus reaches up to the test: names and subjects change along a book.
 
     Raises:
         DataRefused: If a part would have nothing to predict.

@@ -8,9 +8,8 @@ from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision
 from foreseq.language import ngram, score, training
 from foreseq.language.bundle import Alphabet, LanguageBundle
 from foreseq.language.config import CorpusConfig, TextExperimentConfig, TextGateConfig
-from foreseq.language.corpus import Corpus, Parts, Passage, split
+from foreseq.language.corpus import Corpus, Parts, Passage, Vocabulary, split
 from foreseq.language.training import SILENT, FittedModel, Listener
-from foreseq.language.vocabulary import Vocabulary
 from foreseq.training import network_weights
 
 NGRAM = "ngram"

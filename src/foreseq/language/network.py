@@ -49,7 +49,7 @@ def language_model(config: LanguageConfig, *, symbols: int, seed: int) -> keras.
     return keras.Model([read, *first], [logits, *last], name="language_model")
 
 
-def blank(model: keras.Model, batch: int) -> State:
+def zero_state(model: keras.Model, batch: int) -> State:
     """Return the state of texts of which nothing has been read."""
     return [np.zeros((batch, given.shape[-1]), np.float32) for given in model.inputs[1:]]
 

@@ -78,7 +78,7 @@ def surprise(logits: NDArray[np.float32], following: NDArray[np.int32]) -> NDArr
 def _score(model: keras.Model, passage: Passage, *, streams: int, before: int) -> Score:
     chunk = min(CHUNK, passage.length - 1)
     reading = Streams(passage, chunk=chunk, streams=streams, before=before)
-    state = network.blank(model, streams)
+    state = network.zero_state(model, streams)
     nats = 0.0
     for number in range(reading.steps):
         part = reading.chunk(number)

@@ -11,8 +11,9 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from foreseq.config import build
-from foreseq.language import bundle, writing
+from foreseq.language import bundle
 from foreseq.language.config import SamplingConfig
+from foreseq.language.sampling import complete
 
 
 class Write(PythonModel):
@@ -35,7 +36,7 @@ class Write(PythonModel):
         told["top_k"] = told.get("top_k") or None
         sampling = build(SamplingConfig, told, origin="params")
         prompts = [str(prompt) for prompt in model_input["prompt"]]
-        texts = writing.complete(self.model, self.vocabulary, prompts, sampling)
+        texts = complete(self.model, self.vocabulary, prompts, sampling)
         return pd.DataFrame({"prompt": prompts, "text": texts})
 
 
