@@ -51,7 +51,7 @@ def train(
 
     published = flow(told)
     decision = published.decision
-    console.say(f"try      foreseq text generate --model {told.model}@champion --prompt 'The '")
+    console.say(f"try      foreseq text generate --model {published.serving} --prompt 'The '")
     console.say(f"compare  foreseq ui, then {store.ui_link(published.version.run_id)}")
     result(
         as_json,
@@ -63,7 +63,7 @@ def train(
         **decision.scores,
     )
     if not decision.published:
-        raise NotPublished(f"{published.version} is not published: {decision.reason}")
+        raise NotPublished(f"{published.version} is rejected: {decision.reason}")
 
 
 @text.command()

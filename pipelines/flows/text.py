@@ -1,4 +1,4 @@
-"""The flows of the text product: train and publish, write, score."""
+"""The flows for text: train and publish, generate, score."""
 
 import hashlib
 import time
@@ -30,9 +30,11 @@ from foreseq.tracking import run as runs
 from foreseq.training.loop import CurvePoint
 
 QUIET = 20.0
-"""Seconds of an epoch after which a line says how far it is."""
+"""Seconds between two lines on the progress of an epoch."""
 SAMPLE = SamplingConfig(temperature=0.7, length=300)
-"""How the sample after each epoch is written."""
+"""Of the sample after each epoch."""
+TRAIN = "foreseq text train"
+"""The command that trains a language model."""
 
 
 @task(
@@ -42,13 +44,13 @@ SAMPLE = SamplingConfig(temperature=0.7, length=300)
     retry_condition_fn=may_pass,
 )
 def fetch(config: CorpusConfig) -> Path | None:
-    """Bring the text to this machine, unless it is there."""
+    """Download the text unless it is on this machine."""
     return corpus.locate(config, environment.data() / "raw")
 
 
 @task(cache_policy=NO_CACHE)
-def learn(text_experiment: TextExperimentConfig, file: Path | None) -> str:
-    """Train and track a language model; return the MLflow run id."""
+def learn(text_experiment: TextExperimentConfig, file: Path | None) -> tuple[str, LanguageBundle]:
+    """Train and track a language model; return the id of the MLflow run, and the model."""
     text = corpus.read(text_experiment.corpus, file)
     checkpoint = _checkpoint(text_experiment, text)
     with tracking.begin(text_experiment, text) as run:
@@ -70,15 +72,14 @@ def learn(text_experiment: TextExperimentConfig, file: Path | None) -> str:
         )
         tracking.log_bundle(run, outcome.bundle)
     checkpoint.unlink(missing_ok=True)
-    return run.id
+    return run.id, outcome.bundle
 
 
 @task(cache_policy=NO_CACHE)
-def decide(run_id: str, file: Path | None) -> Published[LanguageBundle]:
+def decide(run_id: str, challenger: LanguageBundle, file: Path | None) -> Published[LanguageBundle]:
     """Score challenger, n-gram and champion on the same text; publish the winner."""
     run = runs.find(run_id)
     version = registry.register(run_id, run.model)
-    challenger = bundle.load(registry.fetch(version))
     text = corpus.read(challenger.experiment.corpus, file)
 
     def judge(champion: LanguageBundle | None) -> Decision:
@@ -97,31 +98,31 @@ def decide(run_id: str, file: Path | None) -> Published[LanguageBundle]:
 def train(text_experiment: TextExperimentConfig) -> Published[LanguageBundle]:
     """Train a language model and publish it if it beats the n-gram and the champion."""
     file = fetch(text_experiment.corpus)
-    run_id = learn(text_experiment, file)
+    run_id, challenger = learn(text_experiment, file)
     create_link_artifact(
         key="mlflow-run", link=store.ui_link(run_id), description="The training in MLflow"
     )
-    published = decide(run_id, file)
+    published = decide(run_id, challenger, file)
     report_decision(published.version, published.decision)
     return published
 
 
 def stream(model: str, prompt: str, sampling: SamplingConfig) -> Iterator[str]:
-    """Return a text as it is written; no flow, which would only hand it over whole."""
+    """Return the characters of a text; not a flow, which could only return all at once."""
     loaded = _load(model)
     return stream_text(loaded.model(), loaded.vocabulary, prompt, sampling)
 
 
 @flow(name="text-generate")
 def generate(model: str, prompts: list[str], sampling: SamplingConfig) -> list[str]:
-    """Write on from many prompts, one call of the network a character for all of them."""
+    """Continue many prompts in one batch."""
     loaded = _load(model)
     return complete(loaded.model(), loaded.vocabulary, prompts, sampling)
 
 
 @flow(name="text-score")
 def score_file(model: str, file: Path) -> Score:
-    """Score a file with a published model, read as its corpus was."""
+    """Score a file with a registered model, read in the same way as its corpus."""
     loaded = _load(model)
     source = {"source": str(file), "copy_at": "", "sha256": ""}
     own = loaded.experiment.corpus.model_copy(update=source)
@@ -130,18 +131,18 @@ def score_file(model: str, file: Path) -> Score:
 
 
 def _load(model: str) -> LanguageBundle:
-    return bundle.load(registry.fetch(registry.resolve(model)))
+    return bundle.load(registry.fetch(registry.resolve(model, trained_by=TRAIN)))
 
 
 def _checkpoint(config: TextExperimentConfig, text: Corpus) -> Path:
-    """Return the file that keeps this very training, to resume it after a crash."""
+    """Return the file to resume this training from after a crash."""
     fields: tuple[Config, ...] = (config.network, config.training, config.corpus)
     key = "".join(part.model_dump_json() for part in fields) + text.fingerprint()
     return environment.data() / "text" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
 
 
 def _now_and_then() -> Callable[[Progress], None]:
-    """Return a listener that says the progress of a long epoch from time to time."""
+    """Return a listener that reports the progress of a long epoch every `QUIET` seconds."""
     last = [time.monotonic()]
 
     def progressed(progress: Progress) -> None:

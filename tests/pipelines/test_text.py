@@ -23,12 +23,13 @@ def book(place):
 
 def test_a_model_is_trained_published_writes_and_scores(inside, book, place):
     trained = inside("text", "train", *QUICK, "--json")
-    told = json.loads(trained.stdout.splitlines()[-1])
+    result = json.loads(trained.stdout.splitlines()[-1])
     assert trained.returncode in (0, 4), trained.stderr
     assert "Traceback" not in trained.stderr
-    assert {"run_id", "version", "published", "challenger", "ngram"} <= told.keys()
+    assert "foreseq text generate --model text-raven/1 " in trained.stderr  # rejected or not
+    assert {"run_id", "version", "published", "challenger", "ngram"} <= result.keys()
     assert not list((place / "data" / "text").glob("*"))
-    model = told["version"]
+    model = result["version"]
 
     sampled = [
         inside("text", "generate", "--model", model, "--prompt", "once", "--length", "20").stdout

@@ -1,5 +1,7 @@
 """There is one champion, it changes only against the one the gate saw, and there is a way back."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,8 +22,8 @@ def run_ids(tmp_path_factory):
     folder = tmp_path_factory.mktemp("registry")
     values = 50 + np.sin(np.arange(60.0))
     panel = from_series({"a": values}, freq="1", season=6)
-    told = {"dataset": {"name": "sine", "source": "s.csv", "horizon": 3}}
-    experiment, _, _, _ = by_rules(build_experiment(told, ["network.cells.units=[2]"]), panel)
+    fields = {"dataset": {"name": "sine", "source": "s.csv", "horizon": 3}}
+    experiment, _, _, _ = by_rules(build_experiment(fields, ["network.cells.units=[2]"]), panel)
     weights = network_weights.get_weights(model_cache.build(experiment))
     state = bundle.state(panel, panel.lengths, [loop.Fitted(weights, 1, ())])
     made = bundle.Bundle(
@@ -55,13 +57,13 @@ def test_registering_a_run_twice_gives_the_same_version(run_ids):
 
 
 def test_run_without_a_bundle_or_unknown_cannot_be_registered(run_ids):
-    with pytest.raises(ConfigError, match="without a forecaster"):
+    with pytest.raises(ConfigError, match="without a model"):
         registry.register(run_ids[3], "none")
     with pytest.raises(ConfigError, match="no such run"):
         registry.register("0" * 32, "none")
 
 
-def test_champion_goes_by_three_names(versions):
+def test_champion_has_three_names(versions):
     name = versions[1].name
     assert registry.champion(name) is None
     registry.promote(versions[1], expected=None)
@@ -70,13 +72,21 @@ def test_champion_goes_by_three_names(versions):
     assert registry.resolve(f"{name}/3") == versions[2]
 
 
-def test_what_is_not_there_is_refused_with_what_is(versions):
-    registry.promote(versions[0], expected=None)
+def test_an_unknown_name_is_refused_with_the_known_ones(versions):
     name = versions[0].name
-    with pytest.raises(ConfigError, match=rf"{name}/1, {name}/2, {name}/3, {name}@champion"):
-        registry.resolve(f"{name}@challenger")
-    with pytest.raises(ConfigError, match=f"the models.* {name}.*foreseq run"):
+    with pytest.raises(ConfigError, match=f"no version of {name} is published; .* {name}/1"):
+        registry.resolve(name)
+    registry.promote(versions[0], expected=None)
+    for unknown in (f"{name}@challenger", f"{name}/9"):
+        with pytest.raises(
+            ConfigError,
+            match=rf"no such version; .* {name}/1, {name}/2, {name}/3, {name}@champion",
+        ):
+            registry.resolve(unknown)
+    with pytest.raises(ConfigError, match=f"no such model; .*the models.* {name}.*`foreseq run`"):
         registry.resolve("nobody")
+    with pytest.raises(ConfigError, match="`foreseq text train`"):
+        registry.resolve("nobody", trained_by="foreseq text train")
     with pytest.raises(ConfigError, match="NAME@champion"):
         registry.resolve("no such name")
 
@@ -120,7 +130,7 @@ def test_publishing_again_what_is_published_changes_nothing(versions):
     assert registry.previous(versions[0].name) == versions[0]
 
 
-def test_of_those_that_publish_at_once_one_succeeds(versions):
+def test_of_several_that_publish_at_once_one_succeeds(versions):
     def publish(version):
         try:
             registry.promote(version, expected=None)
@@ -146,9 +156,14 @@ def test_rollback_brings_the_previous_champion_back_once(versions):
 
 
 @pytest.mark.usefixtures("run_ids")
-def test_model_of_somebody_else_is_not_taken_for_ours():
+def test_a_model_that_foreseq_did_not_register_is_refused():
     client = store.open_store()
     client.create_registered_model("foreign")
     client.create_model_version("foreign", "s3://bucket/model")
     with pytest.raises(ConfigError, match="not registered by foreseq"):
         registry.resolve("foreign/1")
+
+
+def test_moving_an_alias_does_not_import_tensorflow():
+    code = "import sys, foreseq.tracking.registry; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 our own interpreter

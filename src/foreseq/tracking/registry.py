@@ -1,7 +1,9 @@
-"""What is published: versions of a model, and the aliases `champion` and `previous`.
+"""The model registry: versions of a model, and the aliases `champion` and `previous`.
 
 Why a champion is replaced only if it is the one the gate saw: two trainings may end at the same
-time, and then each has beaten the old champion, but not the other.
+time, and then both have beaten the old champion, but not each other.
+
+No import of TensorFlow: moving an alias must not wait for it.
 """
 
 import re
@@ -11,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-# isort: split -- the store settles what MLflow reads from the environment when it is imported
+# isort: split -- the store sets the environment that MLflow reads on import
 from foreseq.config.dataset import without_secrets
 from foreseq.tracking import store
 
@@ -26,17 +28,16 @@ from foreseq.errors import BundleRefused, ConfigError, NotPublished
 
 CHAMPION, PREVIOUS = "champion", "previous"
 DIGEST = "digest"
-"""Tag of a version: what stands for its bundle."""
+"""Tag of a version: the digest of its bundle."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow answers where there is no such model or version, and no such alias."""
-MOST_TOLD = 10
-"""Versions or models that a message names at most."""
-TRAIN = "train one with `foreseq run`"
+"""MLflow's error codes for a model or version that does not exist, and for such an alias."""
+MAX_LISTED = 10
+"""Versions or models that a message lists at most."""
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One registered forecaster.
+    """One registered version of a model.
 
     Example:
         >>> print(ModelVersion("airline", 3, run_id="4a5b", digest="9c1f"))
@@ -50,36 +51,41 @@ class ModelVersion:
     """Of its bundle."""
 
     def __str__(self) -> str:
-        """Return what means this version for ever, and what `resolve` takes."""
+        """Return the name that `resolve` takes; it never means another version."""
         return f"{self.name}/{self.version}"
 
 
 def register(run_id: str, name: str) -> ModelVersion:
-    """Return the version made of a run's bundle; registering it again gives the same one.
+    """Register the bundle of a run; registering it again returns the same version.
 
     Raises:
         ConfigError: If there is no such run, or it has no bundle.
     """
     client = store.open_store()
     tags = _bundle_tags(run_id)
+    digest, model_id = tags[store.BUNDLE_TAG], tags[store.MODEL_TAG]
     with store.lock():
-        for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
-            if found.tags.get(DIGEST) == tags[store.BUNDLE_TAG]:
-                return _version(found)
+        for known in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+            if known.tags.get(DIGEST) == digest:
+                return _version(known)
         _create_model(client, name)
         return _version(
             client.create_model_version(
                 name,
-                source=_source(client, tags[store.MODEL_TAG]),
+                source=_source(client, model_id),
                 run_id=run_id,
-                tags={DIGEST: tags[store.BUNDLE_TAG]},
-                model_id=tags[store.MODEL_TAG],
+                tags={DIGEST: digest},
+                model_id=model_id,
             )
         )
 
 
-def resolve(wanted: str) -> ModelVersion:
+def resolve(wanted: str, *, trained_by: str = "foreseq run") -> ModelVersion:
     """Return the version that is meant by `NAME@champion`, `NAME/3`, or `NAME` for its champion.
+
+    Args:
+        wanted: The name.
+        trained_by: The command to advise if there is no such model.
 
     Raises:
         ConfigError: If nothing is registered under that name, number or alias.
@@ -90,48 +96,48 @@ def resolve(wanted: str) -> ModelVersion:
     name, alias, number = parts[1], parts[2] or CHAMPION, parts[3]
     client = store.open_store()
     if number:
-        found = _ask(lambda: client.get_model_version(name, number))
+        version = _known(lambda: client.get_model_version(name, number))
     else:
-        found = _aliased(client, name, alias)
-    if found is None:
-        raise ConfigError(f"{wanted}: no such model; {_there_are(client, name)}; {TRAIN}")
-    return found
+        version = _aliased(client, name, alias)
+    if version is None:
+        raise ConfigError(f"{wanted}: {_missing(client, name, number or alias, trained_by)}")
+    return version
 
 
 def champion(name: str) -> ModelVersion | None:
-    """Return what is published, or None."""
+    """Return the champion of a model, or None."""
     return _aliased(store.open_store(), name, CHAMPION)
 
 
 def previous(name: str) -> ModelVersion | None:
-    """Return what `rollback` would publish again, or None."""
+    """Return the version that `rollback` would make the champion, or None."""
     return _aliased(store.open_store(), name, PREVIOUS)
 
 
 def fetch(version: ModelVersion) -> Path:
     """Return the folder of a version's bundle on this machine, its digest checked.
 
-    A local store is read in place. From a server the bundle is brought once, into `bundles/` in the
-    store's folder, and found there the next time.
+    A local store is read in place. From a server the bundle is downloaded once, into `bundles/` in
+    the store's folder.
 
     Raises:
-        BundleRefused: If it is gone, or is not what was registered.
+        BundleRefused: If it is gone, or differs from the one that was registered.
     """
     return _fetch(str(version), version.run_id, version.digest)
 
 
 def fetch_of_run(run_id: str) -> Path:
-    """Return the folder of the bundle that a run made, registered or not; else as `fetch`.
+    """Return the folder of a run's bundle as `fetch` does, whether it is registered or not.
 
     Raises:
         ConfigError: If there is no such run, or it has no bundle.
-        BundleRefused: If it is gone, or is not what the run made.
+        BundleRefused: If it is gone, or differs from the one that was logged.
     """
     return _fetch(f"run {run_id}", run_id, _bundle_tags(run_id)[store.BUNDLE_TAG])
 
 
 def holds(run_id: str) -> bool:
-    """Tell whether a run's bundle is there, as it was logged."""
+    """Return whether a run's bundle is still in the store, unchanged."""
     digest = store.get_run(run_id).data.tags.get(store.BUNDLE_TAG, "")
     try:
         file = _manifest(run_id, digest)
@@ -141,18 +147,18 @@ def holds(run_id: str) -> bool:
 
 
 def promote(version: ModelVersion, *, expected: ModelVersion | None) -> None:
-    """Make a version the champion, and the champion so far the previous one.
+    """Make a version the champion, and the champion before it the previous one.
 
-    Asking and moving are one step for all processes of this machine that use the same store.
-    MLflow's server offers no such step: of two machines that publish the same model in the same
-    moment both may succeed, and the later one stays.
+    This is atomic for all processes of this machine that use the same store. MLflow's server has no
+    compare-and-set: if two machines publish the same model at once, both may succeed, and the later
+    one stays.
 
     Args:
-        version: What shall be published; nothing happens if it is.
+        version: To be published; nothing happens if it is the champion already.
         expected: The champion that the gate compared it with; None: there was none.
 
     Raises:
-        NotPublished: If meanwhile another one is champion.
+        NotPublished: If another version has become champion in the meantime.
     """
     client = store.open_store()
     with store.lock():
@@ -170,7 +176,7 @@ def promote(version: ModelVersion, *, expected: ModelVersion | None) -> None:
 
 
 def rollback(name: str) -> ModelVersion:
-    """Make the previous champion the champion again, and return it; then there is no previous one.
+    """Make the previous champion the champion again and return it; there is no previous one then.
 
     Raises:
         ConfigError: If there is none to go back to.
@@ -180,7 +186,7 @@ def rollback(name: str) -> ModelVersion:
         current, back = (_aliased(client, name, alias) for alias in (CHAMPION, PREVIOUS))
         if back is None or back == current:
             raise ConfigError(
-                f"{name}: there is no previous champion to go back to; {_there_are(client, name)}"
+                f"{name}: no previous champion to go back to; {_there_are(client, name)}"
             )
         client.set_registered_model_alias(name, CHAMPION, str(back.version))
         client.delete_registered_model_alias(name, PREVIOUS)
@@ -190,24 +196,23 @@ def rollback(name: str) -> ModelVersion:
 def _bundle_tags(run_id: str) -> dict[str, str]:
     tags: dict[str, str] = store.get_run(run_id).data.tags
     if store.BUNDLE_TAG not in tags:
-        raise ConfigError(f"run {run_id} ended without a forecaster; {TRAIN}")
+        raise ConfigError(f"run {run_id} ended without a model; train again")
     return tags
 
 
 def _fetch(named: str, run_id: str, digest: str) -> Path:
     file = _manifest(run_id, digest)
     if file is None or manifest.digest(file.parent) != digest:
-        found = "no bundle" if file is None else "another bundle"
+        present = "no bundle" if file is None else "another bundle"
         raise BundleRefused(
-            f"{named}: needed the bundle {digest[:12]}, found {found} in"
-            f" {without_secrets(store.address())}; bring the store's files back, or train"
-            " again"
+            f"{named}: expected the bundle {digest[:12]}, found {present} in"
+            f" {without_secrets(store.address())}; restore the store's files, or train again"
         )
     return file.parent
 
 
 def _manifest(run_id: str, digest: str) -> Path | None:
-    """Return the manifest of a run's bundle on this machine; None if there is none any more."""
+    """Return the manifest of a run's bundle on this machine; None if it is gone."""
     client = store.open_store()
     model = client.get_run(run_id).data.tags[store.MODEL_TAG]
     location = client.get_logged_model(model).artifact_location
@@ -215,49 +220,49 @@ def _manifest(run_id: str, digest: str) -> Path | None:
     if folder is None:
         folder = store.home() / "bundles" / digest
         if not folder.exists():
-            with files.new_folder(folder) as beside:
+            with files.new_folder(folder) as temporary:
                 download_artifacts(
                     artifact_uri=f"{location}/artifacts",
-                    dst_path=str(beside),
+                    dst_path=str(temporary),
                     tracking_uri=store.address(),
                 )
     return next((folder / "artifacts").glob(f"*/{manifest.MANIFEST}"), None)
 
 
 def _aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    return _ask(lambda: client.get_model_version_by_alias(name, alias))
+    return _known(lambda: client.get_model_version_by_alias(name, alias))
 
 
-def _ask(question: Callable[[], MlflowVersion]) -> ModelVersion | None:
+def _known(get: Callable[[], MlflowVersion]) -> ModelVersion | None:
     try:
-        return _version(question())
+        return _version(get())
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise
         return None
 
 
-def _version(found: MlflowVersion) -> ModelVersion:
-    if DIGEST not in found.tags:
+def _version(known: MlflowVersion) -> ModelVersion:
+    if DIGEST not in known.tags:
         raise ConfigError(
-            f"{found.name}/{found.version}: was not registered by foreseq; {TRAIN}, or name another"
+            f"{known.name}/{known.version}: was not registered by foreseq; name another model"
         )
-    return ModelVersion(found.name, int(found.version), str(found.run_id), found.tags[DIGEST])
+    return ModelVersion(known.name, int(known.version), str(known.run_id), known.tags[DIGEST])
 
 
-def _source(client: MlflowClient, model: str) -> str:
+def _source(client: MlflowClient, model_id: str) -> str:
     """Return where a version's files are.
 
-    A server wants the model's id; without one MLflow would look it up in whatever store is current
-    in the process.
+    A server needs the model's id. Without a server MLflow would search for the id in whatever
+    store is current in the process.
     """
     if store.is_served():
-        return f"models:/{model}"
-    return client.get_logged_model(model).artifact_location
+        return f"models:/{model_id}"
+    return client.get_logged_model(model_id).artifact_location
 
 
 def _local(location: str) -> Path | None:
-    """Return the folder that a location on this machine means, or None for one elsewhere."""
+    """Return the folder of a location on this machine; None if it is elsewhere."""
     parts = urlparse(location)
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
@@ -272,13 +277,27 @@ def _create_model(client: MlflowClient, name: str) -> None:
             raise
 
 
+def _missing(client: MlflowClient, name: str, wanted: str, trained_by: str) -> str:
+    """Return why a version cannot be resolved, and what to do."""
+    listed = _there_are(client, name)
+    if not _numbers(client, name):
+        return f"no such model; {listed}; train one with `{trained_by}`"
+    if wanted == CHAMPION:
+        return f"no version of {name} is published; {listed}; name one, or train a better one"
+    return f"no such version; {listed}"
+
+
 def _there_are(client: MlflowClient, name: str) -> str:
-    """Return what can be named instead: of this model its versions, else the other models."""
-    versions = sorted(int(v.version) for v in client.search_model_versions(f"name = '{name}'"))
-    if versions:
+    """Return the names of a model's versions, or of the other models where it has none."""
+    numbers = _numbers(client, name)
+    if numbers:
         aliases = client.get_registered_model(name).aliases
-        told = [f"{name}/{version}" for version in versions[-MOST_TOLD:]]
-        told += [f"{name}@{alias} ({name}/{aliases[alias]})" for alias in sorted(aliases)]
-        return f"there are {', '.join(told)}"
-    models = sorted(model.name for model in client.search_registered_models(max_results=MOST_TOLD))
+        names = [f"{name}/{number}" for number in numbers[-MAX_LISTED:]]
+        names += [f"{name}@{alias} ({name}/{aliases[alias]})" for alias in sorted(aliases)]
+        return f"there are {', '.join(names)}"
+    models = sorted(model.name for model in client.search_registered_models(max_results=MAX_LISTED))
     return f"there are the models {', '.join(models)}" if models else "there is no model yet"
+
+
+def _numbers(client: MlflowClient, name: str) -> list[int]:
+    return sorted(int(one.version) for one in client.search_model_versions(f"name = '{name}'"))
