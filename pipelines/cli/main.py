@@ -97,7 +97,7 @@ def run(
         forecast_by=ran.manifest.model_version,
     )
     if not decision.published:
-        raise NotPublished(f"{ran.published.version} is not published: {decision.reason}")
+        raise NotPublished(f"{ran.published.version} is rejected: {decision.reason}")
     _complain_of_failures(ran.manifest)
 
 
@@ -159,7 +159,7 @@ def publish(run_id: str, as_json: AsJson = False) -> None:
         skill=published.skill,
     )
     if not published.decision.published:
-        raise NotPublished(f"{published.version} is not published: {published.decision.reason}")
+        raise NotPublished(f"{published.version} is rejected: {published.decision.reason}")
 
 
 @app.command()

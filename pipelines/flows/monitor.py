@@ -128,7 +128,7 @@ def retrained(
     published = publish(train(as_before(version, history), ingested).run_id, ingested.folder)
     if published.decision.published:
         return True, f"{published.version} is champion: trained on what has arrived"
-    return False, f"{published.version} was turned down: {published.decision.reason}"
+    return False, f"{published.version} was rejected: {published.decision.reason}"
 
 
 def recalibrated(

@@ -1,4 +1,4 @@
-"""The flow that lets the gate decide, and moves the aliases."""
+"""The flow that publishes a version if the gate approves it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Published(Generic[BundleT]):
     """Of the challenger."""
     decision: Decision
     serving: ModelVersion
-    """What forecasts now: the champion, or the challenger where no champion fits these data."""
+    """To forecast with: the champion, or the challenger if no champion fits the data."""
     bundle: BundleT
     """Of the version that is serving."""
     skill: float = nan
@@ -50,7 +50,14 @@ def contest(
 ) -> tuple[Decision, ModelVersion | None, BundleT | None]:
     """Let the gate compare a challenger with the champion; promote the challenger if it wins.
 
-    Of those that decide at once one is first; the others compare again, with that one.
+    If another process replaces the champion meanwhile, the challenger is compared with the new one.
+
+    Args:
+        version: Of the challenger.
+        challenger: Its bundle.
+        load: Reads the champion's bundle.
+        judge: Returns the decision against the bundle of a champion, or None if there is none.
+        log: Logs the decision.
 
     Returns:
         The decision, and the champion before it with its bundle.
@@ -75,7 +82,7 @@ def contest(
 
 
 def report(version: ModelVersion, decision: Decision) -> None:
-    """Say what the gate decided, and keep it as an artifact of the flow run."""
+    """Print the decision, and keep it as an artifact of the flow run."""
     rows = "".join(f"| {name} | {score:.4f} |\n" for name, score in decision.scores.items())
     create_markdown_artifact(
         key="gate",
@@ -95,7 +102,8 @@ def decide(run_id: str, folder: Path, outcome: Outcome | None = None) -> Publish
     Args:
         run_id: Of the training.
         folder: The panel to judge on.
-        outcome: Of the training, if it has just ended on this panel: it need not be read again.
+        outcome: Of the training, if it has just ended on this panel; else its bundle is loaded and
+            backtested.
     """
     panel = panels.load(folder)
     run = runs.find(run_id)
@@ -126,7 +134,7 @@ def decide(run_id: str, folder: Path, outcome: Outcome | None = None) -> Publish
 def publish_training(
     run_id: str, folder: Path, outcome: Outcome | None = None
 ) -> Published[Bundle]:
-    """Let the gate decide on a training, and say so; part of another flow."""
+    """Let the gate decide on a training and report it; part of another flow."""
     published = decide(run_id, folder, outcome)
     report(published.version, published.decision)
     return published
@@ -138,7 +146,7 @@ def publish(run_id: str, folder: Path | None = None) -> Published[Bundle]:
 
     Args:
         run_id: Of the training.
-        folder: The panel to judge on; None: what the forecaster's source holds now.
+        folder: The panel to judge on; None: the present data of the forecaster's source.
     """
     if folder is None:
         version = registry.register(run_id, runs.find(run_id).model)
