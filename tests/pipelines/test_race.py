@@ -1,4 +1,4 @@
-"""Of two that publish at the same moment the better one is champion, whoever comes first."""
+"""Of two that publish at the same time the better one is champion, in either order."""
 
 import multiprocessing
 import random
@@ -19,7 +19,7 @@ from foreseq.tracking import forecaster, registry, store
 
 ROUNDS = 50
 
-TOLD = {
+FIELDS = {
     "dataset": {"name": "race", "source": "race.csv", "horizon": 5, "season": 7},
     "network": {
         "cells": {"units": [8]},
@@ -41,7 +41,7 @@ TOLD = {
 
 
 @pytest.fixture
-def rivals(tmp_path, monkeypatch, rng):
+def challengers(tmp_path, monkeypatch, rng):
     """Return the runs of a worse and of a better forecaster, and the panel's folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}")
@@ -56,27 +56,27 @@ def rivals(tmp_path, monkeypatch, rng):
                 f"s{name:02},{step},{y}\n" for step, y in zip(steps, values, strict=True)
             )
     ids = []
-    for learned in (200, 800):
-        experiment = build_experiment(TOLD, [f"training.max_steps={learned}"])
+    for max_steps in (200, 800):
+        experiment = build_experiment(FIELDS, [f"training.max_steps={max_steps}"])
         ingested = ingest(experiment.dataset, tmp_path / "series")
-        series = panel.load(ingested.folder)
-        chosen = by_rules(experiment, series)
-        with forecaster.begin(chosen.experiment, series) as run:
-            made = recipe.fit(chosen.experiment, series, chosen.split).bundle
+        loaded = panel.load(ingested.folder)
+        chosen = by_rules(experiment, loaded)
+        with forecaster.begin(chosen.experiment, loaded) as run:
+            made = recipe.fit(chosen.experiment, loaded, chosen.split).bundle
             forecaster.log_bundle(run, made)
         ids.append(run.id)
     return [*ids, ingested.folder]
 
 
-def publish_at(moment: float, run_id: str, folder: Path) -> bool:
-    """Publish when the clock says so; return whether the gate let it."""
-    time.sleep(max(0.0, moment - time.time()))
+def publish_at(start: float, run_id: str, folder: Path) -> bool:
+    """Publish at a given time; return whether the gate approved."""
+    time.sleep(max(0.0, start - time.time()))
     return decide.fn(run_id, folder).decision.published
 
 
 @pytest.mark.slow
-def test_of_two_publishers_at_once_the_better_one_ends_as_champion(rivals):
-    worse, better, folder = rivals
+def test_of_two_publishers_at_once_the_better_one_ends_as_champion(challengers):
+    worse, better, folder = challengers
     jitter = random.Random(1)  # noqa: S311 no secret
     client = store.open_store()
     versions = [registry.register(run_id, "race") for run_id in (worse, better)]
@@ -84,9 +84,9 @@ def test_of_two_publishers_at_once_the_better_one_ends_as_champion(rivals):
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as two:
         for warm in [True, *[False] * ROUNDS]:  # the first one warms up
             start = time.time() + 0.1
-            moments = [start + jitter.uniform(0, 0.3) for _ in versions]
-            answers = two.map(publish_at, moments, [worse, better], [folder, folder])
-            published.append(tuple(answers))
+            starts = [start + jitter.uniform(0, 0.3) for _ in versions]
+            results = two.map(publish_at, starts, [worse, better], [folder, folder])
+            published.append(tuple(results))
             assert registry.champion("race") == versions[1]
             assert registry.previous("race") in (None, versions[0])
             if not warm:

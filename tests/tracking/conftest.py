@@ -1,4 +1,4 @@
-"""A store for these tests, and one small forecaster with everything a run tells of it."""
+"""A store for these tests, and one small forecaster with all that a run logs."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +17,8 @@ from foreseq.series.panel import Panel, from_series
 from foreseq.training import loop, model_cache, network_weights
 
 
-class Work(NamedTuple):
-    """What there is to track."""
+class Example(NamedTuple):
+    """A forecaster to log."""
 
     experiment: ExperimentConfig
     choices: list[Choice]
@@ -29,12 +29,12 @@ class Work(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def work(tmp_path_factory) -> Work:
-    """Return an untrained forecaster of two monthly series: what it is worth does not matter."""
+def example(tmp_path_factory) -> Example:
+    """Return an untrained forecaster of two monthly series: its scores do not matter."""
     noise = np.random.default_rng(1).normal(size=(2, 96))
     waves = 100 + 10 * np.sin(np.arange(96) * np.pi / 6) + noise
     panel = from_series({"a": waves[0], "b": waves[1]}, freq="MS", season=12, start="2010-01-01")
-    told = {
+    fields = {
         "dataset": {
             "name": "waves",
             "source": "s3://key@bucket/w.csv?signature=hunter2",
@@ -42,7 +42,7 @@ def work(tmp_path_factory) -> Work:
         },
         "network": {"cells": {"units": [4, 3]}, "quantiles": [0.1, 0.5, 0.9]},
     }
-    experiment, _, choices, _ = by_rules(build_experiment(told), panel)
+    experiment, _, choices, _ = by_rules(build_experiment(fields), panel)
     weights = network_weights.get_weights(model_cache.build(experiment))
     member = loop.Fitted(weights, 1, ())
     parts = windows.split(panel, 6, experiment.split)
@@ -54,15 +54,15 @@ def work(tmp_path_factory) -> Work:
             evaluated=evaluated,
             final=bundle.state(panel, panel.lengths, [member]),
         ),
-        tmp_path_factory.mktemp("work") / "bundle",
+        tmp_path_factory.mktemp("example") / "bundle",
     )
     tested = backtest(Forecaster(experiment, evaluated), panel, parts.test)
-    return Work(experiment, choices, panel, tested, folder)
+    return Example(experiment, choices, panel, tested, folder)
 
 
 @pytest.fixture(scope="package", autouse=True)
 def home(tmp_path_factory) -> Path:
-    """Work in a folder of its own, where the default store is made."""
+    """Change to an empty folder, where the default store is made."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

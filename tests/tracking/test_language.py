@@ -32,7 +32,7 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def folder(experiment, corpus, tmp_path_factory):
-    """Save an untrained model: what it is worth does not matter."""
+    """Save an untrained model: its scores do not matter."""
     model = training.build(experiment, corpus.vocabulary.size)
     alphabet = Alphabet(symbols=corpus.vocabulary.symbols, unknown="", corpus=corpus.fingerprint())
     weights = network_weights.get_weights(model)
@@ -58,16 +58,16 @@ def artifact(run, name):
         return stream.read()
 
 
-def test_a_run_tells_curves_settings_and_corpus(run):
-    told = store.get_run(run.id)
-    assert told.info.status == "FINISHED"
-    assert told.data.metrics["training/validation"] == pytest.approx(np.log(2))
-    assert told.data.metrics["training/validation_bits"] == pytest.approx(1)
-    assert told.data.metrics["versus/ngram/nats"] == 1.4
-    assert told.data.params["network.cells.units"] == "6"
-    assert "corpus.copy_at" not in told.data.params
-    assert told.data.tags["gate"] == "rejected"
-    (given,) = told.inputs.dataset_inputs
+def test_a_run_has_curves_parameters_and_corpus(run):
+    logged = store.get_run(run.id)
+    assert logged.info.status == "FINISHED"
+    assert logged.data.metrics["training/validation"] == pytest.approx(np.log(2))
+    assert logged.data.metrics["training/validation_bits"] == pytest.approx(1)
+    assert logged.data.metrics["versus/ngram/nats"] == 1.4
+    assert logged.data.params["network.cells.units"] == "6"
+    assert "corpus.copy_at" not in logged.data.params
+    assert logged.data.tags["gate"] == "rejected"
+    (given,) = logged.inputs.dataset_inputs
     assert json.loads(given.dataset.profile)["characters"] == 18
 
 
@@ -89,8 +89,8 @@ def test_plain_mlflow_writes_with_the_model_in_a_new_process(run):
         "import mlflow, pandas as pd, sys; mlflow.set_tracking_uri(sys.argv[1]);"
         f"model = mlflow.pyfunc.load_model('models:/{version.name}@champion');"
         "frame = pd.DataFrame({'prompt': ['to be', 'or']});"
-        "told = model.predict(frame, params={'length': 9, 'temperature': 0.5});"
-        "print(told['text'].str.len().tolist())"
+        "texts = model.predict(frame, params={'length': 9, 'temperature': 0.5});"
+        "print(texts['text'].str.len().tolist())"
     )
     done = subprocess.run(  # noqa: S603 our own interpreter
         [sys.executable, "-c", code, store.address()],
@@ -102,13 +102,13 @@ def test_plain_mlflow_writes_with_the_model_in_a_new_process(run):
     assert done.stdout.strip().endswith("[9, 9]"), done.stderr
 
 
-def test_a_run_can_be_found_again(run):
+def test_an_ended_run_can_be_reopened(run):
     assert runs.find(run.id) == run
     with pytest.raises(ConfigError, match="no such run"):
         runs.find("0" * 32)
 
 
-def test_a_run_whose_work_fails_says_so(experiment, corpus):
+def test_a_run_whose_block_fails_has_failed(experiment, corpus):
     with pytest.raises(ZeroDivisionError), tracking.begin(experiment, corpus) as started:
         1 / 0  # noqa: B018 fails on purpose
     assert store.get_run(started.id).info.status == "FAILED"

@@ -1,4 +1,4 @@
-"""Whoever knows only MLflow can forecast."""
+"""Plain MLflow can forecast."""
 
 import os
 import subprocess
@@ -19,12 +19,14 @@ model.predict(pd.read_csv("history.csv")).to_parquet("forecast.parquet")
 """
 
 
-def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(home, work, tmp_path):
-    with forecaster.begin(work.experiment, work.panel) as run:
-        forecaster.log_bundle(run, bundle.load(work.folder))
+def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(
+    home, example, tmp_path
+):
+    with forecaster.begin(example.experiment, example.panel) as run:
+        forecaster.log_bundle(run, bundle.load(example.folder))
     registry.promote(registry.register(run.id, "waves"), expected=None)
 
-    history = to_frame(work.panel)
+    history = to_frame(example.panel)
     history["y"] = history["y"].round().astype(int)  # as in files of counts; times are text there
     history.to_csv(tmp_path / "history.csv", index=False)
     uri = f"sqlite:///{(home / 'mlruns' / 'mlflow.db').as_posix()}"
@@ -36,7 +38,7 @@ def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(ho
         timeout=300,
     )
 
-    ours = Forecaster(work.experiment, bundle.load(work.folder).final)
-    expected = ensemble.from_table(ours, history, version=bundle.digest(work.folder)[:12])
-    answered = pd.read_parquet(tmp_path / "forecast.parquet")
-    pd.testing.assert_frame_equal(answered, expected, check_exact=True, check_dtype=False)
+    ours = Forecaster(example.experiment, bundle.load(example.folder).final)
+    expected = ensemble.from_table(ours, history, version=bundle.digest(example.folder)[:12])
+    forecast = pd.read_parquet(tmp_path / "forecast.parquet")
+    pd.testing.assert_frame_equal(forecast, expected, check_exact=True, check_dtype=False)

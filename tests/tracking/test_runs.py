@@ -1,4 +1,4 @@
-"""A run says what was tried, how it went, and how it ended."""
+"""A run holds its parameters, curves, scores and files, and how it ended."""
 
 import json
 import os
@@ -31,9 +31,9 @@ def read(run_id, file):
 
 
 @pytest.fixture(scope="module")
-def done(work):
-    """Return a run that was told everything."""
-    with forecaster.begin(work.experiment, work.panel) as run:
+def done(example):
+    """Return a run with everything logged."""
+    with forecaster.begin(example.experiment, example.panel) as run:
         forecaster.log_progress(
             run, "fit", Progress(0, 2, 40, CurvePoint(20, 0.5, 0.9), ended=False)
         )
@@ -47,12 +47,14 @@ def done(work):
             run, "refit", Progress(0, 2, 40, CurvePoint(20, 0.3, float("nan")), ended=False)
         )
         forecaster.log_choices(
-            run, work.choices, Repairs(rows=192, series=2, steps=192, first="", last="")
+            run, example.choices, Repairs(rows=192, series=2, steps=192, first="", last="")
         )
-        forecaster.log_bundle(run, bundle.load(work.folder))
-        forecaster.log_backtest(run, work.backtest, work.panel)
+        forecaster.log_bundle(run, bundle.load(example.folder))
+        forecaster.log_backtest(run, example.backtest, example.panel)
         forecaster.log_comparison(
-            run, comparison.compare(work.backtest, work.panel, work.experiment), work.panel
+            run,
+            comparison.compare(example.backtest, example.panel, example.experiment),
+            example.panel,
         )
         run.log_figure(errors.curves_figure([20, 40], [0.5, 0.4], [0.9, 0.8]), "curves.png")
     return run
@@ -67,20 +69,20 @@ def test_run_is_named_for_people_and_its_experiment_after_the_model(done):
     assert done.model == "waves"
 
 
-def test_finished_run_says_so(done):
+def test_a_finished_run_has_that_status(done):
     assert store.get_run(done.id).info.status == "FINISHED"
 
 
-def test_tags_say_who_where_and_what(done):
+def test_tags_name_machine_process_data_and_cells(done):
     tags = store.get_run(done.id).data.tags
     assert tags["host"] == socket.gethostname()
     assert tags["pid"] == str(os.getpid())
     assert (tags["data"], tags["cells"], tags["horizon"]) == ("waves", "gru", "6")
 
 
-def test_parameters_are_the_settled_fields_under_the_names_of_the_config(done, work):
+def test_parameters_are_the_resolved_fields_under_the_names_of_the_config(done, example):
     params = store.get_run(done.id).data.params
-    assert params["training.max_steps"] == str(work.experiment.training.max_steps)
+    assert params["training.max_steps"] == str(example.experiment.training.max_steps)
     assert params["network.cells.units"] == "4 3"
     assert params["network.quantiles"] == "0.1 0.5 0.9"
     assert not {"name", "dataset.name", "gate.margin", "dataset.columns.y"} & params.keys()
@@ -99,7 +101,7 @@ def test_secrets_of_a_source_stay_out_of_the_store(done, home):
     assert b"hunter2" not in (home / "mlruns" / "mlflow.db").read_bytes()
 
 
-def test_curves_have_a_point_for_each_look_and_none_for_what_was_not_measured(done):
+def test_curves_have_a_point_for_each_validation_and_none_for_nan(done):
     client = store.open_store()
 
     def curve(name):
@@ -112,16 +114,16 @@ def test_curves_have_a_point_for_each_look_and_none_for_what_was_not_measured(do
     assert curve("training/refit/loss") == [(20, 0.3)]
 
 
-def test_test_metrics_are_those_of_the_backtest_beside_the_naive_ones(done, work):
+def test_test_metrics_are_those_of_the_backtest_and_its_naive_baselines(done, example):
     metrics = store.get_run(done.id).data.metrics
-    for name, scores in work.backtest.scores().items():
+    for name, scores in example.backtest.scores().items():
         folder = "test" if name == backtest.FORESEQ else f"versus/{name}"
         for measure in ("mae", "rmse", "smape", "mase"):
             assert metrics[f"{folder}/{measure}"] == getattr(scores, measure)
-    assert metrics["test/skill"] == work.backtest.skill()
+    assert metrics["test/skill"] == example.backtest.skill()
 
 
-def test_each_rival_has_its_measures_and_ours_say_how_much_better_we_are(done, work):
+def test_each_statistical_baseline_has_its_measures_and_foreseq_its_skill_over_it(done, example):
     metrics = store.get_run(done.id).data.metrics
     for name in ("ets", "theta", "arima"):
         assert metrics[f"test/skill_over_{name}"] == pytest.approx(
@@ -129,7 +131,7 @@ def test_each_rival_has_its_measures_and_ours_say_how_much_better_we_are(done, w
         )
         assert 0 <= metrics[f"test/wins_over_{name}"] <= 1
         assert metrics[f"versus/{name}/coverage_80"] >= 0
-    assert metrics["versus/windows"] == work.backtest.windows.count
+    assert metrics["versus/windows"] == example.backtest.windows.count
     assert metrics["test/skill_over_seasonal_naive"] == metrics["test/skill"]
 
 
@@ -143,9 +145,9 @@ def test_the_model_bears_the_metrics_of_its_test(done):
     assert "training/loss" not in borne
 
 
-def test_error_by_horizon_is_stepped_by_steps_ahead(done, work):
+def test_error_by_horizon_is_stepped_by_steps_ahead(done, example):
     points = store.open_store().get_metric_history(done.id, "test/mase_by_horizon")
-    ahead = work.backtest.by_horizon()[backtest.FORESEQ].mase
+    ahead = example.backtest.by_horizon()[backtest.FORESEQ].mase
     assert [point.step for point in points] == [1, 2, 3, 4, 5, 6]
     np.testing.assert_array_equal([point.value for point in points], ahead)
 
@@ -165,45 +167,48 @@ def test_table_has_a_row_per_series(done):
     assert sorted(ids) == ["a", "b"]
 
 
-def test_choices_are_told_with_their_reasons(done, work):
-    told = read(done.id, "choices.json")
-    assert [choice["field"] for choice in told] == [choice.field for choice in work.choices]
-    assert all(choice["reason"] for choice in told)
+def test_choices_are_logged_with_their_reasons(done, example):
+    logged = read(done.id, "choices.json")
+    assert [choice["field"] for choice in logged] == [choice.field for choice in example.choices]
+    assert all(choice["reason"] for choice in logged)
 
 
-def test_dataset_is_known_by_its_fingerprint(done, work):
+def test_dataset_is_identified_by_its_fingerprint(done, example):
     (dataset,) = store.get_run(done.id).inputs.dataset_inputs
     assert dataset.dataset.name == "waves"
-    assert work.panel.fingerprint().startswith(dataset.dataset.digest)
+    assert example.panel.fingerprint().startswith(dataset.dataset.digest)
 
 
 def test_decision_can_be_added_when_the_run_is_done(done):
     scores = {"challenger": 0.9, "seasonal_naive": float("nan")}
     decision = Decision(False, "not better", scores)
     forecaster.log_decision(runs.find(done.id), decision, "waves/1")
-    told = read(done.id, "decision.json")
-    assert (told["verdict"], told["reason"]) == ("rejected", "not better")
-    assert told["scores"] == {"challenger": 0.9, "seasonal_naive": None}
+    logged = read(done.id, "decision.json")
+    assert (logged["verdict"], logged["reason"]) == ("rejected", "not better")
+    assert logged["scores"] == {"challenger": 0.9, "seasonal_naive": None}
     run = store.get_run(done.id)
     assert run.data.tags["gate"] == "rejected"
     assert run.info.status == "FINISHED"
 
 
-def test_error_ends_the_run_as_failed_and_is_told(work):
-    with pytest.raises(ConfigError), forecaster.begin(work.experiment, work.panel) as run:
+def test_error_ends_the_run_as_failed_and_is_logged(example):
+    with pytest.raises(ConfigError), forecaster.begin(example.experiment, example.panel) as run:
         raise ConfigError("units must be positive")
     ended = store.get_run(run.id)
     assert ended.info.status == "FAILED"
     assert ended.data.tags["error"] == "ConfigError: units must be positive"
 
 
-def test_ctrl_c_ends_the_run_as_killed(work):
-    with pytest.raises(KeyboardInterrupt), forecaster.begin(work.experiment, work.panel) as run:
+def test_ctrl_c_ends_the_run_as_killed(example):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        forecaster.begin(example.experiment, example.panel) as run,
+    ):
         raise KeyboardInterrupt
     assert store.get_run(run.id).info.status == "KILLED"
 
 
-def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
+def test_next_run_closes_those_whose_process_is_gone_and_no_others(example):
     client = store.open_store()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -212,11 +217,11 @@ def test_next_run_closes_those_whose_process_is_gone_and_no_others(work):
         "gone": {**here, "pid": str(gone.pid), "process": "older"},
         "same number, older process": {**here, "process": "older"},
         "other machine": {**here, "host": "elsewhere", "pid": str(gone.pid)},
-        "still at work": here,
+        "still running": here,
         "parent": {**here, "pid": str(os.getppid()), "process": "other"},
     }
-    started = {name: client.create_run("0", tags=told).info.run_id for name, told in tags.items()}
-    with forecaster.begin(work.experiment, work.panel):
+    started = {name: client.create_run("0", tags=own).info.run_id for name, own in tags.items()}
+    with forecaster.begin(example.experiment, example.panel):
         pass
     closed = {
         name for name, run_id in started.items() if client.get_run(run_id).info.status == "KILLED"
@@ -228,16 +233,16 @@ def finished(model, key):
     return runs.finished(model, {CACHE_KEY: key}, with_bundle=True)
 
 
-def test_done_is_the_work_that_finished_with_a_forecaster(work):
-    assert finished("waves", "w1") is None
-    with forecaster.begin(work.experiment, work.panel, cache_key="w1"):
+def test_a_cached_training_is_one_that_finished_with_a_forecaster(example):
+    assert finished("waves", "key1") is None
+    with forecaster.begin(example.experiment, example.panel, cache_key="key1"):
         pass  # no forecaster
-    with forecaster.begin(work.experiment, work.panel, cache_key="w1") as run:
-        forecaster.log_bundle(run, bundle.load(work.folder))
-        assert finished("waves", "w1") is None
-    assert finished("waves", "w1") == run.id
-    assert finished("waves", "w2") is None
-    assert finished("other", "w1") is None
+    with forecaster.begin(example.experiment, example.panel, cache_key="key1") as run:
+        forecaster.log_bundle(run, bundle.load(example.folder))
+        assert finished("waves", "key1") is None
+    assert finished("waves", "key1") == run.id
+    assert finished("waves", "key2") is None
+    assert finished("other", "key1") is None
     assert registry.holds(run.id)
     manifest = registry.fetch(registry.register(run.id, "held")) / bundle.MANIFEST
     manifest.write_text("{}")

@@ -1,4 +1,4 @@
-"""The store is made once, whole, by whoever comes first."""
+"""The store is created once, whole, by the first process that needs it."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ raise SystemExit(any(ended))
 """
 
 
-def test_four_processes_may_come_first_together_and_say_nothing(tmp_path):
+def test_four_processes_may_create_the_store_at_once_and_print_nothing(tmp_path):
     ran = subprocess.run(  # noqa: S603 our own interpreter and words
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", TOGETHER],
         cwd=tmp_path,
@@ -38,7 +38,7 @@ def test_four_processes_may_come_first_together_and_say_nothing(tmp_path):
     assert sorted(path.name for path in (tmp_path / "mlruns").iterdir()) == [".lock", "mlflow.db"]
 
 
-def test_store_is_under_mlruns_where_nothing_else_is_told(tmp_path, monkeypatch):
+def test_store_is_under_mlruns_by_default(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     assert store.address() == f"sqlite:///{(tmp_path / 'mlruns' / 'mlflow.db').as_posix()}"
@@ -52,9 +52,7 @@ def test_a_server_decides_itself_where_files_go(monkeypatch):
     assert store.home() == Path.cwd() / "mlruns"
 
 
-def test_a_kind_of_store_that_mlflow_no_longer_takes_is_refused_with_a_remedy(
-    tmp_path, monkeypatch
-):
+def test_a_uri_that_mlflow_does_not_accept_is_refused_with_a_remedy(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path / "runs"))
     with pytest.raises(ConfigError, match=r"sqlite:///runs\.db"):

@@ -1,6 +1,6 @@
-"""What was tried, written down: one MLflow run per training, made to be compared.
+"""The only room that knows MLflow: what was tried is written down, what is published is kept.
 
-An experiment of MLflow is named as the model in the registry, so that its runs compete for the same
-place. Every run has the same metrics and the same files at its root, which is what the compare
-views of MLflow's pages line up.
+Trainings, studies, checks of past forecasts and diagnoses come in; MLflow runs, registered versions
+and folders of bundles go out. An MLflow experiment has the name of the model in the registry, so
+that its runs compete for the same place.
 """

@@ -1,9 +1,9 @@
-"""Runs that hold a diagnosis of gradients rather than a model."""
+"""Runs of `foreseq diagnose gradients`: curves by lag, a figure and warnings."""
 
 import json
 from collections.abc import Sequence
 
-# isort: split -- the store settles what MLflow reads from the environment when it is imported
+# isort: split -- the store sets the environment that MLflow reads on import
 from foreseq.tracking import store  # noqa: F401
 
 # isort: split
@@ -20,7 +20,7 @@ EXPERIMENT = "diagnose-gradients"
 
 
 def track(cells: ResolvedCells, probe: ProbeConfig, flows: Sequence[Flow]) -> str:
-    """Log flows as gradients.png, gradients.json and curves by lag; return the run's id.
+    """Log gradients.png, gradients.json and curves by lag; return the run's id.
 
     Raises:
         ConfigError: If the store cannot be used.

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# isort: split -- the store settles what MLflow reads from the environment when it is imported
+# isort: split -- the store sets the environment that MLflow reads on import
 from foreseq.config.dataset import without_secrets
 from foreseq.tracking import store
 

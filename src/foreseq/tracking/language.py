@@ -1,4 +1,4 @@
-"""Runs that train a language model: curves, and samples in which one sees the text improve."""
+"""Runs that train a language model: curves, and a sample of its text after each epoch."""
 
 import math
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# isort: split -- the store settles what MLflow reads from the environment when it is imported
+# isort: split -- the store sets the environment that MLflow reads on import
 from foreseq.config.dataset import without_secrets
 
 # isort: split
@@ -26,12 +26,12 @@ from foreseq.training.loop import CurvePoint
 
 NAME, CODE = "language-model", Path(__file__).with_name("language_pyfunc.py")
 NOT_PARAMETERS = ("name", "gate", "corpus.name", "corpus.copy_at")
-"""Fields that name the run, or cannot change what it learns."""
+"""Fields that do not change what a run learns."""
 
 
 @contextmanager
 def begin(experiment: TextExperimentConfig, corpus: Corpus) -> Iterator[Run]:
-    """Yield the run of a training, see `run.begin`.
+    """Yield the run of a training; it ends as `run.begin` says.
 
     Raises:
         ConfigError: If the store cannot be used.
@@ -71,7 +71,7 @@ def run_name(experiment: TextExperimentConfig) -> str:
 
 
 def log_epoch(run: Run, point: CurvePoint, sample: str | None) -> None:
-    """Log how an epoch ended: curves, and a sample of the text that the network writes."""
+    """Log an epoch: points of the curves, and a sample of the network's text."""
     nats = {"training/nats": point.loss, "training/validation": point.validation}
     bits = {"training/bits": point.loss, "training/validation_bits": point.validation}
     values = nats | {name: value / math.log(2) for name, value in bits.items()}
@@ -103,7 +103,7 @@ def log_decision(run: Run, decision: Decision) -> None:
 
 
 def _signature() -> ModelSignature:
-    """Return the columns in and out, and how sampling can be steered."""
+    """Return the columns of input and output, and the options of sampling."""
     usual = SamplingConfig()
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "prompt")]),

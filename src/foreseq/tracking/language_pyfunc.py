@@ -1,6 +1,6 @@
-"""A language model as plain MLflow loads it: rows `prompt` in, `prompt, text` out.
+"""A language model for plain MLflow: rows `prompt` in, rows `prompt, text` out.
 
-MLflow keeps a copy of this file beside the bundle and runs it on loading, which takes no pickle.
+MLflow keeps a copy of this file with the bundle and runs it on loading, so no pickle is needed.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ from foreseq.language.sampling import complete
 
 
 class Write(PythonModel):
-    """Writes with the bundle it was logged with."""
+    """Writes with the bundle that was logged with it."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Verify the bundle, then rebuild the network."""
+        """Load the bundle, verify it, and rebuild the network."""
         loaded = bundle.load(Path(context.artifacts["bundle"]))
         self.vocabulary, self.model = loaded.vocabulary, loaded.model()
 
@@ -30,11 +30,11 @@ class Write(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Return what follows each prompt; `top_k` 0 stands for all symbols."""
+        """Return the text after each prompt; a `top_k` of 0 means all symbols."""
         del context
-        told = dict(params or {})
-        told["top_k"] = told.get("top_k") or None
-        sampling = build(SamplingConfig, told, origin="params")
+        options = dict(params or {})
+        options["top_k"] = options.get("top_k") or None
+        sampling = build(SamplingConfig, options, origin="params")
         prompts = [str(prompt) for prompt in model_input["prompt"]]
         texts = complete(self.model, self.vocabulary, prompts, sampling)
         return pd.DataFrame({"prompt": prompts, "text": texts})

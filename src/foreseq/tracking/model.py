@@ -1,4 +1,4 @@
-"""A bundle of any kind wrapped so that plain MLflow, and whoever knows only MLflow, can load it."""
+"""Wraps a bundle as an MLflow model, so that plain MLflow can load it and predict."""
 
 import logging
 import warnings
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# isort: split -- the store settles what MLflow reads from the environment when it is imported
+# isort: split -- the store sets the environment that MLflow reads on import
 from foreseq.tracking import store
 
 # isort: split
@@ -23,20 +23,20 @@ PACKAGES = ("foreseq", "keras", "mlflow", "numpy", "pandas", "tensorflow", "tens
 
 @dataclass(frozen=True)
 class Wrapping:
-    """What stands around a bundle."""
+    """How a bundle becomes an MLflow model."""
 
     name: str
     """Of the model within its run."""
     code: Path
-    """The file that MLflow copies and runs on loading; it ends with `set_model`."""
+    """The file that MLflow copies and runs on loading (models from code)."""
     signature: ModelSignature
 
 
 def log(run_id: str, folder: Path, wrapping: Wrapping) -> str:
-    """Log a saved bundle with a run; return MLflow's id of the model.
+    """Log a saved bundle in a run; return the id of the MLflow model.
 
-    Why not `mlflow.pyfunc.log_model`: it uses the run and the store that are current in the whole
-    process, and setting these would move the store of everything else in it.
+    Why not `mlflow.pyfunc.log_model`: it logs to the run and the store that are current in the
+    process, and setting these would redirect everything else in it.
     """
     client = store.open_store()
     experiment = client.get_run(run_id).info.experiment_id
@@ -60,7 +60,7 @@ def log(run_id: str, folder: Path, wrapping: Wrapping) -> str:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Silence MLflow's advice on input examples and on environments without pip."""
+    """Silence MLflow's advice on input examples and pip."""
     log = logging.getLogger("mlflow.utils.environment")
     level = log.level
     log.setLevel(logging.ERROR)

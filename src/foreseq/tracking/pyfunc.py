@@ -1,6 +1,6 @@
-"""The forecaster as plain MLflow loads it: rows `unique_id, ds, y` in, the forecast table out.
+"""A forecaster for plain MLflow: rows `unique_id, ds, y` in, the forecast table out.
 
-MLflow keeps a copy of this file beside the bundle and runs it on loading, which takes no pickle.
+MLflow keeps a copy of this file with the bundle and runs it on loading, so no pickle is needed.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ from foreseq.forecasting import bundle, ensemble
 from foreseq.forecasting.ensemble import Forecaster
 
 DIGITS = 12
-"""Of the bundle's digest, the version here: a model does not know its registered name."""
+"""Of the bundle's digest as `model_version`: a model does not know its registered name."""
 
 
 class Forecast(PythonModel):
-    """Answers with the bundle it was logged with."""
+    """Forecasts with the bundle that was logged with it."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Verify the bundle, then rebuild the network."""
+        """Load the bundle, verify it, and rebuild the networks."""
         folder = Path(context.artifacts["bundle"])
         loaded = bundle.load(folder)
         self.version = bundle.digest(folder)[:DIGITS]

@@ -1,4 +1,4 @@
-"""The life of an MLflow run: started, written to, ended however the work ended."""
+"""The life cycle of an MLflow run: started, written to, and ended as its block of code ends."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# isort: split -- the store settles what MLflow reads from the environment when it is imported
+# isort: split -- the store sets the environment that MLflow reads on import
 from foreseq.config.dataset import without_secrets
 from foreseq.tracking import store
 
@@ -32,15 +32,15 @@ from foreseq.tracking import model
 from foreseq.tracking.model import Wrapping
 
 ROWS = 1000
-"""Most rows of a table, and most metrics in one message, that MLflow takes well."""
+"""Rows of a table, and metrics in one message, that MLflow handles well."""
 LONGEST_TAG, LONGEST_DIGEST = 500, 36
-"""Letters of a tag, and of a dataset's digest, that MLflow takes."""
+"""MLflow's limits on the letters of a tag and of a dataset's digest."""
 CACHE_KEY = "cache_key"
-"""Tag of a run: stands for its data, config and code together."""
+"""Tag of a run: the digest of its data, config and code."""
 PROCESS = uuid.uuid4().hex
-"""Tells this process from an older one of the same number, as containers have."""
+"""Distinguishes this process from an older one with the same pid, as in containers."""
 TRAINING = "training"
-"""Context of the dataset of a training, in MLflow's words."""
+"""MLflow's context of a dataset that was trained on."""
 
 
 class Measure(NamedTuple):
@@ -53,22 +53,22 @@ class Measure(NamedTuple):
 
 @dataclass(frozen=True)
 class Start:
-    """What is known of a run when it starts."""
+    """A run's name, parameters, data and tags when it starts."""
 
     model: str
     """The MLflow experiment, named as the model in the registry."""
     name: str
     """For people, such as `gru-128x128 ctx336 seed1`."""
     parameters: Mapping[str, str]
-    """What can change the outcome, dotted as in the config."""
+    """The fields that can change the outcome, by dotted name."""
     dataset: DatasetInput
     tags: Mapping[str, str] = field(default_factory=dict)
-    """What one searches for, besides who runs it and where."""
+    """To search by, besides those of the process."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run to write to, active or ended."""
+    """An MLflow run to write to, active or ended."""
 
     id: str
     name: str
@@ -76,7 +76,7 @@ class Run:
     """The MLflow experiment, named as the model in the registry."""
 
     def log_metrics(self, measures: Sequence[Measure], *, of_model: bool = False) -> None:
-        """Log what is finite, of the run and, if asked for, of the model logged in it."""
+        """Log the metrics that are not NaN, with `of_model` also of the run's logged model."""
         tags = store.get_run(self.id).data.tags if of_model else {}
         model_id, now = tags.get(store.MODEL_TAG), int(time.time() * 1000)
         metrics = [
@@ -101,7 +101,7 @@ class Run:
         self.log_text(json.dumps(_finite(value), indent=2, default=str) + "\n", file)
 
     def log_table(self, table: pd.DataFrame, file: str) -> None:
-        """Log a table, of many rows some, evenly taken."""
+        """Log a table; of a long one `ROWS` rows at most, evenly spaced."""
         rows = table.iloc[:: -(-len(table) // ROWS) or 1].reset_index(drop=True)
         texts = [name for name in rows if rows[name].dtype == "str"]
         rows = rows.astype(dict.fromkeys(texts, object))  # MLflow needs pandas 2's text type
@@ -112,16 +112,12 @@ class Run:
         store.open_store().log_figure(self.id, figure, file)
 
     def log_bundle(self, folder: Path, wrapping: Wrapping) -> None:
-        """Log a saved bundle as a model that plain MLflow can load.
-
-        Raises:
-            BundleRefused: If it is not as it was written.
-        """
+        """Log a saved bundle as a model that plain MLflow can load."""
         logged = model.log(self.id, folder, wrapping)
         self.log_tags({store.BUNDLE_TAG: manifest.digest(folder), store.MODEL_TAG: logged})
 
     def log_decision(self, decision: Decision) -> None:
-        """Log the gate's decision; the run may have ended long ago."""
+        """Log the gate's decision; the run may have ended already."""
         self.log_json({"verdict": decision.verdict, **decision._asdict()}, "decision.json")
         self.log_tags({"gate": decision.verdict, "gate.reason": decision.reason})
 
@@ -130,7 +126,7 @@ class Run:
 def begin(start: Start) -> Iterator[Run]:
     """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
 
-    Runs that a process of this machine left open when it died are closed first, as KILLED.
+    Runs whose process on this machine has died are closed first, as KILLED.
 
     Raises:
         ConfigError: If the store cannot be used.
@@ -168,7 +164,7 @@ def find(run_id: str) -> Run:
 
 
 def finished(model: str, tags: Mapping[str, str], *, with_bundle: bool = False) -> str | None:
-    """Return the newest finished run of a model that has some tags; None: there is none.
+    """Return the id of a model's newest finished run with these tags; None: there is none.
 
     Raises:
         ConfigError: If the store cannot be used.
@@ -187,7 +183,7 @@ def finished(model: str, tags: Mapping[str, str], *, with_bundle: bool = False) 
 
 
 def trained_on(fingerprint: str) -> list[str]:
-    """Return what was trained on the data of a fingerprint: model and name of each run.
+    """Return the model and the name of each run that was trained on the data of a fingerprint.
 
     Raises:
         ConfigError: If the store cannot be used.
@@ -206,7 +202,7 @@ def trained_on(fingerprint: str) -> list[str]:
 
 
 def codes(run_id: str) -> tuple[str, str]:
-    """Return the code that made a run, and the code that would make it now."""
+    """Return the version of the code that made a run, and the present one."""
     return _code(store.get_run(run_id).data.tags), _code(_process_tags())
 
 
@@ -228,14 +224,14 @@ def close_dead_runs() -> None:
 def dataset(
     name: str, source: str, fingerprint: str, context: str, profile: dict[str, Any] | None = None
 ) -> DatasetInput:
-    """Return data as MLflow shows them, without secrets.
+    """Return the entry of a run's data, without secrets.
 
     Args:
         name: Of the data.
-        source: Where they came from.
-        fingerprint: Of what was read.
-        context: What they were used for.
-        profile: Counts to show; None: none.
+        source: Their file or URL.
+        fingerprint: Of their content.
+        context: Their use in the run, such as `TRAINING`.
+        profile: Counts to show.
     """
     data = Dataset(
         name=name,
@@ -248,7 +244,7 @@ def dataset(
 
 
 def flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return the values of nested fields as text, by dotted name.
+    """Return nested fields as texts by dotted name.
 
     Example:
         >>> flat({"a": {"b": [0.1, 0.5], "c": []}, "d": False})
@@ -266,7 +262,7 @@ def flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def without(fields: Mapping[str, str], left_out: Sequence[str]) -> dict[str, str]:
-    """Return dotted fields without some of them and all within these."""
+    """Return dotted fields without some of them and their subfields."""
     return {
         name: value
         for name, value in fields.items()
@@ -275,7 +271,7 @@ def without(fields: Mapping[str, str], left_out: Sequence[str]) -> dict[str, str
 
 
 def _process_tags() -> dict[str, str]:
-    """Return who runs it, and where."""
+    """Return the tags of this process: machine, pid, version of the code."""
     commit = get_git_commit(str(Path.cwd()))
     return {
         "host": socket.gethostname(),
@@ -288,7 +284,7 @@ def _process_tags() -> dict[str, str]:
 
 
 def _code(tags: Mapping[str, str]) -> str:
-    """Return the code that the tags of a run name.
+    """Return the version of the code in the tags of a run.
 
     Example:
         >>> _code({"foreseq": "0.1.0", "mlflow.source.git.commit": "4a5b6c7d8e9f0a1b"})

@@ -1,7 +1,7 @@
-"""The MLflow store: created once, quietly, under a lock; and links to its pages.
+"""The tracking store of MLflow: created once, under a lock; and links to its pages.
 
-Why a lock and a rename: MLflow builds a fresh SQLite store step by step, and processes that do so
-at the same time, or one that is killed on the way, leave a store that never works again.
+Why a lock and a rename: MLflow builds a new SQLite store step by step. Two processes that do so at
+once, or one that is killed on the way, leave a store that never works again.
 """
 
 import os
@@ -33,7 +33,7 @@ BUNDLE_TAG, MODEL_TAG = "bundle.digest", "bundle.model"
 LOCAL_PAGES = "http://127.0.0.1:5000"
 """Address of `foreseq ui`."""
 VIEW = "workflowType=machine_learning"
-"""Without it MLflow shows its pages for language models, whatever the tags say."""
+"""Without it MLflow shows its pages for generative models."""
 REPORT = "report.html"
 """A run's report at its root."""
 PATIENCE = 300
@@ -41,13 +41,13 @@ PATIENCE = 300
 
 
 def address() -> str:
-    """Return the URI of the store: `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`."""
+    """Return the URI of the store: `MLFLOW_TRACKING_URI`, else SQLite under `mlruns/`."""
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     return uri or f"{SQLITE}{(Path.cwd() / 'mlruns' / 'mlflow.db').as_posix()}"
 
 
 def home() -> Path:
-    """Return the folder of the SQLite file, or `mlruns/` where the store is elsewhere."""
+    """Return the folder of the SQLite file, or `mlruns/` if the store is elsewhere."""
     uri = address()
     if uri.startswith(SQLITE):
         return Path(uri.removeprefix(SQLITE)).absolute().parent
@@ -55,22 +55,22 @@ def home() -> Path:
 
 
 def artifact_location(name: str) -> str | None:
-    """Return where an experiment's files go, or None to leave it to a tracking server."""
+    """Return the place of an experiment's files; None: a tracking server decides."""
     if is_served():
         return None
     return (home() / "artifacts" / name).as_uri()
 
 
 def is_served() -> bool:
-    """Return whether a tracking server stands before the store."""
+    """Return whether the store is behind a tracking server."""
     return address().startswith(("http://", "https://"))
 
 
 def open_store() -> MlflowClient:
-    """Return a client of the store, creating the store if it is the local one and not yet there.
+    """Return a client of the store; a local store is created if need be.
 
     Raises:
-        ConfigError: If the store does not answer, or is of a kind that MLflow no longer takes.
+        ConfigError: If the store does not respond, or MLflow does not accept its URI.
     """
     uri = address()
     _prepare(uri)
@@ -88,12 +88,12 @@ def get_run(run_id: str) -> Run:
     except MlflowException as error:
         raise ConfigError(
             f"{run_id}: no such run in {without_secrets(address())} ({error.error_code});"
-            " `foreseq ui` shows those there are"
+            " `foreseq ui` shows all runs"
         ) from None
 
 
 def ui_link(run_id: str) -> str:
-    """Return the page of a run on `foreseq ui` or the tracking server.
+    """Return the address of a run's page, on `foreseq ui` or on the tracking server.
 
     Raises:
         ConfigError: If there is no such run.
@@ -103,7 +103,7 @@ def ui_link(run_id: str) -> str:
 
 
 def report_link(run_id: str) -> str:
-    """Return the page of a run's report.
+    """Return the address of a run's report.
 
     Raises:
         ConfigError: If there is no such run.
@@ -113,14 +113,14 @@ def report_link(run_id: str) -> str:
 
 
 def compare_link(model: str) -> str:
-    """Return where all runs of a model are compared side by side.
+    """Return the address of the page that compares all runs of a model.
 
     Raises:
         ConfigError: If the model has no run.
     """
     experiment = open_store().get_experiment_by_name(model)
     if experiment is None:
-        raise ConfigError(f"{model}: has no run yet; train it first")
+        raise ConfigError(f"{model}: no run yet; train it first")
     return f"{_pages()}/#/experiments/{experiment.experiment_id}/runs?{VIEW}&compareRunsMode=CHART"
 
 
@@ -133,7 +133,7 @@ def lock() -> Iterator[None]:
     """Lock the store against other processes of this machine.
 
     Raises:
-        ConfigError: If another process holds it for too long.
+        ConfigError: If another process holds the lock for too long.
     """
     home().mkdir(parents=True, exist_ok=True)
     file = home() / ".lock"
@@ -142,20 +142,20 @@ def lock() -> Iterator[None]:
             yield
     except Timeout:
         raise ConfigError(
-            f"{file}: held by another process for {PATIENCE} s; see what it is waiting for"
+            f"{file}: locked by another process for {PATIENCE} s; end that process, or wait for it"
         ) from None
 
 
 @cache
 def _prepare(uri: str) -> None:
-    """Create the local store, whole or not at all, and check that the store answers."""
+    """Create the local store, whole or not at all, and check that the store responds."""
     try:
         with lock():
             if uri.startswith(SQLITE):
                 _create(Path(uri.removeprefix(SQLITE)).absolute())
             MlflowClient(uri).search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = getattr(error, "orig", error)  # SQLAlchemy's own words are for programmers
+        reason = getattr(error, "orig", error)  # the database's message without SQLAlchemy's
         raise ConfigError(
             f"MLflow's store {without_secrets(uri)} cannot be used: {reason}; set"
             " MLFLOW_TRACKING_URI to a file (sqlite:///runs.db) or a server (http://host:5000)"

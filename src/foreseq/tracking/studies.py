@@ -1,4 +1,4 @@
-"""Studies of `foreseq tune`: one run for the study, and in it one for each trial."""
+"""The runs of `foreseq tune`: one for the study, with one nested in it for each trial."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from foreseq.tracking.run import Measure, Run
 from foreseq.training.fitting import Progress
 
 STUDY, TRIAL, PARENT = "study", "study.trial", "mlflow.parentRunId"
-"""Tags: the study of a run, the number of a trial, and MLflow's own for a nested run."""
+"""Tags: the study of a run, the number of a trial, and MLflow's tag of a nested run."""
 ERROR = "tune/validation"
 """Metric: the lowest validation error."""
 
@@ -35,7 +35,7 @@ class TrialRun:
 
 @contextmanager
 def study(name: str, experiment: ResolvedExperiment, panel: Panel) -> Iterator[Run]:
-    """Yield the run of one call of a study; its trials are nested in it."""
+    """Yield the run of a study."""
     with forecaster.begin(experiment, panel, tags={STUDY: name}, name=f"study {name}") as run:
         yield run
 
@@ -44,14 +44,14 @@ def study(name: str, experiment: ResolvedExperiment, panel: Panel) -> Iterator[R
 def trial(
     parent: Run, name: str, panel: Panel, number: int, experiment: ResolvedExperiment
 ) -> Iterator[TrialRun]:
-    """Yield the run of one trial, within that of its study."""
+    """Yield the run of a trial, nested in that of its study."""
     tags = {STUDY: name, TRIAL: str(number), PARENT: parent.id}
     with forecaster.begin(experiment, panel, tags=tags, name=f"{name} trial {number}") as run:
         yield TrialRun(run)
 
 
 def log_best(run: Run, best: Best, config: str) -> None:
-    """Log the best trial with its study: its values, its error, and the config to run."""
+    """Log the best trial of a study: its values, its error, and a config with them."""
     run.log_metrics([Measure(ERROR, best.error)])
     values = {f"best.{field}": str(value) for field, value in best.values.items()}
     run.log_tags({"best.trial": str(best.number), **values})
