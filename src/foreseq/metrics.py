@@ -343,7 +343,7 @@ def skill(error: float, reference: float) -> float:
     """Return the share of the reference's error that a model saves: 1 is perfect, 0 no gain.
 
     A perfect reference can be equalled (0) but not beaten (minus infinity); against a reference
-    that is NaN or infinite nothing can be said (NaN).
+    that is NaN or infinite it is NaN.
 
     Example:
         >>> skill(3.0, 4.0), skill(0.0, 0.0), skill(1.0, 0.0), skill(1.0, np.nan)

@@ -232,8 +232,11 @@ def test_series_unknown_to_the_champion_are_fresh(make_panel, make_bundle):
 
 def test_a_champion_of_another_frequency_or_season_stays(make_panel, make_bundle):
     panel, days = make_panel(), make_panel(freq="D", season=7)
-    for rival in (make_bundle(days, 36, "network.patch=1"), make_bundle(make_panel(season=2), 36)):
-        decision, _ = gate.judge(make_bundle(panel, 36), rival, panel)
+    for champion in (
+        make_bundle(days, 36, "network.patch=1"),
+        make_bundle(make_panel(season=2), 36),
+    ):
+        decision, _ = gate.judge(make_bundle(panel, 36), champion, panel)
         assert not decision.published
         assert "another name" in decision.reason
 

@@ -1,4 +1,4 @@
-"""What every picture stands on: quiet axes, colours that all tell apart, labels at the lines."""
+"""The style of every picture: quiet axes, distinguishable colours, labels at the lines."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,15 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 INK, MUTED, RULE = "#2b323a", "#6b7580", "#e3e6ea"
 BLUE = "#0072b2"
 COLOURS = (BLUE, "#d55e00", "#009e73", "#aa4499", "#b07d00", MUTED)
-"""Told apart by every common kind of colour vision (after Okabe and Ito, darkened for text)."""
+"""Distinguishable by every common colour vision (after Okabe and Ito, darkened for text)."""
 
 WIDTH, DPI = 10.0, 120
-MARKED = 31
-"""Lines of up to so many steps are drawn with a dot for each step."""
+MAX_DOTS = 31
+"""Longer lines are drawn without a dot for each step."""
 
 
 class Label(NamedTuple):
-    """What is written at the end of a line."""
+    """The text at the end of a line."""
 
     text: str
     height: float  # in data units
@@ -52,12 +52,12 @@ def canvas(titles: Sequence[str], *, height: float) -> tuple[Figure, list[Axes]]
 
 
 def label_ends(axes: Axes, labels: Sequence[Label]) -> None:
-    """Write each label beside the end of its line, pushed apart where they would overlap."""
+    """Write each label at the end of its line, moved apart where they would overlap."""
     known = [label for label in labels if np.isfinite(label.height)]
     if not known:
         return
     size = 10.5
-    axes.set_ylim(axes.get_ylim())  # settles the limits, which the heights below lean on
+    axes.set_ylim(axes.get_ylim())  # fixes the limits that the heights below depend on
     inches = axes.get_window_extent().height / DPI
     gap = 1.35 * size / 72 / inches
     to_axes = axes.transScale + axes.transLimits
@@ -103,12 +103,12 @@ def apart(heights: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
 
 
 def round_ticks(count: int, *, integer: bool = False) -> MaxNLocator:
-    """Return at most so many ticks at round numbers."""
+    """Return a locator of at most `count` ticks at round numbers."""
     return MaxNLocator(nbins=count, steps=[1, 2, 5, 10], integer=integer)
 
 
 def tick_times(axes: Axes, times: NDArray[Any], ticks: int) -> None:
-    """Write at most so many times, datetime64 or integers, below the axes."""
+    """Label at most `ticks` times, datetime64 or integers, below the axes."""
     if times.dtype.kind == "M":
         # Multiples of days would put the 31st and the 1st on top of one another.
         span = times[-1] - times[0]
@@ -131,12 +131,12 @@ def tick_times(axes: Axes, times: NDArray[Any], ticks: int) -> None:
 
 
 def dots(steps: int) -> dict[str, Any]:
-    """Return how a line of so many steps marks each of them, if it does."""
-    return {"marker": "o", "markersize": 3.5} if steps <= MARKED else {}
+    """Return how a line of so many steps is marked: by a dot at each step, or not at all."""
+    return {"marker": "o", "markersize": 3.5} if steps <= MAX_DOTS else {}
 
 
 def last_known(line: NDArray[np.float64]) -> float:
-    """Return the last value that is one."""
+    """Return the last finite value; NaN where there is none."""
     known = line[np.isfinite(line)]
     return float(known[-1]) if len(known) else float("nan")
 
@@ -152,5 +152,5 @@ def number(value: float, _: int | None = None) -> str:
 
 
 def floats(values: ArrayLike) -> NDArray[np.float64]:
-    """Return an array of numbers."""
+    """Return an array of float64."""
     return np.asarray(values, dtype=np.float64)

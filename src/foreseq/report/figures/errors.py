@@ -1,4 +1,4 @@
-"""Errors: while learning, by steps ahead, by series; and how sure forecasts rightly are."""
+"""Errors by training step, by steps ahead and by series; calibration of quantiles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,14 +25,14 @@ from foreseq.report.figures.canvas import (
 
 
 def curves_figure(steps: ArrayLike, loss: ArrayLike, validation: ArrayLike) -> Figure:
-    """Draw how training went, with the best validation error marked.
+    """Draw the training curves with the best validation error marked.
 
     Args:
-        steps: Batches learned from, shape (looks,).
-        loss: Training loss there, shape (looks,); NaN where it was not measured.
-        validation: Validation error there, shape (looks,); NaN where it was not measured.
+        steps: Training steps, shape (validations,).
+        loss: Training loss, shape (validations,); NaN where it was not measured.
+        validation: Validation error, shape (validations,); NaN where it was not measured.
     """
-    figure, (axes,) = canvas(["Error while learning"], height=3.6)
+    figure, (axes,) = canvas(["Error by training step"], height=3.6)
     step, trained, held_back = np.asarray(steps), floats(loss), floats(validation)
     labels = []
     for name, line, colour in (("training", trained, MUTED), ("validation", held_back, BLUE)):
@@ -43,7 +43,7 @@ def curves_figure(steps: ArrayLike, loss: ArrayLike, validation: ArrayLike) -> F
     _spread_over_decades(axes, np.concatenate([trained, held_back]))
     if np.isfinite(held_back).any():
         _mark_lowest(axes, step, held_back)
-    axes.set_xlabel("steps")
+    axes.set_xlabel("training steps")
     axes.xaxis.set_major_locator(round_ticks(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(number))
     label_ends(axes, labels)
@@ -55,7 +55,7 @@ def horizon_figure(errors: Mapping[str, ArrayLike], measure: str = "MAE") -> Fig
 
     Args:
         errors: Name to errors, shape (horizon,).
-        measure: What kind of error it is.
+        measure: Name of the error.
 
     Example:
         >>> figure = horizon_figure({"GRU": [1.0, 2.0], "seasonal naive": [2.0, 2.5]})
@@ -83,11 +83,11 @@ def horizon_figure(errors: Mapping[str, ArrayLike], measure: str = "MAE") -> Fig
 
 
 def series_figure(errors: Mapping[str, ArrayLike], measure: str = "MAE") -> Figure:
-    """Draw which share of the series stays below which error, a line per forecaster.
+    """Draw the errors of the series in ascending order, a line per forecaster.
 
     Args:
-        errors: Name to errors, shape (n_series,); what is unknown or endless is left out.
-        measure: What kind of error it is.
+        errors: Name to errors, shape (n_series,); NaN and infinity are left out.
+        measure: Name of the error.
 
     Example:
         >>> figure = series_figure({"GRU": [1.0, 3.0], "naive": [2.0, float("nan")]})
@@ -113,30 +113,30 @@ def series_figure(errors: Mapping[str, ArrayLike], measure: str = "MAE") -> Figu
 
 
 def calibration_figure(levels: ArrayLike, shares: ArrayLike) -> Figure:
-    """Draw which share of what came lay below each quantile, beside the share that should.
+    """Draw the share of actuals below each quantile against the quantile's level.
 
     Args:
         levels: Of the quantiles, ascending, shape (levels,).
-        shares: Of what came, shape (levels,).
+        shares: Of the actuals, shape (levels,).
     """
-    figure, (axes,) = canvas(["Share of what came below each quantile"], height=3.6)
-    said, came = 100 * floats(levels), 100 * floats(shares)
+    figure, (axes,) = canvas(["Percent of actuals below each quantile"], height=3.6)
+    target, actual = 100 * floats(levels), 100 * floats(shares)
     axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1.0, linestyle=(0, (2, 3)))
-    axes.plot(said, came, color=BLUE, linewidth=2.4, marker="o", markersize=6)
-    for level, share in zip(said, came, strict=True):
+    axes.plot(target, actual, color=BLUE, linewidth=2.4, marker="o", markersize=6)
+    for level, share in zip(target, actual, strict=True):
         axes.annotate(
             f"{share:.1f}", (level, share), xytext=(7, -12), textcoords="offset points",
             color=BLUE, fontsize=10.5,
         )  # fmt: skip
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 105)
-    axes.set_xlabel("percent that should lie below")
-    label_ends(axes, [Label("as it should be", 100.0, MUTED)])
+    axes.set_xlabel("level of the quantile in percent")
+    label_ends(axes, [Label("calibrated", 100.0, MUTED)])
     return figure
 
 
 def best_median_worst(errors: ArrayLike) -> tuple[int, int, int]:
-    """Return which series were forecast best, in between and worst, NaN left out.
+    """Return the positions of the smallest, the median and the largest error, NaN left out.
 
     Raises:
         ValueError: If no error is known.
@@ -148,7 +148,7 @@ def best_median_worst(errors: ArrayLike) -> tuple[int, int, int]:
     error = floats(errors)
     order = np.argsort(error, kind="stable")[: int((~np.isnan(error)).sum())]
     if not len(order):
-        raise ValueError("no error is known, so none is best")
+        raise ValueError("no error is known")
     return int(order[0]), int(order[(len(order) - 1) // 2]), int(order[-1])
 
 
@@ -167,7 +167,7 @@ def _mark_lowest(axes: Axes, step: NDArray[Any], line: NDArray[np.float64]) -> N
 
 
 def _spread_over_decades(axes: Axes, values: NDArray[np.float64]) -> None:
-    """Use a logarithmic axis where errors fall by more than ten times."""
+    """Use a logarithmic axis where errors fall to less than a tenth."""
     known = values[np.isfinite(values)]
     if len(known) and known.min() > 0 and known.max() > 10 * known.min():
         axes.set_yscale("log")

@@ -23,9 +23,9 @@ from foreseq.report.figures.canvas import (
 )
 
 MEDIAN = 0.5
-PAST_SHOWN, PAST_SHOWN_SMALL, PAST_AT_LEAST = 5, 2, 30
-"""Past that is drawn, in horizons, but never fewer steps than the last; older ones would only
-shrink the forecast."""
+PAST_HORIZONS, PAST_HORIZONS_SMALL, MIN_PAST_STEPS = 5, 2, 30
+"""Past that is drawn: so many horizons, but at least so many steps; more would shrink the
+forecast."""
 
 
 class Outlook(NamedTuple):
@@ -34,19 +34,19 @@ class Outlook(NamedTuple):
     past_times: ArrayLike
     """Times of the past, shape (steps,): datetime64 or integers."""
     past: ArrayLike
-    """What was observed, shape (steps,)."""
+    """Observations, shape (steps,)."""
     future_times: ArrayLike
     """Times of the forecast, shape (horizon,)."""
     forecast: ArrayLike
     """Point forecast, shape (horizon,)."""
     actual: ArrayLike | None = None
-    """What came true, shape (horizon,), where it is known."""
+    """Shape (horizon,); None: not known."""
     quantiles: Mapping[float, ArrayLike] | None = None
     """Level to forecast, shape (horizon,); levels of equal distance from 0.5 bound a band."""
 
 
 def forecast_figure(outlook: Outlook, title: str = "") -> Figure:
-    """Draw the newest past of one series, its forecast and, where known, what came true.
+    """Draw the newest past of one series, its forecast and, if known, the actuals.
 
     Example:
         >>> outlook = Outlook([1, 2, 3], [5.0, 7.0, 6.0], [4, 5], [8.0, 7.0], actual=[7.5, 7.0])
@@ -60,7 +60,7 @@ def forecast_figure(outlook: Outlook, title: str = "") -> Figure:
 
 
 def panel_figure(outlooks: Mapping[str, Outlook]) -> Figure:
-    """Draw several series beside one another, such as those `best_median_worst` names.
+    """Draw several series side by side, such as those of `best_median_worst`.
 
     Args:
         outlooks: Title to series, from left to right; best three.
@@ -75,10 +75,10 @@ def panel_figure(outlooks: Mapping[str, Outlook]) -> Figure:
 
 
 def _draw(axes: Axes, outlook: Outlook, *, small: bool = False) -> list[Label]:
-    """Draw one series and its forecast; return what the lines' ends should say."""
+    """Draw one series and its forecast; return the labels of its lines."""
     horizon = len(floats(outlook.forecast))
-    horizons = PAST_SHOWN_SMALL if small else PAST_SHOWN
-    shown = slice(-max(horizons * horizon, PAST_AT_LEAST), None)
+    horizons = PAST_HORIZONS_SMALL if small else PAST_HORIZONS
+    shown = slice(-max(horizons * horizon, MIN_PAST_STEPS), None)
     past_times, past = np.asarray(outlook.past_times)[shown], floats(outlook.past)[shown]
     times = np.concatenate([past_times[-1:], np.asarray(outlook.future_times)])
 
