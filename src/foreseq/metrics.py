@@ -215,10 +215,7 @@ def weighted_quantile_loss(actual: ArrayLike, forecast: ArrayLike, levels: Array
     actuals; the mean over levels. Of a point forecast, its own quantile at every level, it is the
     normalized deviation (ND) where levels are symmetric.
 
-    Args:
-        actual: Observations, shape (..., horizon).
-        forecast: Quantiles, shape (..., horizon, levels).
-        levels: Between 0 and 1, shape (levels,).
+    Shapes are those of `pinball`.
 
     Example:
         >>> quantiles = [[[8.0, 10.0, 15.0], [4.0, 5.0, 9.0]]]
@@ -231,15 +228,7 @@ def weighted_quantile_loss(actual: ArrayLike, forecast: ArrayLike, levels: Array
 
 
 def coverage(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Floats:
-    """Return the share of observations within an interval, bounds included.
-
-    Args:
-        actual: Observations, shape (..., horizon).
-        lower: Lower bounds of the same shape.
-        upper: Upper bounds of the same shape.
-
-    Returns:
-        Shape (...), 0 to 1.
+    """Return the share of observations within an interval, bounds included; shapes as for `mae`.
 
     Example:
         >>> coverage([[1.0, 2.0, 3.0, np.nan]], [[1.0, 0.0, 0.0, 0.0]], [[2.0, 1.0, 4.0, 1.0]])
@@ -271,7 +260,7 @@ def interval_score(
     Args:
         actual: Observations, shape (..., horizon).
         lower: Lower bounds of the same shape.
-        upper: Upper bounds of the same shape.
+        upper: Upper bounds.
         level: Share of observations that should lie inside, such as 0.95.
         scale: Seasonal error of the series of each row, shape (...); 1 leaves the data's unit.
 
@@ -294,7 +283,7 @@ def seasonal_error(values: ArrayLike, observed: ArrayLike, season: int) -> float
     Args:
         values: Training span of the series, shape (steps,).
         observed: Which steps hold an observation, shape (steps,).
-        season: Steps after which the pattern repeats.
+        season: In steps.
 
     Returns:
         In the unit of the data. Where no two observations lie a season apart, neighbours are
@@ -322,10 +311,7 @@ def seasonal_errors(
         observed: Which steps hold an observation, shape (steps_total,).
         offsets: Where each series begins and the last one ends, shape (n_series + 1,).
         ends: Steps of each series that belong to its training span, shape (n_series,).
-        season: Steps after which the pattern repeats.
-
-    Returns:
-        Shape (n_series,).
+        season: In steps.
 
     Example:
         >>> values = [1.0, 2.0, 4.0, 7.0, 10.0, 10.0, 10.0]

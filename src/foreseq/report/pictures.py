@@ -53,7 +53,7 @@ def draw(backtest: Backtest, curve: Sequence[CurvePoint], panel: Panel) -> dict[
 
 
 def _forecasts(backtest: Backtest, panel: Panel) -> Figure:
-    """Draw the series with the best, the median and the worst error; the best of one or two series."""
+    """Draw the series with the best, the median and the worst error; of one or two the best."""
     table = per_series(backtest, panel)
     names = table["unique_id"].astype(str)
     if len(table) < len(PLACES):
