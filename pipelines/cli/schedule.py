@@ -36,7 +36,7 @@ def backfill(
     from foreseq.pipelines.runtime import schedules
 
     told = schedules.load(schedule)
-    span = (schedules.moment(first), schedules.moment(last, end=True))
+    span = (schedules.parse_time(first), schedules.parse_time(last, end=True))
     begin("scheduled")
     from foreseq.pipelines.flows.scheduled import scheduled
 

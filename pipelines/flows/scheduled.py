@@ -1,4 +1,4 @@
-"""The flow behind every schedule: one interval, its result once, however often it is asked for."""
+"""The flow of every schedule: each interval is run once, however often it is requested."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,99 +20,98 @@ from foreseq.series import panel
 from foreseq.tracking import registry
 
 STAMP = "%Y-%m-%dT%H-%M-%S"
-"""An interval in the names of files."""
+"""Format of a logical date in file names."""
 
 
 class Interval(Config):
-    """What an interval brought."""
+    """The results of a schedule for one logical date."""
 
     schedule: str
     logical: datetime
-    """When it was due."""
+    """Logical date, in UTC."""
     forecast: Path | None
-    """Where its forecasts are; None: it judged those of others."""
+    """Folder of its forecasts; None for `flow: monitor`."""
     model_version: str
-    """What made them, or was judged."""
+    """The version that forecast, or was checked."""
     champion: bool | None
-    """Whether what it trained was published; None: it trained nothing."""
+    """Whether the version it trained was published; None: it trained none."""
     decision: str | None = None
-    """What the evidence asked for; None: it did not look."""
+    """Action of the check; None for other flows."""
     ended: datetime
-    """When it really took place."""
+    """Wall-clock time."""
 
 
 @flow
 def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
-    """Carry out a schedule for one interval, unless that has been done.
+    """Run a schedule for one interval, unless it was run before.
 
-    Earlier ones that a killed process left undone are carried out first.
+    Earlier ones that a killed process left unfinished are run first.
 
     Args:
-        schedule: YAML that tells it.
-        logical: When it was due; None: when Prefect meant this run to start, which for a late
-            run is earlier than now.
+        schedule: YAML file.
+        logical: A time in the interval; None: Prefect's scheduled start time of this run.
     """
-    told = schedules.load(schedule)
-    due = told.due((logical or flow_run.scheduled_start_time).astimezone(UTC))
-    for earlier in _broken_off(told.name, due):
-        console.say(f"interval {told.name} {earlier:{STAMP}}: was broken off")
+    config = schedules.load(schedule)
+    due = config.due((logical or flow_run.scheduled_start_time).astimezone(UTC))
+    for earlier in _unfinished(config.name, due):
+        console.say(f"interval {config.name} {earlier:{STAMP}}: resumed after a killed process")
         try:
-            _once(told, earlier)
-        except ForeseqError as error:  # of an interval whose time is over; this one's has come
-            console.say(f"interval {told.name} {earlier:{STAMP}}: {error}")
-    return _once(told, due)
+            _once(config, earlier)
+        except ForeseqError as error:  # must not stop this interval
+            console.say(f"interval {config.name} {earlier:{STAMP}}: {error}")
+    return _once(config, due)
 
 
-def _once(told: ScheduleConfig, due: datetime) -> Interval:
-    """Return what an interval brought, carried out now unless that has been done."""
+def _once(config: ScheduleConfig, due: datetime) -> Interval:
+    """Return the results of an interval, run now unless it was run before."""
     stamp = due.strftime(STAMP)
-    record = environment.data() / "schedules" / told.name / f"{stamp}.json"
-    with resume.claim(environment.data() / "unfinished", f"{told.name}-{stamp}") as begun:
+    record = environment.data() / "schedules" / config.name / f"{stamp}.json"
+    with resume.claim(environment.data() / "unfinished", f"{config.name}-{stamp}") as unfinished:
         done = _read(record)
         if done is not None:
-            console.say(f"interval {told.name} {stamp}: was done before")
+            console.say(f"interval {config.name} {stamp}: done before")
             return done
-        begun.mkdir(exist_ok=True)  # what is left of it if this process is killed
+        unfinished.mkdir(exist_ok=True)  # stays if this process is killed
         try:
-            done = _carry_out(told, due, environment.data() / "forecasts" / told.name / stamp)
+            done = _run(config, due, environment.data() / "forecasts" / config.name / stamp)
         except Exception:
-            begun.rmdir()  # it failed, and would again
+            unfinished.rmdir()  # it would fail again
             raise
-        with files.new_file(record) as beside:
-            beside.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    console.say(f"interval {told.name} {stamp}: {done.forecast or done.decision}")
+        with files.new_file(record) as temporary:
+            temporary.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    console.say(f"interval {config.name} {stamp}: {done.forecast or done.decision}")
     return done
 
 
-def _broken_off(name: str, due: datetime) -> list[datetime]:
-    """Return the earlier intervals of a schedule that no living process has begun, oldest first."""
-    unfinished, found = environment.data() / "unfinished", []
-    for begun in unfinished.glob(f"{name}-*/"):
+def _unfinished(name: str, due: datetime) -> list[datetime]:
+    """Return earlier intervals of a schedule whose process was killed, oldest first."""
+    folder, earlier_ones = environment.data() / "unfinished", []
+    for marker in folder.glob(f"{name}-*/"):
         try:
-            earlier = datetime.strptime(begun.name.removeprefix(f"{name}-"), STAMP)
-        except ValueError:  # of a schedule whose name begins alike
+            earlier = datetime.strptime(marker.name.removeprefix(f"{name}-"), STAMP)
+        except ValueError:  # of a schedule whose name starts with this one
             continue
         earlier = earlier.replace(tzinfo=UTC)
-        if earlier < due and not resume.is_claimed(unfinished, begun.name):
-            found.append(earlier)
-    return sorted(found)
+        if earlier < due and not resume.is_claimed(folder, marker.name):
+            earlier_ones.append(earlier)
+    return sorted(earlier_ones)
 
 
-def _carry_out(told: ScheduleConfig, due: datetime, output: Path) -> Interval:
-    experiment = _until(told.experiment(), due - told.lag)
+def _run(config: ScheduleConfig, due: datetime, output: Path) -> Interval:
+    experiment = _as_of(config.experiment(), due - config.lag)
     forecast: Path | None = output.absolute()
     champion = decision = None
-    if told.flow == "run":
+    if config.flow == "run":
         ran = run(experiment, output)
         version, champion = ran.manifest.model_version, ran.published.decision.published
-    elif told.flow == "forecast":
+    elif config.flow == "forecast":
         version = _forecast(experiment, output)
     else:
-        decided = monitor(experiment.model, experiment.dataset, retrain=told.retrain).decided
+        decided = monitor(experiment.model, experiment.dataset, retrain=config.retrain).decided
         version, decision, forecast = decided.version, decided.action, None
         champion = decided.published if decided.acted else None
     return Interval(
-        schedule=told.name,
+        schedule=config.name,
         logical=due,
         forecast=forecast,
         model_version=version,
@@ -123,20 +122,20 @@ def _carry_out(told: ScheduleConfig, due: datetime, output: Path) -> Interval:
 
 
 def _forecast(experiment: ExperimentConfig, output: Path) -> str:
-    """Forecast with the newest published version that does not know what came after."""
+    """Forecast with the newest published version that was not trained on later data."""
     folder = history_of(registry.resolve(experiment.model), experiment.dataset).folder
-    series = panel.load(folder)
+    history = panel.load(folder)
     for version in (registry.champion(experiment.model), registry.previous(experiment.model)):
-        if version and not gate.is_ahead(bundle.load(registry.fetch(version)), series):
+        if version and not gate.is_ahead(bundle.load(registry.fetch(version)), history):
             return write(version, folder, output).model_version
     raise ConfigError(
-        f"{experiment.model}: champion and previous have learned from what came after"
-        f" {experiment.dataset.as_of}; backfill a schedule of flow run, which trains as of then"
+        f"{experiment.model}: champion and previous were trained on data after"
+        f" {experiment.dataset.as_of}; backfill a schedule with flow: run, which trains as of then"
     )
 
 
-def _until(experiment: ExperimentConfig, when: datetime) -> ExperimentConfig:
-    """Return the experiment as it could have been carried out then."""
+def _as_of(experiment: ExperimentConfig, when: datetime) -> ExperimentConfig:
+    """Return the experiment on the data that were known at a time."""
     dataset = DatasetConfig.model_validate({**experiment.dataset.model_dump(), "as_of": when})
     return experiment.model_copy(update={"dataset": dataset})
 

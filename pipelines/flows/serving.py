@@ -1,4 +1,4 @@
-"""Schedules as deployments of Prefect, run by this process until it is stopped."""
+"""Schedules as Prefect deployments, served by this process until it is stopped."""
 
 from pathlib import Path
 
@@ -12,29 +12,31 @@ from foreseq.pipelines.runtime import console
 from foreseq.pipelines.runtime.schedules import ANCHOR, ScheduleConfig
 
 AT_ONCE = 2
-"""Runs of different schedules side by side; of one schedule there is one at a time."""
+"""Runs at the same time; of each schedule at most one."""
 
 
-def serve_schedules(found: list[tuple[Path, ScheduleConfig]]) -> None:
-    """Fire schedules until the process is stopped."""
-    for path, told in found:
-        when = told.cron or f"every {told.every}"
-        console.say(f"serving  {told.name}: {told.flow} {when} ({told.timezone}), from {path}")
-    serve(*[deployment(path, told) for path, told in found], limit=AT_ONCE)
+def serve_schedules(schedules: list[tuple[Path, ScheduleConfig]]) -> None:
+    """Run schedules when they are due, until the process is stopped."""
+    for path, config in schedules:
+        when = config.cron or f"every {config.every}"
+        console.say(
+            f"serving  {config.name}: {config.flow} {when} ({config.timezone}), from {path}"
+        )
+    serve(*[deployment(path, config) for path, config in schedules], limit=AT_ONCE)
 
 
-def deployment(path: Path, told: ScheduleConfig) -> RunnerDeployment:
-    """Return what Prefect needs to know of a schedule."""
-    if told.every is not None:
-        when = Interval(told.every, anchor_date=ANCHOR)
+def deployment(path: Path, config: ScheduleConfig) -> RunnerDeployment:
+    """Return a schedule as a Prefect deployment."""
+    if config.every is not None:
+        when = Interval(config.every, anchor_date=ANCHOR)
     else:
-        when = Cron(str(told.cron), timezone=told.timezone)
+        when = Cron(str(config.cron), timezone=config.timezone)
     made = scheduled.to_deployment(
-        name=told.name,
+        name=config.name,
         schedule=when,
         parameters={"schedule": str(path.absolute())},
         concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    assert isinstance(made, RunnerDeployment)  # noqa: S101 asked from where nothing is awaited
+    assert isinstance(made, RunnerDeployment)  # noqa: S101 a coroutine only in an event loop
     return made

@@ -1,6 +1,6 @@
-"""When which flow runs: read from `configs/schedules/`, and the logical dates that follow.
+"""Schedules of flows, as in `configs/schedules/`, and their logical dates.
 
-A logical date is when a run was due. It names the run's interval and decides what it may see,
+A logical date is when a run was due. It names the run's interval and limits the data that it uses,
 whenever it really takes place.
 """
 
@@ -29,35 +29,35 @@ ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 DATE = len("2026-01-31")
 
 
-def _duration(told: object) -> object:
-    """Return a duration that was written in words, and anything else as it is."""
-    seconds = fields.seconds(told) if isinstance(told, str) else None
-    return told if seconds is None else timedelta(seconds=seconds)
+def _duration(value: object) -> object:
+    """Return a duration from text such as 10m; anything else unchanged."""
+    seconds = fields.seconds(value) if isinstance(value, str) else None
+    return value if seconds is None else timedelta(seconds=seconds)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class ScheduleConfig(Config):
-    """One thing that happens again and again."""
+    """A flow, a config and when to run it."""
 
     name: str
-    """Names the deployment and the folder of its records; in YAML the file's own name."""
+    """Of the deployment and the folder of its records; in YAML the file's name."""
     flow: Literal["run", "forecast", "monitor"] = "run"
-    """`run`: train, publish, forecast. `forecast`: forecast with what is published. `monitor`:
-    judge what was forecast."""
+    """`run`: train, publish, forecast. `forecast`: forecast with the champion. `monitor`: check
+    past forecasts."""
     retrain: Retrain = "never"
-    """Whether `monitor` does what the evidence asks for."""
+    """Whether `monitor` acts on its decision."""
     config: Path
-    """YAML of the forecaster; in YAML relative to the schedule's file."""
+    """YAML of the forecaster; in YAML relative to this file."""
     cron: str | None = None
-    """Five fields of cron."""
+    """Five fields."""
     every: Duration | None = None
-    """Or so often: 90s, 10m, 1h, 1d."""
+    """Interval, instead of cron: 90s, 10m, 1h, 1d."""
     timezone: str = "UTC"
-    """Where cron's hours are told."""
+    """Of cron."""
     lag: Duration = timedelta(0)
-    """How long after its time an observation is known; a day's total stamped with midnight: 1d."""
+    """Delay until an observation is known; for a day's total stamped with its midnight 1d."""
 
     @field_validator("timezone")
     @classmethod
@@ -65,7 +65,7 @@ class ScheduleConfig(Config):
         try:
             ZoneInfo(timezone)
         except (OSError, KeyError, ValueError):
-            raise ValueError("is no time zone, such as Europe/Berlin") from None
+            raise ValueError("is no time zone such as Europe/Berlin") from None
         return timezone
 
     @model_validator(mode="after")
@@ -79,7 +79,7 @@ class ScheduleConfig(Config):
         if (self.cron is None) == (self.every is None):
             raise ValueError("give cron or every, one of the two")
         if self.every is not None and self.every <= timedelta(0):
-            raise ValueError("every must be longer than nothing")
+            raise ValueError("every must be longer than 0s")
         if self.cron is not None:
             try:
                 CronSim(self.cron, ANCHOR)
@@ -95,7 +95,9 @@ class ScheduleConfig(Config):
             >>> print(hourly.due(datetime(2026, 1, 1, 3, 59, tzinfo=UTC)))
             2026-01-01 03:00:00+00:00
         """
-        when = datetime.fromtimestamp(when.timestamp(), UTC)  # Prefect's own kind divides otherwise
+        when = datetime.fromtimestamp(
+            when.timestamp(), UTC
+        )  # Prefect's subclass divides differently
         if self.every is not None:
             return ANCHOR + (when - ANCHOR) // self.every * self.every
         after = when.astimezone(ZoneInfo(self.timezone)) + timedelta(seconds=1)
@@ -117,7 +119,7 @@ class ScheduleConfig(Config):
         )
 
     def experiment(self) -> ExperimentConfig:
-        """Return what is trained, forecast or judged."""
+        """Return the config of the forecaster."""
         return load_experiment(self.config)
 
 
@@ -125,43 +127,43 @@ def load(path: Path) -> ScheduleConfig:
     """Read a schedule.
 
     Raises:
-        ConfigError: If it cannot be read or says something wrong.
+        ConfigError: If it cannot be read or is invalid.
     """
-    told = {"name": path.stem, **read_yaml(path)}
-    if "config" in told:
-        told["config"] = str((path.parent / str(told["config"])).resolve())
-    return build(ScheduleConfig, told, origin=str(path))
+    values = {"name": path.stem, **read_yaml(path)}
+    if "config" in values:
+        values["config"] = str((path.parent / str(values["config"])).resolve())
+    return build(ScheduleConfig, values, origin=str(path))
 
 
-def moment(told: str, *, end: bool = False) -> datetime:
-    """Return a time that a user wrote, in UTC unless it tells a zone.
+def parse_time(text: str, *, end: bool = False) -> datetime:
+    """Return a time from ISO text, in UTC unless it has a zone.
 
     Args:
-        told: Such as 2026-01-31 or 2026-01-31T03:00.
+        text: Such as 2026-01-31 or 2026-01-31T03:00.
         end: Whether a date alone means the end of its day.
 
     Raises:
-        ConfigError: If it is none.
+        ConfigError: If it cannot be parsed.
 
     Example:
-        >>> print(moment("2026-01-31T03:00"), moment("2026-01-31", end=True))
+        >>> print(parse_time("2026-01-31T03:00"), parse_time("2026-01-31", end=True))
         2026-01-31 03:00:00+00:00 2026-01-31 23:59:59.999999+00:00
     """
     try:
-        when = datetime.fromisoformat(told)
+        when = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{told}: write a time as 2026-01-31 or 2026-01-31T03:00") from None
+        raise ConfigError(f"{text}: write a time as 2026-01-31 or 2026-01-31T03:00") from None
     when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-    return when + timedelta(days=1, microseconds=-1) if end and len(told) <= DATE else when
+    return when + timedelta(days=1, microseconds=-1) if end and len(text) <= DATE else when
 
 
-def find(place: Path) -> list[Path]:
-    """Return the schedules in a folder, or the one a file tells.
+def find(path: Path) -> list[Path]:
+    """Return the schedule files in a folder, or the file itself.
 
     Raises:
         ConfigError: If there is none.
     """
-    found = [place] if place.is_file() else sorted(place.glob("*.yaml"))
-    if not found:
-        raise ConfigError(f"{place}: no schedule there; write one, as pipelines/README.md shows")
-    return found
+    files = [path] if path.is_file() else sorted(path.glob("*.yaml"))
+    if not files:
+        raise ConfigError(f"{path}: no schedule found; pipelines/README.md shows how to write one")
+    return files

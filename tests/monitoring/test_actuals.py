@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import monitoring
 from foreseq.config import build_experiment
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.bundle import Seen
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Source
-from foreseq.monitoring.actuals import COLUMNS, judge
+from foreseq.monitoring import actuals
+from foreseq.monitoring.actuals import COLUMNS
+from foreseq.monitoring.origins import reference_backtest
 from foreseq.series import calendar, windows
 from foreseq.series.panel import from_series, select
 from foreseq.training import model_cache, network_weights
@@ -33,20 +34,20 @@ def seen_until(step):
 
 @pytest.fixture(scope="module")
 def source():
-    told = {
+    config = {
         "dataset": {"source": "memory", "horizon": HORIZON, "freq": "D", "season": 4},
         "network": {"cells": {"units": [4]}, "context": 8, "patch": 4, "log": False,
                     "naive_lags": [4], "recent_inputs": 8, "decoder": "direct", "calendar": False,
                     "quantiles": [0.1, 0.5, 0.9]},
     }  # fmt: skip
-    experiment = build_experiment(told)
+    experiment = build_experiment(config)
     weights = network_weights.get_weights(model_cache.build(experiment))
     state = bundle.state(make_panel(), make_panel().lengths, [Fitted(weights, 1, ())])
     return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
 
 
 def collect(root, panel, *, trained=20):
-    return monitoring.collect(root, "demo", panel, lambda _: seen_until(trained))
+    return actuals.collect(root, "demo", panel, lambda _: seen_until(trained))
 
 
 def write(source, root, length, name=""):
@@ -59,13 +60,13 @@ def test_sums_are_the_errors_worked_by_hand():
         {"unique_id": "a", "ds": [2, 3, 4], "y_hat": [4.0, 5.0, 9.0], "cutoff": 1,
          "q10": [3.0, 3.0, 3.0], "q50": [4.0, 5.0, 9.0], "q90": [5.0, 6.0, 9.0]}
     )  # fmt: skip
-    tested, strange = judge(table, panel, horizon=3)
-    assert strange == 0
-    sums = monitoring.sum_up(tested, "demo/1", 1)
+    joined, unmatched = actuals.to_backtest(table, panel, horizon=3)
+    assert unmatched == 0
+    sums = actuals.summarize(joined, "demo/1", 1)
     assert sums[COLUMNS[2:]].values.tolist() == [[1, 1, 0.0, 2.0, 1], [2, 1, 2.0, 5.0, 0]]
 
 
-def test_the_ledger_says_what_a_backtest_of_the_same_windows_says(source, tmp_path):
+def test_live_errors_equal_those_of_a_backtest_of_the_same_windows(source, tmp_path):
     write(source, tmp_path, 25)
     sums = collect(tmp_path, make_panel()).sums
     panel = make_panel()
@@ -77,7 +78,7 @@ def test_the_ledger_says_what_a_backtest_of_the_same_windows_says(source, tmp_pa
     assert sums["count"].tolist() == [3, 3, 3]
 
 
-def test_what_has_not_arrived_is_not_judged(source, tmp_path):
+def test_steps_without_actuals_are_not_counted(source, tmp_path):
     write(source, tmp_path, 25)
     assert collect(tmp_path, make_panel(25)).sums.empty
     assert collect(tmp_path, make_panel(27)).sums["step"].tolist() == [1, 2]
@@ -88,16 +89,16 @@ def test_no_forecast_is_counted_twice(source, tmp_path):
     once = collect(tmp_path, make_panel())
     shutil.copytree(tmp_path / "25", tmp_path / "again")
     twice = collect(tmp_path, make_panel())
-    assert twice.repeated == 3
+    assert twice.duplicates == 3
     pd.testing.assert_frame_equal(once.sums, twice.sums)
 
 
-def test_looking_again_finds_the_same(source, tmp_path):
+def test_a_repeated_check_gives_the_same_sums(source, tmp_path):
     for length in (22, 25, 28):
         write(source, tmp_path, length)
     one, other = (collect(tmp_path, make_panel()).sums for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
-    assert one["moment"].nunique() == 3
+    assert one["origin"].nunique() == 3
 
 
 def test_parts_and_partitions_are_the_whole(source, tmp_path, monkeypatch):
@@ -111,32 +112,32 @@ def test_parts_and_partitions_are_the_whole(source, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(collect(tmp_path / "small", make_panel()).sums, whole)
 
 
-def test_forecasts_of_what_was_trained_on_are_not_judged(source, tmp_path):
+def test_forecasts_of_steps_trained_on_are_not_counted(source, tmp_path):
     write(source, tmp_path, 25)
-    found = collect(tmp_path, make_panel(), trained=26)
-    assert found.unfair == 3
-    assert found.sums.empty
+    arrived = collect(tmp_path, make_panel(), trained=26)
+    assert arrived.trained_on == 3
+    assert arrived.sums.empty
 
 
-def test_series_that_the_data_do_not_have_are_counted_as_strange(source, tmp_path):
+def test_series_that_the_data_do_not_have_are_counted_as_unmatched(source, tmp_path):
     write(source, tmp_path, 25)
-    found = collect(tmp_path, select(make_panel(), [0, 2]))
-    assert found.strange == HORIZON
-    assert found.sums["count"].tolist() == [2, 2, 2]
+    arrived = collect(tmp_path, select(make_panel(), [0, 2]))
+    assert arrived.unmatched == HORIZON
+    assert arrived.sums["count"].tolist() == [2, 2, 2]
 
 
-def test_corrected_actuals_correct_what_was_thought(source, tmp_path):
+def test_corrected_actuals_correct_the_errors(source, tmp_path):
     write(source, tmp_path, 25)
     panel = make_panel()
     values = panel.values.copy()
     values[25] += 100
     corrected = type(panel)(**{**vars(panel), "values": values})
-    before, after = (collect(tmp_path, each).sums for each in (panel, corrected))
+    before, after = (collect(tmp_path, newest).sums for newest in (panel, corrected))
     assert after["error"][0] > before["error"][0]
     assert after["error"][1:].tolist() == before["error"][1:].tolist()
 
 
-def test_folders_that_are_not_whole_or_not_ours_are_left_out(source, tmp_path):
+def test_folders_that_are_not_whole_or_not_ours_are_skipped(source, tmp_path):
     write(source, tmp_path, 25)
     write(source, tmp_path, 26, ".26.arriving")
     writer.write(source._replace(version="other/1"), make_panel(27), tmp_path / "other")
@@ -145,25 +146,25 @@ def test_folders_that_are_not_whole_or_not_ours_are_left_out(source, tmp_path):
         file.write(b"!")
     write(source, tmp_path, 29)
     (tmp_path / "29" / "_SUCCESS").unlink()
-    found = collect(tmp_path, make_panel())
-    assert found.folders == 1
-    assert [folder[-2:] for folder in found.damaged] == ["28", "29"]
+    arrived = collect(tmp_path, make_panel())
+    assert arrived.folders == 1
+    assert [folder[-2:] for folder in arrived.damaged] == ["28", "29"]
 
 
-def test_the_promise_stops_where_the_forecasts_begin(source):
+def test_the_reference_backtest_ends_at_the_first_live_origin(source):
     panel = make_panel()
     until = calendar.at(START, 24, "D")  # 25 steps are known
-    promised = monitoring.promise(source.forecaster, panel, seen_until(12), until, 2)
-    assert len(promised["moment"].unique()) == 6  # cutoffs 13, 15, ... 23
+    expected = reference_backtest(source.forecaster, panel, seen_until(12), until, 2)
+    assert len(expected["origin"].unique()) == 6  # cutoffs 13, 15, ... 23
     values = panel.values.copy()
     values[np.arange(len(values)) % 30 >= 25] = 99.0
     altered = type(panel)(**{**vars(panel), "values": values})
-    again = monitoring.promise(source.forecaster, altered, seen_until(12), until, 2)
-    pd.testing.assert_frame_equal(promised, again)
-    newest = promised[promised["moment"] == promised["moment"].max()]
+    again = reference_backtest(source.forecaster, altered, seen_until(12), until, 2)
+    pd.testing.assert_frame_equal(expected, again)
+    newest = expected[expected["origin"] == expected["origin"].max()]
     assert newest["step"].tolist() == [1, 2]
 
 
-def test_a_promise_needs_windows_that_were_not_learned_from(source):
+def test_the_reference_backtest_needs_windows_that_were_not_trained_on(source):
     until = calendar.at(START, 24, "D")
-    assert monitoring.promise(source.forecaster, make_panel(), seen_until(25), until, 2).empty
+    assert reference_backtest(source.forecaster, make_panel(), seen_until(25), until, 2).empty

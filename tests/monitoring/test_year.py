@@ -1,4 +1,4 @@
-"""A year of nights: forecasts every week, a look every month, a shift of level in month 8."""
+"""A year of nights: forecasts every week, a check every month, a shift of level in month 8."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from foreseq import monitoring
 from foreseq.config import DatasetConfig, MonitorConfig, build_experiment
 from foreseq.experiment.recipe import train
 from foreseq.forecasting import writer
@@ -15,6 +14,9 @@ from foreseq.forecasting.bundle import Seen
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Source
 from foreseq.ingest.store import ingest
+from foreseq.monitoring import actuals
+from foreseq.monitoring.assessment import Evidence, Verdict, assess
+from foreseq.monitoring.origins import origins_of, reference_backtest
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel, from_series, load, to_frame
 
@@ -31,8 +33,8 @@ EXPERIMENT = {
 }  # fmt: skip
 
 
-class Worker(NamedTuple):
-    """What forecasts through the year, and what it was tested with."""
+class Service(NamedTuple):
+    """What forecasts through the year, and what its backtest uses."""
 
     source: Source
     tested: Forecaster
@@ -41,7 +43,7 @@ class Worker(NamedTuple):
 
 
 class MeanOfFourWeeks:
-    """A forecaster that learns nothing and costs nothing."""
+    """A forecaster without training."""
 
     levels = (0.1, 0.5, 0.9)
     experiment = build_experiment(EXPERIMENT)
@@ -76,66 +78,64 @@ def history(seed: int, *, shift: float, series: int = 5) -> Panel:
     return from_series(table, freq="D", season=SEASON, start="2021-01-01")
 
 
-def cheap(panel: Panel) -> Worker:
+def cheap(panel: Panel) -> Service:
     known = days(panel, TRAINED)
     ends = known.lengths - HORIZON - 5 * HORIZON // 2  # as if validated and tested on the rest
     forecaster = MeanOfFourWeeks()
     fitted, seen = (
         Seen(known.ids, calendar.at(known.starts, end - 1, "D")) for end in (ends, known.lengths)
     )
-    return Worker(Source(forecaster, "m/1", "d" * 64), forecaster, fitted, seen)
+    return Service(Source(forecaster, "m/1", "d" * 64), forecaster, fitted, seen)
 
 
-def trained(panel: Panel) -> Worker:
+def trained(panel: Panel) -> Service:
     fitted = train(build_experiment(EXPERIMENT), days(panel, TRAINED)).bundle
     source = Source(Forecaster(fitted.experiment, fitted.final), "m/1", "d" * 64)
     tested = Forecaster(fitted.experiment, fitted.evaluated)
-    return Worker(source, tested, fitted.evaluated.seen, fitted.final.seen)
+    return Service(source, tested, fitted.evaluated.seen, fitted.final.seen)
 
 
-def live(
-    panel: Panel, worker: Worker, root: Path, looks: range = range(1, 13)
-) -> list[monitoring.Verdict]:
-    """Return what is decided at the end of each month looked at, until it is to retrain."""
+def live(panel: Panel, service: Service, root: Path, checks: range = range(1, 13)) -> list[Verdict]:
+    """Return what is decided at the end of each checked month, until one decides to retrain."""
     verdicts = []
     for month in range(12):
-        begun = TRAINED + month * MONTH
-        for day in range(begun, begun + MONTH, WEEK):
-            writer.write(worker.source, days(panel, day), root / str(day))
-        if month + 1 not in looks:
+        first_day = TRAINED + month * MONTH
+        for day in range(first_day, first_day + MONTH, WEEK):
+            writer.write(service.source, days(panel, day), root / str(day))
+        if month + 1 not in checks:
             continue
-        now = days(panel, begun + MONTH)
-        found = monitoring.collect(root, "m", now, lambda _: worker.seen)
-        first = monitoring.moments(found.sums)[0]
-        promised = monitoring.promise(worker.tested, now, worker.fitted, first, WEEK)
-        evidence = monitoring.Evidence("m/1", found.sums, promised, 0.8)
-        verdicts.append(monitoring.judge(evidence, now, MonitorConfig()).verdict)
+        now = days(panel, first_day + MONTH)
+        arrived = actuals.collect(root, "m", now, lambda _: service.seen)
+        first = origins_of(arrived.sums)[0]
+        expected = reference_backtest(service.tested, now, service.fitted, first, WEEK)
+        evidence = Evidence("m/1", arrived.sums, expected, 0.8)
+        verdicts.append(assess(evidence, now, MonitorConfig()).verdict)
         if verdicts[-1].action == "retrain":
             break
     return verdicts
 
 
-def retrained_in(verdicts: list[monitoring.Verdict]) -> int | None:
+def retrained_in(verdicts: list[Verdict]) -> int | None:
     return len(verdicts) if verdicts[-1].action == "retrain" else None
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_shift_in_month_8_asks_for_a_retraining_then_and_not_before(seed, tmp_path):
+def test_a_shift_in_month_8_retrains_then_and_not_before(seed, tmp_path):
     panel = history(seed, shift=6)
     verdicts = live(panel, cheap(panel), tmp_path)
     assert retrained_in(verdicts) == SHIFTED
-    assert "the inputs moved: 5 of 5 series" in verdicts[-1].reason
+    assert "data drift in 5 of 5 series" in verdicts[-1].reason
 
 
-def test_a_year_without_a_shift_asks_for_none(tmp_path):
+def test_a_year_without_a_shift_retrains_in_no_month(tmp_path):
     panel = history(3, shift=0)
-    verdicts = live(panel, cheap(panel), tmp_path, looks=range(4, 13, 4))
+    verdicts = live(panel, cheap(panel), tmp_path, checks=range(4, 13, 4))
     assert retrained_in(verdicts) is None
-    assert "within limits at 48 moments" in verdicts[-1].reason
+    assert "within limits at 48 origins" in verdicts[-1].reason
 
 
-def count(make: Callable[[Panel], Worker], shift: float, root: Path) -> dict[int | None, int]:
-    """Return how many of 20 seeds ask for a retraining in each month; None: in none."""
+def count(make: Callable[[Panel], Service], shift: float, root: Path) -> dict[int | None, int]:
+    """Return how many of 20 seeds retrain in each month; None: in none."""
     months: dict[int | None, int] = {}
     for seed in range(1, 21):
         panel = history(seed, shift=shift)
@@ -151,17 +151,17 @@ def test_networks_are_retrained_in_month_8_in_20_of_20_seeds(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [cheap, trained])
-def test_without_a_shift_nearly_no_year_asks_for_a_retraining(make, tmp_path):
-    found = count(make, 0, tmp_path)  # 20 x 48 moments, one false alarm in 10,000 of them
+def test_without_a_shift_nearly_no_year_retrains(make, tmp_path):
+    found = count(make, 0, tmp_path)  # 20 x 48 origins, one false alarm in 10,000 of them
     assert found.get(None, 0) >= 18, found
 
 
-def nights(panel: Panel, worker: Worker, root: Path, last: int) -> tuple[int | None, int]:
-    """Ingest and forecast every night, look every week and, from month 8 on, every night.
+def nights(panel: Panel, service: Service, root: Path, last: int) -> tuple[int | None, int]:
+    """Ingest and forecast every night, check every week and, from month 8 on, every night.
 
     Returns:
-        Nights from the shift to the look that asks for a retraining, None if none does, and how
-        many moments were judged by then.
+        Nights from the shift to the check that decides to retrain, None if none does, and how
+        many origins were complete by then.
     """
     dataset = DatasetConfig(
         name="m", source=str(root / "new.csv"), horizon=1, freq="D", season=SEASON, update="append"
@@ -175,16 +175,16 @@ def nights(panel: Panel, worker: Worker, root: Path, last: int) -> tuple[int | N
         table[fresh].to_csv(root / "new.csv", index=False)
         now = load(ingest(dataset, root / "series").folder)
         if day > TRAINED and (day > changed or (day - TRAINED) % WEEK == 0):
-            found = monitoring.collect(root, "m", now, lambda _: worker.seen)
-            promised = monitoring.promise(
-                worker.tested, now, worker.fitted, monitoring.moments(found.sums)[0], 1
+            arrived = actuals.collect(root, "m", now, lambda _: service.seen)
+            expected = reference_backtest(
+                service.tested, now, service.fitted, origins_of(arrived.sums)[0], 1
             )
-            evidence = monitoring.Evidence("m/1", found.sums, promised, 0.8)
-            judged = monitoring.judge(evidence, now, MonitorConfig())
-            if judged.verdict.action == "retrain":
-                return day - changed, len(judged.points)
-        writer.write(worker.source, now, root / str(day))
-    return None, len(judged.points)
+            evidence = Evidence("m/1", arrived.sums, expected, 0.8)
+            assessment = assess(evidence, now, MonitorConfig())
+            if assessment.verdict.action == "retrain":
+                return day - changed, len(assessment.points)
+        writer.write(service.source, now, root / str(day))
+    return None, len(assessment.points)
 
 
 @pytest.mark.slow
@@ -199,7 +199,7 @@ def test_night_by_night_a_shift_is_seen_within_a_week_and_nothing_before(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_quiet_year_of_nights_asks_for_no_retraining(tmp_path):
+def test_a_quiet_year_of_nights_does_not_retrain(tmp_path):
     panel = history(6, shift=0)
     delay, judged = nights(panel, cheap(panel), tmp_path / "m", TRAINED + 12 * MONTH)
     assert delay is None

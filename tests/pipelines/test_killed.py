@@ -43,7 +43,7 @@ def undisturbed(mortal, tmp_path_factory):
     place = make_place(tmp_path_factory.mktemp("undisturbed"))
     took = mortal(place)
     assert took["ended"] == 0, (place / "log.txt").read_text()
-    judged = pd.read_parquet(place / "forecasts" / "_ledger" / "scores.parquet")
+    judged = pd.read_parquet(place / "forecasts" / "_monitoring" / "scores.parquet")
     assert judged["count"].sum() == 4 * 7
     return place, took
 

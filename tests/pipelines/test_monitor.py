@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq import monitoring
 from foreseq.config import DatasetConfig, build_experiment
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.forecasting.writer import Source
 from foreseq.ingest.store import ingest
-from foreseq.monitoring import decision_log
+from foreseq.monitoring import decisions
+from foreseq.monitoring.check import FOLDER
 from foreseq.monitoring.recalibration import Recalibrated
 from foreseq.pipelines.flows.forecast import forecast
 from foreseq.pipelines.flows.monitor import monitor
@@ -57,14 +57,14 @@ def trained(api, tmp_path_factory) -> Path:
         patch.chdir(place)
         patch.setenv("PREFECT_API_URL", api)
         sales(TRAINED).to_csv("shop.csv", index=False)
-        told = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 7}}
-        run(build_experiment(told, QUICK), None)
+        config = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 7}}
+        run(build_experiment(config, QUICK), None)
     return place
 
 
 @pytest.fixture
 def home(trained, place) -> Path:
-    """Work in a copy of it; models stay where they were, the store knows their absolute place."""
+    """Work in a copy of it; the tracking store keeps absolute paths of models."""
     return shutil.copytree(trained, place, dirs_exist_ok=True)
 
 
@@ -72,65 +72,65 @@ def home(trained, place) -> Path:
 def weeks_pass(home) -> Callable[..., None]:
     """Forecast every week from what was known then, and let the actuals arrive."""
 
-    def pass_by(**told: float) -> None:
+    def pass_by(**options: float) -> None:
         version = registry.resolve("shop")
         fitted = bundle.load(registry.fetch(version))
         source = Source(Forecaster(fitted.experiment, fitted.final), str(version), version.digest)
         dataset = DatasetConfig(name="known", source="known.csv", horizon=7)
         for week in range(WEEKS):
-            sales(TRAINED + 7 * week, **told).to_csv("known.csv", index=False)
+            sales(TRAINED + 7 * week, **options).to_csv("known.csv", index=False)
             known = ingest(dataset, home / "known")
             writer.write(source, panel.load(known.folder), home / f"data/forecasts/shop/{week}")
-        sales(TRAINED + 7 * WEEKS, **told).to_csv("shop.csv", index=False)
+        sales(TRAINED + 7 * WEEKS, **options).to_csv("shop.csv", index=False)
 
     return pass_by
 
 
 def test_before_any_actual_arrives_the_champion_is_kept(home):
-    looked = monitor("shop", retrain="auto")
-    assert looked.decided.action == "keep"
-    assert "none of its forecasts has met its actuals" in looked.decided.reason
-    assert looked.page.is_file()
+    monitored = monitor("shop", retrain="auto")
+    assert monitored.decided.action == "keep"
+    assert "no actuals of its forecasts have arrived" in monitored.decided.reason
+    assert monitored.page.is_file()
 
 
-def test_a_quiet_time_keeps_the_champion_and_looking_again_changes_nothing(home, weeks_pass):
+def test_a_quiet_time_keeps_the_champion_and_a_repeated_check_changes_nothing(home, weeks_pass):
     weeks_pass()
     champion = registry.champion("shop")
-    looked = monitor("shop", retrain="auto")
-    assert looked.decided.action == "keep", looked.decided.reason
-    folder = home / "data/forecasts/shop" / monitoring.LEDGER
+    monitored = monitor("shop", retrain="auto")
+    assert monitored.decided.action == "keep", monitored.decided.reason
+    folder = home / "data/forecasts/shop" / FOLDER
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     again = monitor("shop", retrain="auto")
-    assert again.run_id == looked.run_id
+    assert again.run_id == monitored.run_id
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
     assert registry.champion("shop") == champion
-    logged = store.get_run(looked.run_id).data
+    logged = store.get_run(monitored.run_id).data
     assert logged.tags["action"] == "keep"
-    assert logged.metrics["live/mase"] == pytest.approx(looked.measures["mase"])
-    assert {"over_time/ratio", "by_horizon/skill", "promised/mase"} <= logged.metrics.keys()
-    page = looked.page.read_text(encoding="utf-8")
+    assert logged.metrics["live/mase"] == pytest.approx(monitored.measures["mase"])
+    assert {"over_time/ratio", "by_horizon/skill", "expected/mase"} <= logged.metrics.keys()
+    page = monitored.page.read_text(encoding="utf-8")
     assert page.count("data:image/png") == 4
     assert "shop/1" in page
     assert 'src="http' not in page
 
 
 @pytest.mark.slow
-def test_a_shift_is_trained_for_once_and_only_when_asked(home, weeks_pass, inside):
+def test_a_shift_is_retrained_for_once_and_only_when_asked(home, weeks_pass, inside):
     weeks_pass(shift=25)
     asked = ("monitor", "--model", "shop@champion", "--json")
-    told = inside(*asked)
-    assert told.returncode == 0, told.stderr
-    found = json.loads(told.stdout.splitlines()[-1])
-    assert (found["decision"], found["acted"]) == ("retrain", False)
-    assert "the inputs moved: 4 of 4 series" in found["reason"]
-    assert "decision retrain shop/1" in told.stderr
+    ran = inside(*asked)
+    assert ran.returncode == 0, ran.stderr
+    printed = json.loads(ran.stdout.splitlines()[-1])
+    assert (printed["decision"], printed["acted"]) == ("retrain", False)
+    assert "data drift in 4 of 4 series" in printed["reason"]
+    assert "decision retrain shop/1" in ran.stderr
     acted = inside(*asked, "--retrain", "auto")
-    found = json.loads(acted.stdout.splitlines()[-1])
-    assert found["acted"]
-    assert found["outcome"].startswith("shop/2 ")
-    assert acted.returncode == (0 if found["published"] else 4)
+    printed = json.loads(acted.stdout.splitlines()[-1])
+    assert printed["acted"]
+    assert printed["outcome"].startswith("shop/2 ")
+    assert acted.returncode == (0 if printed["published"] else 4)
     again = inside(*asked, "--retrain", "auto")
-    if found["published"]:  # a new champion, which has not forecast yet
+    if printed["published"]:  # a new champion, which has not forecast yet
         assert json.loads(again.stdout.splitlines()[-1])["decision"] == "keep"
     else:
         assert "before, on the same evidence" in again.stderr
@@ -152,29 +152,31 @@ def narrowed(version: ModelVersion) -> ModelVersion:
     return fresh
 
 
-class BrokenOffError(Exception):
-    """What ends a flow from outside."""
+class KilledError(Exception):
+    """Stands for a killed process."""
 
 
 @pytest.mark.slow
-def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, monkeypatch):
+def test_intervals_that_are_too_narrow_are_fitted_again_and_published(
+    home, weeks_pass, monkeypatch
+):
     version = narrowed(registry.resolve("shop"))
     fitted = bundle.load(registry.fetch(version))
     weeks_pass()
 
     promote = registry.promote
 
-    def broken_off(*told: ModelVersion, **named: ModelVersion) -> None:
-        promote(*told, **named)
-        raise BrokenOffError
+    def promote_then_die(*versions: ModelVersion, **named: ModelVersion) -> None:
+        promote(*versions, **named)
+        raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "promote", broken_off)
-        with pytest.raises(BrokenOffError):
+        patch.setattr(registry, "promote", promote_then_die)
+        with pytest.raises(KilledError):
             monitor("shop", retrain="auto")
-    looked = monitor("shop", retrain="auto")
-    assert looked.decided.action == "recalibrate", looked.decided.reason
-    assert looked.decided.published, looked.decided.outcome
+    monitored = monitor("shop", retrain="auto")
+    assert monitored.decided.action == "recalibrate", monitored.decided.reason
+    assert monitored.decided.published, monitored.decided.outcome
     champion = registry.champion("shop")
     assert (champion.version, registry.previous("shop")) == (version.version + 1, version)
     fresh = bundle.load(registry.fetch(champion))
@@ -183,17 +185,17 @@ def test_intervals_that_miss_are_fitted_anew_and_published(home, weeks_pass, mon
             np.testing.assert_array_equal(weights, same)
     wider, before = (each.final.calibration.offsets for each in (fresh, fitted))
     assert (wider[:, -1] > before[:, -1]).all()
-    decisions = decision_log.read(home / "data/forecasts/shop" / monitoring.LEDGER)
-    assert [each.acted for each in decisions] == [True]
-    assert store.get_run(looked.run_id).data.tags["outcome"] == looked.decided.outcome
+    remembered = decisions.read(home / "data/forecasts/shop" / FOLDER)
+    assert [each.acted for each in remembered] == [True]
+    assert store.get_run(monitored.run_id).data.tags["outcome"] == monitored.decided.outcome
 
 
 def test_the_history_of_a_dataset_names_what_was_trained_on_each_version(home, inside):
     sales(TRAINED + 7).to_csv("shop.csv", index=False)
     assert inside("ingest", "--data", "shop.csv").returncode == 0
-    told = inside("history", "shop", "--json")
-    assert told.returncode == 0, told.stderr
-    versions = json.loads(told.stdout.splitlines()[-1])["versions"]
+    ran = inside("history", "shop", "--json")
+    assert ran.returncode == 0, ran.stderr
+    versions = json.loads(ran.stdout.splitlines()[-1])["versions"]
     assert [each["changes"] for each in versions] == ["first version", "28 steps appended"]
     assert [len(each["trained"]) for each in versions] == [1, 0]
     assert inside("history", "nosuch").returncode == 2
@@ -210,7 +212,5 @@ def test_through_half_a_year_of_weeks_only_the_shift_leads_to_a_retraining(home)
         forecast("shop@champion", None, Path(f"data/forecasts/shop/week{week:02}"))
     assert acted[weeks - 1] == "retrain", acted  # the first week on the new level has just come
     assert min(acted) == weeks - 1
-    outcomes = [
-        each.outcome for each in decision_log.read(home / "data/forecasts/shop" / monitoring.LEDGER)
-    ]
+    outcomes = [each.outcome for each in decisions.read(home / "data/forecasts/shop" / FOLDER)]
     assert any(outcome.startswith("shop/2 ") for outcome in outcomes)

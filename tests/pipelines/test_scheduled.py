@@ -1,4 +1,4 @@
-"""An interval has one result, whenever and however often it is asked for."""
+"""An interval has one result, whenever and however often it is requested."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +35,8 @@ def home(api, tmp_path_factory) -> Iterator[Path]:
         examples.write(place / "shop.csv", series=4, freq="D", length=134, seed=1)
         (place / "shop.yaml").write_text(SHOP, encoding="utf-8")
         for flow in ("run", "forecast", "monitor"):
-            told = f'flow: {flow}\nconfig: shop.yaml\ncron: "0 3 * * *"\n'
-            (place / f"{flow}.yaml").write_text(told, encoding="utf-8")
+            text = f'flow: {flow}\nconfig: shop.yaml\ncron: "0 3 * * *"\n'
+            (place / f"{flow}.yaml").write_text(text, encoding="utf-8")
         yield place
 
 
@@ -56,7 +56,7 @@ def test_overlapping_runs_give_one_result(home, overlapping):
     assert writer.read(overlapping[0].forecast)["cutoff"].max() == datetime(2000, 4, 29)
 
 
-def test_an_interval_asked_for_again_touches_nothing(home, overlapping):
+def test_an_interval_requested_again_changes_nothing(home, overlapping):
     before = {file: file.stat().st_mtime_ns for file in home.glob("data/[fs]*/**/*.*")}
     assert scheduled(home / "run.yaml", LATE) == overlapping[0]
     assert {file: file.stat().st_mtime_ns for file in home.glob("data/[fs]*/**/*.*")} == before
@@ -68,29 +68,29 @@ def test_an_older_interval_sees_what_was_known_then_and_replaces_no_newer_champi
 ):
     done = scheduled(home / "run.yaml", EARLY)
     assert done.champion is False
-    assert done.model_version == "shop/2"  # the champion knows what came after
+    assert done.model_version == "shop/2"  # the champion was trained on later data
     assert str(registry.champion("shop")) == overlapping[0].model_version
     assert writer.read(done.forecast)["cutoff"].unique() == [datetime(2000, 4, 9)]
 
 
-def test_forecasts_alone_are_the_champions_who_refuses_a_past_that_it_has_seen(home, overlapping):
+def test_a_champion_refuses_to_forecast_a_past_that_it_was_trained_on(home, overlapping):
     done = scheduled(home / "forecast.yaml", LATE)
     assert (done.model_version, done.champion) == (overlapping[0].model_version, None)
-    with pytest.raises(ConfigError, match="learned from what came after"):
+    with pytest.raises(ConfigError, match="were trained on data after"):
         scheduled(home / "forecast.yaml", EARLY)
     assert not (home / "data" / "schedules" / "forecast" / "2000-04-09T03-00-00.json").exists()
     assert not (home / "data" / "unfinished" / "forecast-2000-04-09T03-00-00").exists()
 
 
-def test_what_a_schedule_forecast_is_judged_by_another_once_it_has_come(home, overlapping):
+def test_forecasts_of_a_schedule_are_checked_by_another_once_actuals_arrive(home, overlapping):
     before = scheduled(home / "monitor.yaml", LATE)
     assert (before.decision, before.forecast, before.champion) == ("keep", None, None)
     done = scheduled(home / "monitor.yaml", AFTERWARDS)
     assert (done.decision, done.model_version) == ("keep", overlapping[0].model_version)
-    ledger = home / "data" / "forecasts" / "shop" / "_ledger"
-    judged = pd.read_parquet(ledger / "scores.parquet")
-    assert judged["count"].tolist() == 7 * [4]  # of four series each of seven days
-    assert len((ledger / "decisions.jsonl").read_text().splitlines()) == 2
+    results = home / "data" / "forecasts" / "shop" / "_monitoring"
+    scores = pd.read_parquet(results / "scores.parquet")
+    assert scores["count"].tolist() == 7 * [4]  # of four series each of seven days
+    assert len((results / "decisions.jsonl").read_text().splitlines()) == 2
 
 
 def test_an_interval_whose_process_was_killed_is_taken_over_by_the_next(home, overlapping):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from foreseq.errors import ConfigError
 from foreseq.pipelines.runtime import schedules
-from foreseq.pipelines.runtime.schedules import ScheduleConfig, moment
+from foreseq.pipelines.runtime.schedules import ScheduleConfig, parse_time
 
 PROJECT = Path(__file__).parents[2]
-TOLD = [
+TIMES = [
     {"every": "5m"},
     {"every": "7d"},
     {"cron": "0 3 * * *", "timezone": "Europe/Berlin"},
@@ -22,8 +22,8 @@ TOLD = [
 ]
 
 
-def schedule(**told) -> ScheduleConfig:
-    return ScheduleConfig(**{"name": "nightly", "config": "shop.yaml"} | told)
+def schedule(**fields) -> ScheduleConfig:
+    return ScheduleConfig(**{"name": "nightly", "config": "shop.yaml"} | fields)
 
 
 def times(start: int = 2024, end: int = 2027) -> st.SearchStrategy[datetime]:
@@ -34,51 +34,58 @@ def times(start: int = 2024, end: int = 2027) -> st.SearchStrategy[datetime]:
     )
 
 
-@pytest.mark.parametrize("told", TOLD, ids=str)
+@pytest.mark.parametrize("fields", TIMES, ids=str)
 @settings(max_examples=30)
 @given(when=times())
-def test_a_run_however_late_belongs_to_the_newest_interval_before_it(told, when):
-    scheduled = schedule(**told)
+def test_a_run_however_late_belongs_to_the_newest_interval_before_it(fields, when):
+    scheduled = schedule(**fields)
     due = scheduled.due(when)
     assert due <= when
     assert scheduled.due(due) == due
     assert list(scheduled.between(due, when)) == [due]
 
 
-@pytest.mark.parametrize("told", TOLD, ids=str)
+@pytest.mark.parametrize("fields", TIMES, ids=str)
 @settings(max_examples=10)
 @given(first=times(), days=st.integers(0, 20))
-def test_intervals_of_two_spans_are_those_of_both_together(told, first, days):
-    scheduled = schedule(**told)
-    middle, last = first + timedelta(days=days), first + timedelta(days=2 * days)
-    one = list(scheduled.between(first, middle))
-    other = list(scheduled.between(middle + timedelta(microseconds=1), last))
+def test_intervals_of_two_spans_are_those_of_both_together(fields, first, days):
+    scheduled = schedule(**fields)
+    between, last = first + timedelta(days=days), first + timedelta(days=2 * days)
+    one = list(scheduled.between(first, between))
+    other = list(scheduled.between(between + timedelta(microseconds=1), last))
     assert one + other == list(scheduled.between(first, last))
 
 
-def test_times_of_prefects_own_kind_are_understood():
+def test_times_of_prefects_own_class_are_understood():
     when = pendulum.datetime(2026, 1, 1, 3, 59)
     assert schedule(every="1h").due(when) == datetime(2026, 1, 1, 3, tzinfo=UTC)
 
 
-def test_three_in_the_morning_is_told_by_the_clocks_of_the_place():
+def test_three_in_the_morning_is_local_time():
     nightly = schedule(cron="0 3 * * *", timezone="Europe/Berlin")
-    found = nightly.between(datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC))
-    assert [f"{due:%d %H:%M}" for due in found] == ["28 02:00", "29 01:00", "30 01:00"]
+    due_dates = nightly.between(
+        datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
+    )
+    assert [f"{due:%d %H:%M}" for due in due_dates] == ["28 02:00", "29 01:00", "30 01:00"]
 
 
 def test_an_hour_that_clocks_have_twice_is_due_once():
     nightly = schedule(cron="30 2 * * *", timezone="Europe/Berlin")
-    found = nightly.between(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC))
-    assert [due.day for due in found] == [24, 25, 26]
+    due_dates = nightly.between(
+        datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC)
+    )
+    assert [due.day for due in due_dates] == [24, 25, 26]
 
 
-def test_a_date_alone_means_all_of_its_day_and_a_time_that_moment():
+def test_a_date_alone_means_all_of_its_day_and_a_time_means_itself():
     hourly = schedule(every="1h")
-    assert len(list(hourly.between(moment("2026-01-30"), moment("2026-01-31", end=True)))) == 48
-    assert moment("2026-01-31T03:00+01:00", end=True) == datetime(2026, 1, 31, 2, tzinfo=UTC)
+    assert (
+        len(list(hourly.between(parse_time("2026-01-30"), parse_time("2026-01-31", end=True))))
+        == 48
+    )
+    assert parse_time("2026-01-31T03:00+01:00", end=True) == datetime(2026, 1, 31, 2, tzinfo=UTC)
     with pytest.raises(ConfigError, match="yesterday"):
-        moment("yesterday")
+        parse_time("yesterday")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,7 @@ def test_a_date_alone_means_all_of_its_day_and_a_time_that_moment():
         ("every: 5m\ncron: '0 3 * * *'", "one of the two"),
         ("timezone: UTC", "one of the two"),
         ("every: soon", "every"),
-        ("every: 0s", "longer than nothing"),
+        ("every: 0s", "longer than 0s"),
         ("cron: 0 25 * * *", "cron"),
         ("every: 5m\ntimezone: Europe/Atlantis", "no time zone"),
         ("every: 5m\nflow: destroy", "flow"),
@@ -95,7 +102,7 @@ def test_a_date_alone_means_all_of_its_day_and_a_time_that_moment():
         ("every: 5m\nnosuch: 1", "nosuch"),
     ],
 )
-def test_a_schedule_that_says_something_wrong_is_refused(tmp_path, text, word):
+def test_an_invalid_schedule_is_refused(tmp_path, text, word):
     file = tmp_path / "often.yaml"
     file.write_text(f"config: shop.yaml\n{text}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=word):
@@ -105,9 +112,9 @@ def test_a_schedule_that_says_something_wrong_is_refused(tmp_path, text, word):
 def test_a_schedule_is_named_after_its_file_and_finds_its_config_beside_it(tmp_path):
     file = tmp_path / "often.yaml"
     file.write_text("config: ../shop.yaml\nevery: 90s\n", encoding="utf-8")
-    told = schedules.load(file)
-    assert (told.name, told.every) == ("often", timedelta(seconds=90))
-    assert told.config == tmp_path.parent / "shop.yaml"
+    config = schedules.load(file)
+    assert (config.name, config.every) == ("often", timedelta(seconds=90))
+    assert config.config == tmp_path.parent / "shop.yaml"
 
 
 @pytest.mark.parametrize("file", schedules.find(PROJECT / "configs" / "schedules"), ids=str)
@@ -115,12 +122,12 @@ def test_every_schedule_of_the_project_can_be_carried_out(file):
     assert schedules.load(file).experiment().model
 
 
-def test_workers_are_told_the_same_as_foreseq_serve():
+def test_prefect_yaml_has_the_schedules_of_foreseq_serve():
     deployments = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
-    told = {each["parameters"]["schedule"]: each for each in deployments["deployments"]}
-    found = schedules.find(PROJECT / "configs" / "schedules")
-    assert {PROJECT / place for place in told} == set(found)
-    for place, deployment in told.items():
+    known = {one["parameters"]["schedule"]: one for one in deployments["deployments"]}
+    due_dates = schedules.find(PROJECT / "configs" / "schedules")
+    assert {PROJECT / place for place in known} == set(due_dates)
+    for place, deployment in known.items():
         schedule = schedules.load(PROJECT / place)
         when = {"cron": schedule.cron, "timezone": schedule.timezone}
         assert (deployment["name"], deployment["schedules"]) == (schedule.name, [when])

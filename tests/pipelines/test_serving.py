@@ -33,22 +33,24 @@ gate: {min_skill: -9, confidence: 0.5}
 
 
 @pytest.mark.slow
-def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_path, serving, first):
+def test_a_schedule_fires_three_times_and_another_request_gets_the_same(tmp_path, serving, first):
     schedule(tmp_path)
     with serving() as process:
-        (begun,) = first(1)
-        when = (begun.logical + EVERY).strftime("%Y-%m-%dT%H:%M:%S")  # due, or being carried out
+        (started,) = first(1)
+        when = (started.logical + EVERY).strftime("%Y-%m-%dT%H:%M:%S")  # due, or being carried out
         asked = ("backfill", "often.yaml", "--from", when, "--to", when, "--json")
         other = json.loads(foreseq(tmp_path, *asked))
-        found = first(3)
+        intervals = first(3)
         assert process.poll() is None
-    assert Interval.model_validate(other) in found
-    gaps = [later.logical - sooner.logical for sooner, later in pairwise(found)]
+    assert Interval.model_validate(other) in intervals
+    gaps = [later.logical - sooner.logical for sooner, later in pairwise(intervals)]
     assert not any(gap % EVERY for gap in gaps)  # more than one, where the machine is busy
-    assert all(interval.logical <= interval.ended for interval in found)
-    assert {interval.model_version for interval in found} == {"shop/1"}  # no new data, one training
-    assert len({interval.forecast for interval in found}) == 3
-    tables = [writer.read(interval.forecast) for interval in found]
+    assert all(interval.logical <= interval.ended for interval in intervals)
+    assert {interval.model_version for interval in intervals} == {
+        "shop/1"
+    }  # no new data, one training
+    assert len({interval.forecast for interval in intervals}) == 3
+    tables = [writer.read(interval.forecast) for interval in intervals]
     assert all(table.equals(tables[0]) for table in tables)
 
 
@@ -56,20 +58,25 @@ def test_a_schedule_fires_three_times_and_whoever_else_asks_gets_the_same(tmp_pa
 def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(
     tmp_path, serving, prefect, first, wait_for
 ):
-    schedule(tmp_path, SHOP.replace("steps: 20, validations: 2", "steps: 6000, looks: 20"))
+    schedule(tmp_path, SHOP.replace("steps: 20, validations: 2", "steps: 6000, validations: 20"))
     with serving(PREFECT_API_URL=prefect) as one, serving(PREFECT_API_URL=prefect) as other:
-        begun = tmp_path / "data" / "unfinished"
-        wait_for(lambda: [*begun.rglob("member-0.npz")], "a training has begun", patience=PATIENCE)
-        (interval,) = begun.glob("often-*/")
+        unfinished = tmp_path / "data" / "unfinished"
+        wait_for(
+            lambda: [*unfinished.rglob("member-0.npz")], "a training has started", patience=PATIENCE
+        )
+        (interval,) = unfinished.glob("often-*/")
         victim = next(each for each in (one, other) if is_at(each, interval.with_suffix(".lock")))
         os.killpg(victim.pid, signal.SIGKILL)
         (taken,) = first(1)
         assert f"{taken.logical:{STAMP}}" == interval.name.removeprefix("often-")
-        found = first(2)
-    assert {each.model_version for each in found} == {"shop/1"}
+        intervals = first(2)
+    assert {each.model_version for each in intervals} == {"shop/1"}
     assert not interval.exists()
     log = (tmp_path / ".state" / "foreseq.log").read_text()
-    assert f"interval often {interval.name.removeprefix('often-')}: was broken off" in log
+    assert (
+        f"interval often {interval.name.removeprefix('often-')}: resumed after a killed process"
+        in log
+    )
 
 
 @pytest.fixture
@@ -77,9 +84,9 @@ def serving(tmp_path, running):
     """Return what serves the schedule, against a server that the environment may name."""
 
     def serve(**server: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        told = settings(tmp_path) | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"} | server
+        variables = settings(tmp_path) | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"} | server
         words = (FORESEQ, "serve", "often.yaml")
-        return running(*words, cwd=tmp_path, env=told, stdout=subprocess.DEVNULL)
+        return running(*words, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL)
 
     return serve
 
@@ -103,7 +110,7 @@ def schedule(place: Path, shop: str = SHOP) -> None:
 
 
 def is_at(worker: subprocess.Popen[bytes], lock: Path) -> bool:
-    """Tell whether a process that a worker started holds a file open."""
+    """Return whether a process that a worker started holds a file open."""
     started = psutil.Process(worker.pid).children(recursive=True)
     return any(lock == Path(file.path) for each in started for file in each.open_files())
 
@@ -143,5 +150,5 @@ def foreseq(place: Path, *words: str) -> str:
 
 def settings(place: Path) -> dict[str, str]:
     """Name no server and a home of one's own, as on a user's machine."""
-    told = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    return told | {"PREFECT_HOME": str(place / "prefect")}
+    variables = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    return variables | {"PREFECT_HOME": str(place / "prefect")}

@@ -14,7 +14,7 @@ from foreseq.forecasting.bundle import Bundle, State
 from foreseq.forecasting.ensemble import Forecaster
 from foreseq.metrics import Errors, Scores
 from foreseq.network.outputs import median_output
-from foreseq.series import calendar, windows
+from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
@@ -166,8 +166,6 @@ def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
     """Forecast windows as in production, and by every baseline."""
     horizon = forecaster.experiment.dataset.horizon
     quantiles = forecaster(panel, chosen)
-    first = panel.lengths.copy()
-    np.minimum.at(first, chosen.series, chosen.cutoff)
     return Backtest(
         windows=chosen,
         actual=windows.futures(panel, chosen, horizon),
@@ -176,11 +174,19 @@ def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
             **{name: baseline(panel, chosen, horizon) for name, baseline in BASELINES.items()},
         },
         quantiles=quantiles,
-        seasonal_error=metrics.seasonal_errors(
-            panel.values, panel.observed, panel.offsets, first, panel.season
-        ),
+        seasonal_error=mase_scales(panel, chosen),
         levels=forecaster.levels,
     )
+
+
+def mase_scales(panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+    """Return the seasonal naive's error before the first window of each series, shape (n_series,).
+
+    A series without windows is measured whole.
+    """
+    first = panel.lengths.copy()
+    np.minimum.at(first, chosen.series, chosen.cutoff)
+    return metrics.seasonal_errors(panel.values, panel.observed, panel.offsets, first, panel.season)
 
 
 def unseen_backtest(fitted: Bundle, panel: Panel) -> Backtest:
@@ -203,12 +209,8 @@ def unseen_backtest(fitted: Bundle, panel: Panel) -> Backtest:
 
 def unseen(fitted: Bundle, panel: Panel, chosen: Windows) -> tuple[State, NDArray[np.bool_]]:
     """Return the newest weights with unseen windows, and which windows those are."""
-    cutoffs = calendar.at(panel.starts[chosen.series], chosen.cutoff - 1, panel.freq)
     for state in (fitted.final, fitted.evaluated):
-        ids, last = state.seen
-        position = np.searchsorted(ids, panel.ids[chosen.series]).clip(max=len(ids) - 1)
-        known = ids[position] == panel.ids[chosen.series]
-        fresh = ~known | (last[position].astype(cutoffs.dtype) <= cutoffs)
+        fresh = chosen.cutoff >= state.seen.steps(panel)[chosen.series]
         if fresh.all():
             break
     return state, fresh

@@ -1,8 +1,8 @@
-"""Forecasts made earlier beside what came: found in their folders, joined, summed up.
+"""Past forecasts joined with the actuals that have arrived since, and summed up.
 
-Nothing is kept in between: the sums are made anew from the forecasts and the newest data each time.
-So a look that is repeated counts nothing twice, and a corrected actual corrects what was thought of
-its forecast. Only one folder's part is in memory at a time.
+No sums are kept in between: they are made again from the forecasts and the newest data each time.
+So a repeated check counts nothing twice, and a corrected actual corrects the error of its forecast.
+Only one folder's part is in memory at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from foreseq import metrics
 from foreseq.config import MEDIAN
-from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.backtest import FORESEQ, Backtest, mase_scales
 from foreseq.evaluation.baselines import SEASONAL_NAIVE, seasonal_naive
 from foreseq.forecasting import writer
 from foreseq.forecasting.bundle import Seen
@@ -25,81 +25,79 @@ from foreseq.series import calendar, panel, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
-COLUMNS = ["model_version", "moment", "step", "count", "error", "naive", "inside"]
-"""Of the table of sums: for each version, moment of forecasting and step ahead how many actuals
-were judged, the sums of our errors and of the seasonal naive's in units of MASE, and how many
-actuals lay inside the widest interval."""
+COLUMNS = ["model_version", "origin", "step", "count", "error", "naive", "inside"]
+"""Of the table of sums, a row for each version, forecast origin and step ahead: number of actuals,
+sums of our errors and of the seasonal naive's in units of MASE, and number of actuals inside the
+widest interval."""
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Arrivals:
-    """What can be said of the forecasts of a model by now."""
+class Actuals:
+    """The forecasts of a model, as far as their actuals have arrived."""
 
     sums: pd.DataFrame
     """See `COLUMNS`; only steps whose actuals have arrived."""
     folders: int
-    """Folders of forecasts that were whole and of this model."""
+    """Undamaged folders of forecasts of this model."""
     damaged: tuple[str, ...]
-    """Folders that are not as their manifest says: not read."""
-    repeated: int
+    """Folders that do not match their manifest: skipped."""
+    duplicates: int
     """Forecasts of a series that another folder holds as well: counted once."""
-    unfair: int
-    """Forecasts of steps that their version was trained on: not judged."""
-    strange: int
-    """Rows of series or times that the data do not have: not judged."""
+    trained_on: int
+    """Forecasts of steps that their version was trained on: skipped."""
+    unmatched: int
+    """Rows of series or times that the data do not have: skipped."""
 
 
 @dataclass
-class _Counted:
+class _Counts:
     """What was read so far."""
 
     windows: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    """Version to the windows counted, each as one number."""
-    repeated: int = 0
-    unfair: int = 0
-    strange: int = 0
+    """Version to the codes of the windows counted."""
+    duplicates: int = 0
+    trained_on: int = 0
+    unmatched: int = 0
 
 
-def collect(root: Path, model: str, series: Panel, seen: Callable[[str], Seen | None]) -> Arrivals:
-    """Judge every forecast of a model below a folder by what has come since.
+def collect(root: Path, model: str, newest: Panel, seen: Callable[[str], Seen | None]) -> Actuals:
+    """Compare every forecast of a model below a folder with the actuals in the newest data.
 
     Args:
         root: Folder of folders of forecasts.
-        model: Name in the registry; folders of others are passed over.
-        series: The newest data.
-        seen: Version to what it was trained on; None where that is not known any more, and its
-            forecasts cannot be judged.
+        model: Name in the registry; folders of other models are skipped.
+        newest: The newest data.
+        seen: Version to what it was trained on; None if unknown: its forecasts are skipped.
     """
-    counted = _Counted()
-    sums, damaged, read = [], [], 0
-    known: dict[str, Seen | None] = {}
+    counts = _Counts()
+    sums, damaged, folders = [], [], 0
+    trained: dict[str, Seen | None] = {}
     for folder, manifest in find(root, model):
         version = manifest.model_version
-        if version not in known:
-            known[version] = seen(version)
-        trained = known[version]
-        if trained is None:
+        if version not in trained:
+            trained[version] = seen(version)
+        until = trained[version]
+        if until is None:
             continue
         if not writer.is_whole(folder, manifest):
             damaged.append(str(folder))
             continue
-        read += 1
-        sums.append(_judge_folder(folder, manifest, series, trained, counted))
+        folders += 1
+        sums.append(_sum_folder(folder, manifest, newest, until, counts))
     table = pd.concat(sums, ignore_index=True) if sums else pd.DataFrame(columns=COLUMNS)
-    keys = COLUMNS[:3]
-    return Arrivals(
-        table.groupby(keys, as_index=False, sort=True).sum() if len(table) else table,
-        read,
+    return Actuals(
+        table.groupby(COLUMNS[:3], as_index=False, sort=True).sum() if len(table) else table,
+        folders,
         tuple(damaged),
-        counted.repeated,
-        counted.unfair,
-        counted.strange,
+        counts.duplicates,
+        counts.trained_on,
+        counts.unmatched,
     )
 
 
 def find(root: Path, model: str) -> Iterator[tuple[Path, Manifest]]:
-    """Yield the folders of forecasts of a model below a folder, in order of their names."""
+    """Yield the folders of forecasts of a model below a folder, sorted by path."""
     for file in sorted(root.rglob(writer.MANIFEST)):
         hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
         manifest = None if hidden else writer.read_manifest(file.parent)
@@ -107,146 +105,136 @@ def find(root: Path, model: str) -> Iterator[tuple[Path, Manifest]]:
             yield file.parent, manifest
 
 
-def judge(table: pd.DataFrame, series: Panel, horizon: int) -> tuple[Backtest, int]:
-    """Lay a forecast table beside what came.
+def to_backtest(table: pd.DataFrame, newest: Panel, horizon: int) -> tuple[Backtest, int]:
+    """Return a forecast table joined with its actuals, and how many rows match no step of the data.
 
     Args:
         table: Columns `unique_id, ds, y_hat`, quantiles and `cutoff`.
-        series: The newest data; where they have no actual yet, NaN stands.
-        horizon: Steps ahead that a forecast may reach.
-
-    Returns:
-        The forecasts as a backtest, and how many rows belong to no step of the data.
+        newest: The newest data; actuals that it does not have yet are NaN.
+        horizon: Most steps ahead of a forecast.
     """
-    place = np.searchsorted(series.ids, table["unique_id"].to_numpy(dtype=np.str_))
-    place = place.clip(max=series.n_series - 1)
-    known = series.ids[place] == table["unique_id"].to_numpy(dtype=np.str_)
-    start = series.starts[place]
-    cutoffs, times = (_times(table[name], series) for name in ("cutoff", "ds"))
-    cutoff = calendar.positions(cutoffs, start, series.freq) + 1
-    step = calendar.positions(times, start, series.freq) - cutoff
-    known &= calendar.on_grid(cutoffs, start, series.freq) & calendar.on_grid(
-        times, start, series.freq
-    )
-    known &= (cutoff > 0) & (step >= 0) & (step < horizon)
+    ids = table["unique_id"].to_numpy(dtype=np.str_)
+    position = np.searchsorted(newest.ids, ids).clip(max=newest.n_series - 1)
+    start = newest.starts[position]
+    cutoffs, times = (_times(table[name], newest) for name in ("cutoff", "ds"))
+    cutoff = calendar.positions(cutoffs, start, newest.freq) + 1
+    step = calendar.positions(times, start, newest.freq) - cutoff
+    matched = newest.ids[position] == ids
+    matched &= calendar.on_grid(cutoffs, start, newest.freq)
+    matched &= calendar.on_grid(times, start, newest.freq)
+    matched &= (cutoff > 0) & (step >= 0) & (step < horizon)
     pairs, row = np.unique(
-        np.stack([place[known], cutoff[known]], axis=1), axis=0, return_inverse=True
+        np.stack([position[matched], cutoff[matched]], axis=1), axis=0, return_inverse=True
     )
-    chosen = Windows(pairs[:, 0], pairs[:, 1])
-    cells = row.ravel(), step[known]
+    forecast_windows = Windows(pairs[:, 0], pairs[:, 1])
+    cells = row.ravel(), step[matched]
     levels, columns = _quantiles(table)
-    told = np.full((chosen.count, horizon), False)
-    told[cells] = True
-    actual = np.where(told, windows.futures(series, chosen, horizon), np.nan)
-    answers = {name: np.full((chosen.count, horizon), np.nan) for name in ("y_hat", *columns)}
-    for name, answer in answers.items():
-        answer[cells] = table[name].to_numpy(dtype=np.float64)[known]
-    tested = Backtest(
-        chosen,
-        actual,
-        {FORESEQ: answers["y_hat"], SEASONAL_NAIVE: seasonal_naive(series, chosen, horizon)},
-        np.stack([answers[name] for name in columns or ["y_hat"]], axis=-1),
-        scales(series, chosen),
+    shape = forecast_windows.count, horizon
+    forecasts = {name: np.full(shape, np.nan) for name in ("y_hat", *columns)}
+    for name, forecast in forecasts.items():
+        forecast[cells] = table[name].to_numpy(dtype=np.float64)[matched]
+    has_forecast = np.zeros(shape, bool)
+    has_forecast[cells] = True
+    actual = windows.futures(newest, forecast_windows, horizon)
+    naive = seasonal_naive(newest, forecast_windows, horizon)
+    joined = Backtest(
+        forecast_windows,
+        np.where(has_forecast, actual, np.nan),
+        {FORESEQ: forecasts["y_hat"], SEASONAL_NAIVE: naive},
+        np.stack([forecasts[name] for name in columns or ["y_hat"]], axis=-1),
+        mase_scales(newest, forecast_windows),
         levels,
     )
-    return tested, int((~known).sum())
+    return joined, int((~matched).sum())
 
 
-def sum_up(tested: Backtest, version: str, moment: Any) -> pd.DataFrame:
-    """Return the sums of one moment, a row for each step ahead that has actuals; see `COLUMNS`."""
+def summarize(result: Backtest, version: str, origin: Any) -> pd.DataFrame:
+    """Return the sums of one origin, a row for each step ahead that has actuals; see `COLUMNS`."""
     scale = np.repeat(
-        tested.seasonal_error[tested.windows.series][:, None], tested.actual.shape[1], axis=1
+        result.seasonal_error[result.windows.series][:, None], result.actual.shape[1], axis=1
     )
     ours, naive = (
-        metrics.mase(tested.actual[..., None], tested.forecasts[name][..., None], scale)
+        metrics.mase(result.actual[..., None], result.forecasts[name][..., None], scale)
         for name in (FORESEQ, SEASONAL_NAIVE)
     )
-    judged = np.isfinite(ours) & np.isfinite(naive)
-    inside = np.full(judged.shape, np.nan)
-    if tested.levels:
-        low, high = tested.quantiles[..., 0], tested.quantiles[..., -1]
-        inside = (low <= tested.actual) & (tested.actual <= high) & judged
+    counted = np.isfinite(ours) & np.isfinite(naive)  # (windows, horizon)
+    inside = np.full(counted.shape, np.nan)
+    if result.levels:
+        low, high = result.quantiles[..., 0], result.quantiles[..., -1]
+        inside = (low <= result.actual) & (result.actual <= high) & counted
     table = pd.DataFrame(
         {
             "model_version": version,
-            "moment": np.full(judged.shape[1], moment),
-            "step": np.arange(1, judged.shape[1] + 1),
-            "count": judged.sum(axis=0),
-            "error": np.where(judged, ours, 0).sum(axis=0),
-            "naive": np.where(judged, naive, 0).sum(axis=0),
+            "origin": np.full(counted.shape[1], origin),
+            "step": np.arange(1, counted.shape[1] + 1),
+            "count": counted.sum(axis=0),
+            "error": np.where(counted, ours, 0).sum(axis=0),
+            "naive": np.where(counted, naive, 0).sum(axis=0),
             "inside": inside.sum(axis=0),
         }
     )
     return table[table["count"] > 0]
 
 
-def widest(levels: tuple[float, ...]) -> float | None:
-    """Return the share that the outermost quantiles promise to hold; None if they bound nothing.
+def nominal_coverage(levels: tuple[float, ...]) -> float | None:
+    """Return the nominal coverage of the outermost quantiles; None if there is no interval.
 
     Example:
-        >>> widest((0.1, 0.5, 0.9)), widest(())
+        >>> nominal_coverage((0.1, 0.5, 0.9)), nominal_coverage(())
         (0.8, None)
     """
     return round(levels[-1] - levels[0], 9) if len(levels) > 1 else None
 
 
-def scales(series: Panel, chosen: Windows) -> NDArray[np.float64]:
-    """Return the seasonal naive's error in each series before its first window: units of MASE."""
-    first = series.lengths.copy()
-    np.minimum.at(first, chosen.series, chosen.cutoff)
-    return metrics.seasonal_errors(
-        series.values, series.observed, series.offsets, first, series.season
-    )
-
-
-def _judge_folder(
-    folder: Path, manifest: Manifest, series: Panel, seen: Seen, counted: _Counted
+def _sum_folder(
+    folder: Path, manifest: Manifest, newest: Panel, seen: Seen, counts: _Counts
 ) -> pd.DataFrame:
-    version, sums, moments = manifest.model_version, [], []
+    version, sums, origins = manifest.model_version, [], []
     for name in sorted(manifest.parts):
         table = pd.read_parquet(folder / name)
         if table.empty:
             continue
-        own, part = _only(series, table)
-        tested, strange = judge(part, own, manifest.horizon)
-        fair = tested.windows.cutoff >= seen.steps(own)[tested.windows.series]
-        codes = _codes(tested.windows, own, series)
-        before = counted.windows.get(version, np.empty(0, np.int64))
+        part = _with_forecasts(newest, table)
+        result, unmatched = to_backtest(table, part, manifest.horizon)
+        fair = result.windows.cutoff >= seen.steps(part)[result.windows.series]
+        codes = _codes(result.windows, part, newest)
+        before = counts.windows.get(version, np.empty(0, np.int64))
         new = ~np.isin(codes, before)
-        counted.windows[version] = np.concatenate([before, codes[new]])
-        counted.strange += strange
-        counted.repeated += int((~new).sum())
-        counted.unfair += int((new & ~fair).sum())
-        moments.append(_times(table["cutoff"], series).max())
-        sums.append(sum_up(tested.on(new & fair, manifest.horizon), version, moments[0]))
+        counts.windows[version] = np.concatenate([before, codes[new]])
+        counts.unmatched += unmatched
+        counts.duplicates += int((~new).sum())
+        counts.trained_on += int((new & ~fair).sum())
+        origins.append(_times(table["cutoff"], newest).max())
+        sums.append(summarize(result.on(new & fair, manifest.horizon), version, origins[0]))
     table = pd.concat(sums, ignore_index=True) if sums else pd.DataFrame(columns=COLUMNS)
-    return table.assign(moment=max(moments)) if moments else table
+    return table.assign(origin=max(origins)) if origins else table
 
 
-def _only(series: Panel, table: pd.DataFrame) -> tuple[Panel, pd.DataFrame]:
-    """Return the part of a large panel that a part of the forecasts is about."""
-    wanted = np.isin(series.ids, table["unique_id"].unique().astype(np.str_))
+def _with_forecasts(newest: Panel, table: pd.DataFrame) -> Panel:
+    """Return the series of a panel that a forecast table has; the panel itself if none or all."""
+    wanted = np.isin(newest.ids, table["unique_id"].unique().astype(np.str_))
     if wanted.all() or not wanted.any():
-        return series, table
-    return panel.select(series, np.flatnonzero(wanted)), table
+        return newest
+    return panel.select(newest, np.flatnonzero(wanted))
 
 
-def _codes(chosen: Windows, own: Panel, series: Panel) -> NDArray[np.int64]:
-    """Return a number for each window, the same wherever it is found."""
-    place = np.searchsorted(series.ids, own.ids[chosen.series])
-    return np.asarray(place.astype(np.int64) << 32 | chosen.cutoff)
+def _codes(part_windows: Windows, part: Panel, whole: Panel) -> NDArray[np.int64]:
+    """Return a number for each window of a part of a panel, unique in the whole panel."""
+    position = np.searchsorted(whole.ids, part.ids[part_windows.series])
+    return np.asarray(position.astype(np.int64) << 32 | part_windows.cutoff)
 
 
-def _times(column: "pd.Series[Any]", series: Panel) -> NDArray[Any]:
-    kind = "int64" if calendar.is_integer(series.freq) else "datetime64[ns]"
-    return column.to_numpy().astype(kind)
+def _times(column: "pd.Series[Any]", panel: Panel) -> NDArray[Any]:
+    dtype = "int64" if calendar.is_integer(panel.freq) else "datetime64[ns]"
+    return column.to_numpy().astype(dtype)
 
 
 def _quantiles(table: pd.DataFrame) -> tuple[tuple[float, ...], list[str]]:
     """Return the levels of a forecast table's quantiles around the median, and their columns."""
     names = [name for name in table.columns if name[:1] == "q" and name[1:2].isdigit()]
-    levels = {round(float(name[1:]) / 100, 9): name for name in names}
-    told = sorted(levels)
-    if len(told) < 2 or MEDIAN not in levels or abs(told[0] + told[-1] - 1) > ROUNDING:  # noqa: PLR2004 two bounds
+    columns = {round(float(name[1:]) / 100, 9): name for name in names}
+    levels = sorted(columns)
+    symmetric = len(levels) > 1 and abs(levels[0] + levels[-1] - 1) <= ROUNDING
+    if MEDIAN not in levels or not symmetric:
         return (), []
-    return tuple(told), [levels[level] for level in told]
+    return tuple(levels), [columns[level] for level in levels]

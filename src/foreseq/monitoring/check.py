@@ -1,4 +1,4 @@
-"""One look at the past forecasts of a published forecaster: judged, written down, drawn."""
+"""A check of a published forecaster: assessed on what has arrived, written down, drawn."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,110 +11,115 @@ from matplotlib.figure import Figure
 from foreseq.durable import files
 from foreseq.forecasting.bundle import Bundle, Seen
 from foreseq.forecasting.ensemble import Forecaster
-from foreseq.monitoring import actuals, decision_log, page
-from foreseq.monitoring.actuals import COLUMNS, Arrivals
-from foreseq.monitoring.decision_log import Decided
-from foreseq.monitoring.expected import promise
-from foreseq.monitoring.judgement import Evidence, Judgement, judge
-from foreseq.monitoring.origins import cadence, moments
+from foreseq.monitoring import actuals, decisions, origins, page
+from foreseq.monitoring.actuals import COLUMNS, Actuals
+from foreseq.monitoring.assessment import Assessment, Evidence, assess
+from foreseq.monitoring.decisions import Decided
 from foreseq.series.panel import Panel
 
-LEDGER = "_ledger"
-"""Name of its folder, which lies beside the forecasts."""
+FOLDER = "_monitoring"
+"""Name of the folder of a model's page, scores and decisions, among its forecasts."""
 PAGE, SCORES = "monitor.html", "scores.parquet"
 
 
 class Places(NamedTuple):
-    """Where things are."""
+    """The folders that a check reads and writes."""
 
     forecasts: Path
     """Folder of folders of forecasts, of other models as well."""
-    ledger: Path
-    """Folder of what is known of one model's."""
+    results: Path
+    """Folder of page, scores and decisions of one model."""
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What was seen."""
+class Check:
+    """The results of a check."""
 
     decided: Decided
-    """As it is remembered: with what was done about it, if this evidence was seen before."""
-    judged: Judgement
-    arrivals: Arrivals
+    """The one of an earlier check with the same evidence, if there was one."""
+    assessment: Assessment
+    actuals: Actuals
     pictures: Mapping[str, Figure]
-    folder: Path
-    """Of the ledger: page, scores, decisions."""
+    page: Path
 
-    @property
-    def page(self) -> Path:
-        """The page for people."""
-        return self.folder / PAGE
+    def __str__(self) -> str:
+        """Return one line for people on what was read."""
+        read = self.actuals
+        return (
+            f"{read.folders} folders of forecasts, {int(read.sums['count'].sum()):,} actuals have"
+            f" arrived; {read.duplicates:,} duplicate forecasts of a series, {read.trained_on:,} of"
+            f" steps trained on, {len(read.damaged)} damaged folders"
+        )
 
 
-def look(
+def places(root: Path, model: str, forecasts: Path | None = None) -> Places:
+    """Return the folders of a model: of its own forecasts, or of all below a root."""
+    return Places(forecasts or root, (forecasts or root / model) / FOLDER)
+
+
+def check(
     version: str,
     champion: Bundle,
-    series: Panel,
-    places: Places,
+    newest: Panel,
+    where: Places,
     seen: Callable[[str], Seen | None],
-) -> Look:
-    """Judge what has come of the forecasts of a version, and write it into the ledger.
+) -> Check:
+    """Assess a version on the newest data, and write page, scores and decision.
 
     Args:
         version: Name and number.
         champion: Its bundle.
-        series: The newest data.
-        places: Where the forecasts are, and the ledger.
-        seen: Version to what it was trained on, None if that is not known any more.
+        newest: The newest data.
+        where: Folders.
+        seen: Version to what it was trained on, None if unknown.
     """
-    found = actuals.collect(places.forecasts, version.partition("/")[0], series, seen)
-    ours = found.sums[found.sums["model_version"] == version]
-    evidence = Evidence(
-        version, found.sums, _promised(champion, series, ours), actuals.widest(champion.levels)
-    )
-    folder, told = places.ledger, champion.experiment.monitor
-    made_on = decision_log.digest(evidence, told)
-    before = decision_log.read(folder)
-    acted = decision_log.acted_until(before, evidence, made_on)
-    judged = judge(evidence, series, told, acted=acted)
-    drawn = page.pictures(judged, found.sums)
-    html = page.write(judged, found, drawn, told.false_alarm_interval)
-    with files.new_file(folder / SCORES) as beside:
-        found.sums.to_parquet(beside, index=False)
-    decided = next((each for each in before if each.evidence == made_on), None)
+    arrived = actuals.collect(where.forecasts, version.partition("/")[0], newest, seen)
+    level = actuals.nominal_coverage(champion.levels)
+    evidence = Evidence(version, arrived.sums, pd.DataFrame(columns=COLUMNS), level)
+    evidence = evidence._replace(expected=_expected(champion, newest, evidence.ours))
+    config = champion.experiment.monitor
+    digest = decisions.digest(evidence, config)
+    earlier = decisions.read(where.results)
+    acted = decisions.acted_until(earlier, evidence, digest)
+    assessment = assess(evidence, newest, config, acted=acted)
+    drawn = page.pictures(assessment, arrived.sums)
+    html = page.write(assessment, arrived, drawn, config.false_alarm_interval)
+    with files.new_file(where.results / SCORES) as temporary:
+        arrived.sums.to_parquet(temporary, index=False)
+    decided = next((decided for decided in earlier if decided.evidence == digest), None)
     if decided is None:
         decided = Decided(
-            until=judged.until,
+            until=assessment.until,
             version=version,
-            action=judged.verdict.action,
-            reason=judged.verdict.reason,
-            moment=decision_log.newest(evidence),
-            evidence=made_on,
+            action=assessment.verdict.action,
+            reason=assessment.verdict.reason,
+            origin=decisions.newest_origin(evidence),
+            evidence=digest,
         )
-    remember(folder, decided, html)
-    return Look(decided, judged, found, drawn, folder)
+    remember(where.results, decided, html)
+    return Check(decided, assessment, arrived, drawn, where.results / PAGE)
 
 
 def remember(folder: Path, decided: Decided, html: str | None = None) -> None:
-    """Write what was decided, or done about it, into the ledger: on its page, and last for good.
+    """Write a decision, or what was done about it, into a folder: on its page, and last for good.
 
     Args:
-        folder: Of the ledger.
-        decided: It takes the place of what was decided on the same evidence.
-        html: The page of a new look; None: the one that is there.
+        folder: Of page and decisions.
+        decided: Replaces a decision on the same evidence.
+        html: The page of a new check; None: the one in the folder.
     """
-    decisions = decision_log.with_one(decision_log.read(folder), decided)
-    with files.new_file(folder / PAGE) as beside:
-        shown = html or (folder / PAGE).read_text(encoding="utf-8")
-        beside.write_text(page.with_decisions(shown, decisions), encoding="utf-8")
-    decision_log.write(folder, decisions)
+    known = decisions.with_one(decisions.read(folder), decided)
+    with files.new_file(folder / PAGE) as temporary:
+        html = html or (folder / PAGE).read_text(encoding="utf-8")
+        temporary.write_text(page.with_decisions(html, known), encoding="utf-8")
+    decisions.write(folder, known)
 
 
-def _promised(champion: Bundle, series: Panel, ours: pd.DataFrame) -> pd.DataFrame:
-    """Return what the tested weights do up to the first forecast that was made in earnest."""
-    made = moments(ours)
-    if not len(made):
+def _expected(champion: Bundle, newest: Panel, ours: pd.DataFrame) -> pd.DataFrame:
+    """Return the sums of the tested weights up to the first live forecast."""
+    live = origins.origins_of(ours)
+    if not len(live):
         return pd.DataFrame(columns=COLUMNS)
-    gap = cadence(made, series, champion.experiment.dataset.horizon)
+    gap = origins.cadence(live, newest, champion.experiment.dataset.horizon)
     tested = Forecaster(champion.experiment, champion.evaluated)
-    return promise(tested, series, champion.evaluated.seen, made[0], gap)
+    return origins.reference_backtest(tested, newest, champion.evaluated.seen, live[0], gap)

@@ -1,4 +1,4 @@
-"""Whether the inputs moved: level and scale of the newest steps against those trained on."""
+"""Data drift: level and scale of the newest steps against those before the first forecast."""
 
 from typing import Any, NamedTuple
 
@@ -10,66 +10,66 @@ from foreseq.series import calendar
 from foreseq.series.panel import Panel
 
 BLOCKS = 5
-"""Blocks of the past that tell how much a series usually moves from one to the next."""
+"""Blocks of the past from which the usual change of a series is estimated."""
 FAR = 4.0
-"""Usual moves beyond which a series counts as moved."""
+"""Usual changes (sigma) beyond which a series has drifted."""
 MANY = 0.25
-"""Share of moved series that is worth a word."""
+"""Share of drifted series from which the panel has drifted."""
 
 
-class Drift(NamedTuple):
-    """How the newest block of steps differs from the last one before the forecasts began."""
+class DataDrift(NamedTuple):
+    """Difference between the newest block of steps and the last one before the first forecast."""
 
     level: float
-    """Median over series of the change of the mean, in usual moves; NaN if no series can tell."""
+    """Median over series of the change of the mean, in sigma; NaN if no series has enough past."""
     scale: float
     """The same of the logarithm of the spread."""
-    moved: int
-    """Series whose level or scale moved further than luck explains."""
+    drifted: int
+    """Series whose level or scale changed by more than `FAR`."""
     series: int
-    """Series that can tell: they have enough past."""
+    """Series with enough past."""
 
     def __str__(self) -> str:
-        """Return it in words.
+        """Return one line for people.
 
         Example:
-            >>> print(Drift(level=6.2, scale=0.1, moved=8, series=9))
-            the inputs moved: 8 of 9 series (level +6.2, scale +0.1 usual moves)
+            >>> print(DataDrift(level=6.2, scale=0.1, drifted=8, series=9))
+            data drift in 8 of 9 series (median level shift +6.2 sigma, log scale +0.1)
         """
         if not self.series:
-            return "the history is too short to tell whether the inputs moved"
-        told = f"(level {self.level:+.1f}, scale {self.scale:+.1f} usual moves)"
-        if self.moved < MANY * self.series:
-            return f"the inputs are as they were: {self.moved} of {self.series} series moved {told}"
-        return f"the inputs moved: {self.moved} of {self.series} series {told}"
+            return "history too short to test for data drift"
+        median = f"(median level shift {self.level:+.1f} sigma, log scale {self.scale:+.1f})"
+        if self.drifted < MANY * self.series:
+            return f"no data drift: {self.drifted} of {self.series} series drifted {median}"
+        return f"data drift in {self.drifted} of {self.series} series {median}"
 
 
-UNKNOWN = Drift(np.nan, np.nan, 0, 0)
+UNKNOWN = DataDrift(np.nan, np.nan, 0, 0)
 
 
-def drift(panel: Panel, until: Any, block: int) -> Drift:
+def data_drift(panel: Panel, until: Any, block: int) -> DataDrift:
     """Compare the newest block of each series with the last one that ended by `until`.
 
-    A usual move is the spread of the changes between blocks of the past that lie as far apart; of a
-    short past, nearer ones, times the root of how much nearer they are.
+    Sigma is the root mean square of the changes between past blocks that lie as far apart; if the
+    past is too short for that, of nearer ones, scaled by the square root of the distance.
 
     Args:
         panel: The newest data.
-        until: The last time known when the first forecast was made.
-        block: Steps of a block; whole seasons, so that these do not count as moves.
+        until: The first forecast origin.
+        block: Steps of a block; rounded up to whole seasons, so that these do not count as drift.
     """
     block = _whole_seasons(block, panel)
     end = calendar.positions(np.full(panel.n_series, until), panel.starts, panel.freq) + 1
-    moves = np.full((panel.n_series, 2), np.nan)
+    changes = np.full((panel.n_series, 2), np.nan)
     for series in range(panel.n_series):
         values = np.where(panel.seen(series), panel.series(series), np.nan)
         past, newer = values[: max(0, int(end[series]))], values[max(0, int(end[series])) :]
         if len(newer) >= block and len(past) >= (BLOCKS + 1) * block:
-            moves[series] = _moves(past, values[-block:], -(-len(newer) // block), block)
-    known = np.isfinite(moves).all(axis=1)
-    far = (np.abs(moves[known]) > FAR).any(axis=1)
-    level, scale = np.median(moves[known], axis=0) if known.any() else (np.nan, np.nan)
-    return Drift(float(level), float(scale), int(far.sum()), int(known.sum()))
+            changes[series] = _changes(past, values[-block:], -(-len(newer) // block), block)
+    known = np.isfinite(changes).all(axis=1)
+    far = (np.abs(changes[known]) > FAR).any(axis=1)
+    level, scale = np.median(changes[known], axis=0) if known.any() else (np.nan, np.nan)
+    return DataDrift(float(level), float(scale), int(far.sum()), int(known.sum()))
 
 
 def _whole_seasons(block: int, panel: Panel) -> int:
@@ -79,22 +79,23 @@ def _whole_seasons(block: int, panel: Panel) -> int:
     return whole if np.median(panel.lengths) >= (BLOCKS + 2) * whole else block
 
 
-def _moves(
+def _changes(
     past: NDArray[np.float64], newest: NDArray[np.float64], apart: int, block: int
 ) -> NDArray[np.float64]:
-    """Return how far level and scale moved, in usual moves, shape (2,)."""
+    """Return the changes of level and log scale, in sigma, shape (2,)."""
     blocks = past[len(past) % block :].reshape(-1, block)  # (blocks, block)
-    told = _told(np.concatenate([blocks, newest[None]]))  # (blocks + 1, 2)
+    statistics = _level_and_scale(np.concatenate([blocks, newest[None]]))  # (blocks + 1, 2)
     lag = min(apart, len(blocks) // 2)
-    changes = told[lag:-1] - told[: -1 - lag]
-    usual = np.sqrt(mean_known(changes.T**2) * apart / lag)
+    usual = statistics[lag:-1] - statistics[: -1 - lag]
+    sigma = np.sqrt(mean_known(usual.T**2) * apart / lag)
+    change = statistics[-1] - statistics[-2]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(told[-1] == told[-2], 0.0, (told[-1] - told[-2]) / usual)
+        return np.where(statistics[-1] == statistics[-2], 0.0, change / sigma)
 
 
-def _told(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return level and log spread of each block, shape (blocks, 2); of one step there is none."""
+def _level_and_scale(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mean and log standard deviation of each block, shape (blocks, 2)."""
     level = mean_known(blocks)
     spread = np.sqrt(mean_known((blocks - level[:, None]) ** 2))
-    least = np.finfo(np.float64).tiny  # a number, so that none less none is none
+    least = np.finfo(np.float64).tiny  # finite logarithms of blocks without spread
     return np.stack([level, np.log(np.maximum(spread, least))], axis=-1)

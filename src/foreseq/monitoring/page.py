@@ -1,4 +1,4 @@
-"""A page for people: the verdict, the curves behind it, every version, every decision."""
+"""The monitoring page: verdict, live error vs. backtest, every version, every decision."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,79 +10,76 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from foreseq import __version__
-from foreseq.monitoring.actuals import Arrivals
-from foreseq.monitoring.decision_log import Decided
-from foreseq.monitoring.judgement import Judgement
+from foreseq.monitoring.actuals import Actuals
+from foreseq.monitoring.assessment import Assessment
+from foreseq.monitoring.decisions import Decided
 from foreseq.report.figures import live
 from foreseq.report.html import number, percent, picture, render
 
 DECISIONS = re.compile(r"(<!-- decisions -->).*?(<!-- /decisions -->)", re.DOTALL)
-"""What is told anew when something was done."""
-NAMED = 5
-"""Versions that have a line of their own, the newest ones."""
-SHOWN = 20
+"""The part of the page that is written again after an action."""
+MOST_VERSIONS = 5
+"""Versions with a line of their own, the newest ones."""
+MOST_DECISIONS = 20
 """Decisions on the page, the newest ones."""
 
 
-def pictures(judged: Judgement, sums: pd.DataFrame) -> dict[str, Figure]:
-    """Draw a judgement: file name to figure.
-
-    Args:
-        judged: Of one version.
-        sums: Of every version, see `arrivals.COLUMNS`.
-    """
+def pictures(assessment: Assessment, sums: pd.DataFrame) -> dict[str, Figure]:
+    """Return file name to figure, for one version and the sums of all (`actuals.COLUMNS`)."""
     drawn = {}
-    points = judged.points
+    points = assessment.points
     if len(points):
-        times = _axis(points["moment"])
+        times = _axis(points["origin"])
         drawn["control.png"] = live.control_figure(
-            times, points["ratio"], points["score"], judged.limit
+            times, points["ratio"], points["score"], assessment.limit
         )
-    if len(judged.ahead):
-        ahead = judged.ahead.sort_values("step")
+    if len(assessment.ahead):
+        ahead = assessment.ahead.sort_values("step")
         drawn["live-horizon.png"] = live.ahead_figure(
-            ahead["step"], ahead["skill"], ahead["promised_skill"]
+            ahead["step"], ahead["skill"], ahead["expected_skill"]
         )
-    if len(points) and judged.coverage is not None:
+    if len(points) and assessment.coverage is not None:
         drawn["live-coverage.png"] = live.coverage_figure(
-            times, points["coverage"], judged.coverage.level
+            times, points["coverage"], assessment.coverage.level
         )
     if len(sums):
-        drawn["versions.png"] = live.versions_figure(_over_time(sums))
+        drawn["versions.png"] = live.versions_figure(_skill_by_origin(sums))
     return drawn
 
 
-def write(judged: Judgement, found: Arrivals, drawn: Mapping[str, Figure], alarm_every: int) -> str:
-    """Return the page of a look as HTML, pictures and all, without the decisions."""
+def write(
+    assessment: Assessment, actuals: Actuals, drawn: Mapping[str, Figure], false_alarms: int
+) -> str:
+    """Return the page of a check as HTML with embedded pictures, without the decisions."""
     return render(
         "monitor.html",
         release=__version__,
-        version=judged.version,
-        until=judged.until,
-        verdict=judged.verdict,
-        facts=_facts(judged),
-        alarm=f"{alarm_every:,}",
+        version=assessment.version,
+        until=assessment.until,
+        verdict=assessment.verdict,
+        facts=_facts(assessment),
+        alarm=f"{false_alarms:,}",
         pictures=drawn,
-        versions=list(versions(found.sums).itertuples()),
-        health=_health(judged, found),
+        versions=list(versions(actuals.sums).itertuples()),
+        health=_health(assessment, actuals),
         picture=lambda file, caption: picture(drawn, file, caption),
     )
 
 
 def with_decisions(page: str, decisions: Sequence[Decided]) -> str:
-    """Return a page that also tells what was decided, and what was done about it."""
-    told = render("decisions.html", decisions=decisions[-SHOWN:])
-    return DECISIONS.sub(lambda found: f"{found[1]}{told}{found[2]}", page)
+    """Return a page with a table of the decisions, in place of an earlier one."""
+    table = render("decisions.html", decisions=decisions[-MOST_DECISIONS:])
+    return DECISIONS.sub(lambda match: f"{match[1]}{table}{match[2]}", page)
 
 
 def versions(sums: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each version: moments, actuals, MASE, skill and coverage of all steps."""
+    """Return a row for each version: origins, actuals, MASE, skill and coverage of all steps."""
     grouped = sums.groupby("model_version", sort=True)
     total = grouped[["count", "error", "naive", "inside"]].sum().astype(np.float64)
     table = pd.DataFrame(
         {
             "version": total.index,
-            "moments": grouped["moment"].nunique(),
+            "origins": grouped["origin"].nunique(),
             "actuals": total["count"].astype(np.int64),
             "mase": total["error"] / total["count"],
             "skill": 1 - total["error"] / total["naive"],
@@ -97,45 +94,44 @@ def _numbers(names: "pd.Series[Any]") -> "pd.Series[Any]":
     return names.map(lambda name: int(str(name).rpartition("/")[2]))
 
 
-def _over_time(sums: pd.DataFrame) -> dict[str, tuple[NDArray[Any], NDArray[np.float64]]]:
-    """Return when the newest versions forecast, and their skill then."""
+def _skill_by_origin(sums: pd.DataFrame) -> dict[str, tuple[NDArray[Any], NDArray[np.float64]]]:
     lines = {}
-    for name in versions(sums)["version"].tolist()[-NAMED:]:
-        made = sums[sums["model_version"] == name]
-        total = made.groupby("moment")[["error", "naive"]].sum().astype(np.float64)
-        lines[str(name)] = (
-            _axis(total.index.to_series()),
-            (1 - total["error"] / total["naive"]).to_numpy(),
-        )
+    for name in versions(sums)["version"].tolist()[-MOST_VERSIONS:]:
+        own = sums[sums["model_version"] == name]
+        total = own.groupby("origin")[["error", "naive"]].sum().astype(np.float64)
+        skill = (1 - total["error"] / total["naive"]).to_numpy()
+        lines[str(name)] = (_axis(total.index.to_series()), skill)
     return lines
 
 
-def _facts(judged: Judgement) -> list[dict[str, str]]:
+def _facts(assessment: Assessment) -> list[dict[str, str]]:
+    mase, skill = number(assessment.expected_mase), percent(assessment.expected_skill)
     facts = [
-        (number(judged.mase), f"MASE, promised {number(judged.promised_mase)}"),
-        (percent(judged.skill), f"skill, promised {percent(judged.promised_skill)}"),
+        (number(assessment.mase), f"MASE (backtest {mase})"),
+        (percent(assessment.skill), f"skill (backtest {skill})"),
     ]
-    if judged.coverage is not None:
-        held = f"held by the {percent(judged.coverage.level)} interval"
-        facts.append((percent(judged.coverage.share), held))
-    if judged.drift.series:
-        moved = "series whose level or scale has moved"
-        facts.append((f"{judged.drift.moved} of {judged.drift.series}", moved))
+    if assessment.coverage is not None:
+        level = percent(assessment.coverage.level)
+        inside = f"of actuals inside the {level} interval (target {level})"
+        facts.append((percent(assessment.coverage.share), inside))
+    if assessment.drift.series:
+        drifted = f"{assessment.drift.drifted} of {assessment.drift.series}"
+        facts.append((drifted, "series with data drift"))
     return [{"value": value, "meaning": meaning} for value, meaning in facts]
 
 
-def _health(judged: Judgement, found: Arrivals) -> list[tuple[str, str]]:
+def _health(assessment: Assessment, actuals: Actuals) -> list[tuple[str, str]]:
     return [
-        ("folders of forecasts", f"{found.folders:,}"),
-        ("moments judged", f"{len(judged.points):,}"),
-        ("inputs", str(judged.drift)),
-        ("forecasts of a series that came twice", f"{found.repeated:,}, counted once"),
-        ("forecasts of steps trained on", f"{found.unfair:,}, not judged"),
-        ("rows that belong to no step of the data", f"{found.strange:,}, not judged"),
-        ("folders that are not whole", ", ".join(found.damaged) or "none"),
+        ("folders of forecasts", f"{actuals.folders:,}"),
+        ("forecast origins with all actuals", f"{len(assessment.points):,}"),
+        ("data drift", str(assessment.drift)),
+        ("duplicate forecasts of a series", f"{actuals.duplicates:,}, counted once"),
+        ("forecasts of steps trained on", f"{actuals.trained_on:,}, skipped"),
+        ("rows that match no step of the data", f"{actuals.unmatched:,}, skipped"),
+        ("damaged folders", ", ".join(actuals.damaged) or "none"),
     ]
 
 
-def _axis(moments: "pd.Series[Any]") -> NDArray[Any]:
-    made = moments.to_numpy()
-    return made if made.dtype.kind == "i" else made.astype("datetime64[ns]")
+def _axis(origins: "pd.Series[Any]") -> NDArray[Any]:
+    times = origins.to_numpy()
+    return times if times.dtype.kind == "i" else times.astype("datetime64[ns]")

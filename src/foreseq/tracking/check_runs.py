@@ -1,4 +1,4 @@
-"""Runs that hold a look at past forecasts, and runs that hold recalibrated forecasters."""
+"""Runs of checks of past forecasts, and runs of recalibrated forecasters."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from foreseq.config import DatasetConfig
-from foreseq.monitoring import Decided, Judgement
+from foreseq.monitoring.assessment import Assessment
+from foreseq.monitoring.decisions import Decided
 from foreseq.monitoring.recalibration import Recalibrated
 from foreseq.tracking import forecaster
 from foreseq.tracking import run as runs
@@ -17,12 +18,12 @@ from foreseq.tracking.run import Measure, Start
 PAGE = "monitor.html"
 MONITOR, RECALIBRATION = "monitor", "recalibration"
 KIND, EVIDENCE = "kind", "evidence"
-"""Tags of a run: what it holds, and the digest of what it was made on."""
+"""Tags of a run: what it holds, and the digest of its evidence."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a run of this module is about."""
+    """The model, data and evidence of a run."""
 
     model: str
     """Name in the registry."""
@@ -30,7 +31,7 @@ class About:
     fingerprint: str
     """Of the newest data."""
     evidence: str
-    """Digest of what was judged; the same evidence makes one run only."""
+    """Digest of what the decision was based on; the same evidence makes one run only."""
 
     def tags(self, kind: str) -> dict[str, str]:
         """Return the tags by which a run on the same evidence is found."""
@@ -48,7 +49,7 @@ class About:
         )
 
 
-def track(about: About, judged: Judgement, drawn: Mapping[str, Figure], page: Path) -> str:
+def track(about: About, assessment: Assessment, drawn: Mapping[str, Figure], page: Path) -> str:
     """Log the curves, the pictures and the page of a check; return the run's id.
 
     Raises:
@@ -57,9 +58,9 @@ def track(about: About, judged: Judgement, drawn: Mapping[str, Figure], page: Pa
     done = runs.finished(about.model, about.tags(MONITOR))
     if done:
         return done
-    with runs.begin(about.start(MONITOR, judged.until, judged.version)) as run:
-        run.log_metrics(_measures(judged))
-        run.log_tags(judged.verdict._asdict())
+    with runs.begin(about.start(MONITOR, assessment.until, assessment.version)) as run:
+        run.log_metrics(_measures(assessment))
+        run.log_tags(assessment.verdict._asdict())
         for file, figure in drawn.items():
             run.log_figure(figure, file)
         run.log_text(page.read_text(encoding="utf-8"), PAGE)
@@ -79,7 +80,7 @@ def conclude(run_id: str, decided: Decided, page: Path) -> None:
 
 
 def save_recalibrated(about: About, version: str, until: str, made: Recalibrated) -> str:
-    """Log a recalibrated forecaster as a run that `registry.register` takes; return its id."""
+    """Log a recalibrated forecaster, for `registry.register`; return the run's id."""
     done = runs.finished(about.model, about.tags(RECALIBRATION))
     if done:
         return done
@@ -90,24 +91,24 @@ def save_recalibrated(about: About, version: str, until: str, made: Recalibrated
     return run.id
 
 
-def _measures(judged: Judgement) -> list[Measure]:
-    """Return live and promised measures, over time (step: moment) and by steps ahead."""
-    covered = judged.coverage.share if judged.coverage else math.nan
+def _measures(assessment: Assessment) -> list[Measure]:
+    """Return live and expected measures, by origin (1, 2, ...) and by steps ahead."""
+    covered = assessment.coverage.share if assessment.coverage else math.nan
     measures = [
-        Measure("live/mase", judged.mase),
-        Measure("live/skill", judged.skill),
+        Measure("live/mase", assessment.mase),
+        Measure("live/skill", assessment.skill),
         Measure("live/coverage", covered),
-        Measure("promised/mase", judged.promised_mase),
-        Measure("promised/skill", judged.promised_skill),
-        Measure("drift/level", judged.drift.level),
-        Measure("drift/scale", judged.drift.scale),
+        Measure("expected/mase", assessment.expected_mase),
+        Measure("expected/skill", assessment.expected_skill),
+        Measure("data_drift/level", assessment.drift.level),
+        Measure("data_drift/scale", assessment.drift.scale),
     ]
-    for step, row in enumerate(judged.points.itertuples(), start=1):
+    for step, row in enumerate(assessment.points.itertuples(), start=1):
         measures += [
             Measure(f"over_time/{name}", getattr(row, name), step)
             for name in ("ratio", "mase", "skill", "coverage", "score")
         ]
-    for name in ("mase", "skill", "coverage", "promised_mase", "promised_skill"):
-        ahead = zip(judged.ahead["step"].tolist(), judged.ahead[name].tolist(), strict=True)
+    for name in ("mase", "skill", "coverage", "expected_mase", "expected_skill"):
+        ahead = zip(assessment.ahead["step"].tolist(), assessment.ahead[name].tolist(), strict=True)
         measures += [Measure(f"by_horizon/{name}", value, step) for step, value in ahead]
     return measures

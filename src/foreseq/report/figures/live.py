@@ -1,4 +1,4 @@
-"""Past forecasts beside what came of them, as time passes."""
+"""Live errors, skill and coverage of past forecasts over time."""
 
 from collections.abc import Mapping
 
@@ -26,45 +26,47 @@ ALARM = COLOURS[1]
 
 
 def control_figure(times: ArrayLike, ratio: ArrayLike, score: ArrayLike, limit: float) -> Figure:
-    """Draw errors over what was promised, and how far that is beyond luck.
+    """Draw the ratio of live errors to expected ones, and the score of the control chart.
 
     Args:
-        times: When forecasts were made, shape (moments,): datetime64 or integers.
-        ratio: Of errors to promised ones, shape (moments,).
-        score: Of the control chart, shape (moments,); NaN where too little was known.
-        limit: Of the score: beyond it is an alarm.
+        times: Forecast origins, shape (origins,): datetime64 or integers.
+        ratio: Shape (origins,).
+        score: Shape (origins,); NaN where it is unknown.
+        limit: Score beyond which is an alarm.
 
     Example:
         >>> figure = control_figure([1, 2, 3], [1.0, 0.9, 2.0], [0.1, -0.2, 5.0], 3.7)
         >>> [text.get_text() for text in figure.axes[1].texts]
         ['score', 'alarm']
     """
-    figure, row = canvas(["Error over the promised one", "Deviations from luck"], height=3.6)
-    moments, scores = np.asarray(times), floats(score)
-    told = ((floats(ratio), 1.0, "error", "promised"), (scores, limit, "score", "alarm"))
-    for axes, (line, level, name, level_name) in zip(row, told, strict=True):
+    figure, row = canvas(
+        ["Live error / error expected by the backtest", "Control chart score"], height=3.6
+    )
+    origins, scores = np.asarray(times), floats(score)
+    lines = ((floats(ratio), 1.0, "live", "backtest"), (scores, limit, "score", "alarm"))
+    for axes, (line, level, name, level_name) in zip(row, lines, strict=True):
         beyond = scores > limit
         axes.axhline(level, color=MUTED, linewidth=1)
-        axes.plot(moments, line, color=BLUE, linewidth=1.6, **dots(len(line)))
-        axes.plot(moments[beyond], line[beyond], "o", color=ALARM, markersize=7, zorder=5)
-        tick_times(axes, moments, 5)
+        axes.plot(origins, line, color=BLUE, linewidth=1.6, **dots(len(line)))
+        axes.plot(origins[beyond], line[beyond], "o", color=ALARM, markersize=7, zorder=5)
+        tick_times(axes, origins, 5)
         label_ends(axes, [Label(name, last_known(line), BLUE), Label(level_name, level, MUTED)])
     return figure
 
 
-def ahead_figure(steps: ArrayLike, came: ArrayLike, promised: ArrayLike) -> Figure:
-    """Draw the skill over the seasonal naive by steps ahead, beside the promised one.
+def ahead_figure(steps: ArrayLike, live: ArrayLike, expected: ArrayLike) -> Figure:
+    """Draw live and expected skill over the seasonal naive by steps ahead.
 
     Args:
         steps: Ahead, ascending, shape (steps,).
-        came: Skill of what came, shape (steps,); NaN where nothing did.
-        promised: Skill in the backtest, shape (steps,); NaN where it is not known.
+        live: Skill of live forecasts, shape (steps,); NaN without actuals.
+        expected: Skill in the backtest, shape (steps,); NaN where it is unknown.
     """
     figure, (axes,) = canvas(["Skill over the seasonal naive by steps ahead"], height=3.6)
     labels = []
     for name, line, colour in (
-        ("promised", floats(promised), MUTED),
-        ("came true", floats(came), BLUE),
+        ("backtest", floats(expected), MUTED),
+        ("live", floats(live), BLUE),
     ):
         axes.plot(steps, line, color=colour, linewidth=2, **dots(len(line)))
         labels.append(Label(name, last_known(line), colour))
@@ -77,36 +79,36 @@ def ahead_figure(steps: ArrayLike, came: ArrayLike, promised: ArrayLike) -> Figu
 
 
 def coverage_figure(times: ArrayLike, shares: ArrayLike, level: float) -> Figure:
-    """Draw which share of what came lay inside the widest interval.
+    """Draw live coverage of the widest interval, and its target.
 
     Args:
-        times: When forecasts were made, shape (moments,): datetime64 or integers.
-        shares: Inside, shape (moments,).
-        level: Share that was promised.
+        times: Forecast origins, shape (origins,): datetime64 or integers.
+        shares: Of actuals inside, shape (origins,).
+        level: Nominal coverage.
     """
     figure, (axes,) = canvas(["Share of actuals inside the widest interval"], height=3.6)
-    moments, line = np.asarray(times), floats(shares)
+    origins, line = np.asarray(times), floats(shares)
     axes.axhline(level, color=MUTED, linewidth=1)
-    axes.plot(moments, line, color=BLUE, linewidth=2, marker="o", markersize=4)
+    axes.plot(origins, line, color=BLUE, linewidth=2, marker="o", markersize=4)
     axes.set_ylim(0, 1.05)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    tick_times(axes, moments, 8)
-    label_ends(axes, [Label("came true", last_known(line), BLUE), Label("promised", level, MUTED)])
+    tick_times(axes, origins, 8)
+    label_ends(axes, [Label("live", last_known(line), BLUE), Label("target", level, MUTED)])
     return figure
 
 
 def versions_figure(lines: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
-    """Draw the skill over the seasonal naive at each moment, a line per version.
+    """Draw the skill over the seasonal naive at each forecast origin, a line per version.
 
     Args:
-        lines: Version to times and skills, each of shape (moments,); the newest version last.
+        lines: Version to times and skills, each of shape (origins,); the newest version last.
 
     Example:
         >>> figure = versions_figure({"shop/1": ([1, 2], [0.2, 0.1]), "shop/2": ([3], [0.3])})
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['shop/1', 'shop/2']
     """
-    figure, (axes,) = canvas(["Skill over the seasonal naive by moment of forecasting"], height=3.6)
+    figure, (axes,) = canvas(["Skill over the seasonal naive by forecast origin"], height=3.6)
     labels = []
     newest_first = list(lines.items())[::-1]
     for (name, (times, skill)), colour in zip(newest_first, COLOURS, strict=False):
