@@ -118,7 +118,7 @@ def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
     ) == (1.0, 3.0, None)
     assert (decision.series, decision.windows, decision.steps) == (1, 1, 2)
     assert decision.reason == (
-        "error 1.0000 vs seasonal naive 3.0000 (confidence > 99.9%; 1 series, 1 window,"
+        "MASE 1.0000 vs seasonal naive 3.0000 (confidence > 99.9%; 1 series, 1 window,"
         " 2 observations)"
     )
 
@@ -126,18 +126,18 @@ def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
 @pytest.mark.parametrize(
     ("forecast", "why"),
     [
-        pytest.param([2.0, 2.0], "error 3.0000 vs seasonal naive 3.0000", id="equal"),
-        pytest.param([0.0, 0.0], "error 5.0000 vs seasonal naive 3.0000", id="worse"),
-        pytest.param([NAN, NAN], "error inf vs seasonal naive 3.0000", id="nan"),
-        pytest.param([4.0, NAN], "error inf vs seasonal naive 3.0000", id="half-a-nan"),
-        pytest.param([4.0, np.inf], "error inf vs seasonal naive 3.0000", id="infinite"),
+        pytest.param([2.0, 2.0], "MASE 3.0000 vs seasonal naive 3.0000", id="equal"),
+        pytest.param([0.0, 0.0], "MASE 5.0000 vs seasonal naive 3.0000", id="worse"),
+        pytest.param([NAN, NAN], "MASE inf vs seasonal naive 3.0000", id="nan"),
+        pytest.param([4.0, NAN], "MASE inf vs seasonal naive 3.0000", id="half-a-nan"),
+        pytest.param([4.0, np.inf], "MASE inf vs seasonal naive 3.0000", id="infinite"),
     ],
 )
 def test_the_gate_stops_what_does_not_beat_the_seasonal_naive(forecast, why):
     decision = gate.decide(make_backtest(forecast), None, GateConfig())
     assert not decision.published
-    assert decision.reason.startswith(f"{why} is not a significant improvement of 2.0%")
-    assert "confidence 0.0%, required 95.0%" in decision.reason
+    assert decision.reason.startswith(f"{why} is not a significant improvement of 2% ")
+    assert "confidence 0.0%, required 95%;" in decision.reason
 
 
 @pytest.mark.parametrize("simple", [NAIVE, HISTORIC_MEDIAN])
@@ -147,6 +147,12 @@ def test_the_gate_stops_what_beats_the_seasonal_naive_but_not_the_simplest(simpl
     decision = gate.decide(challenger, None, GateConfig())
     assert not decision.published
     assert " 0.0000 is not a significant improvement" in decision.reason
+
+
+def test_without_a_mase_the_gate_compares_and_names_the_mae():
+    challenger = make_backtest([4.0, 4.0])._replace(seasonal_error=np.array([0.0]))
+    reason = gate.decide(challenger, None, GateConfig()).reason
+    assert reason.startswith("MAE 1.0000 vs seasonal naive 3.0000")
 
 
 def test_the_gate_stops_what_cannot_be_judged():

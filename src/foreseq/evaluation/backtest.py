@@ -95,11 +95,16 @@ class Backtest(NamedTuple):
             quantiles=self.quantiles[rows, :horizon],
         )
 
+    @property
+    def measure(self) -> str:
+        """`MASE`, or `MAE` where no series has a MASE: what `error` returns."""
+        return "MASE" if (self.seasonal_error[self.windows.series] > 0).any() else "MAE"
+
     def losses(self, name: str) -> Losses:
         """Return absolute errors scaled as in MASE, or plain where no series has a MASE."""
         series = self.windows.series
         scale = self.seasonal_error
-        if not (scale[series] > 0).any():
+        if self.measure == "MAE":
             scale = np.ones_like(scale)
         units = np.repeat(scale[series][:, None], self.actual.shape[1], axis=1)
         steps = metrics.mase(self.actual[..., None], self.forecasts[name][..., None], units)

@@ -77,10 +77,11 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
     lost = [one for one in comparisons if not one.confidence >= gate.confidence]
     series, many, steps = (int((~np.isnan(part)).sum()) for part in reversed(ours))
     counts = f"{series} series, {many} window{'s' * (many != 1)}, {steps} observations"
+    error = f"{challenger.measure} {ours.mean:.4f}"
     if lost:
-        reason = _rejection(ours.mean, lost[0], gate.confidence, counts)
+        reason = f"{error} {_rejection(lost[0], gate.confidence, counts)}"
     else:
-        reason = _approval(ours.mean, comparisons, counts)
+        reason = f"{error} {_approval(comparisons, counts)}"
     return Decision(
         published=not lost,
         reason=reason,
@@ -146,19 +147,19 @@ def _compare(other: str, ours: Losses, theirs: Losses, min_gain: float) -> _Comp
     return _Comparison(other, theirs.mean, min_gain, confidence(ours, theirs, min_gain))
 
 
-def _approval(error: float, comparisons: list[_Comparison], counts: str) -> str:
+def _approval(comparisons: list[_Comparison], counts: str) -> str:
     sure = percent(min(one.confidence for one in comparisons))
     beaten = " and ".join(
         f"{one.name} {one.error:.4f}"
         for one in comparisons
         if one.other in (SEASONAL_NAIVE, CHAMPION)
     )
-    return f"error {error:.4f} vs {beaten} (confidence {sure}; {counts})"
+    return f"vs {beaten} (confidence {sure}; {counts})"
 
 
-def _rejection(error: float, lost: _Comparison, required: float, counts: str) -> str:
-    gain = f" of {lost.min_gain:.1%}" if lost.min_gain else ""
+def _rejection(lost: _Comparison, required: float, counts: str) -> str:
+    gain = f" of {100 * lost.min_gain:g}%" if lost.min_gain else ""
     return (
-        f"error {error:.4f} vs {lost.name} {lost.error:.4f} is not a significant improvement{gain}"
-        f" (confidence {percent(lost.confidence)}, required {required:.1%}; {counts})"
+        f"vs {lost.name} {lost.error:.4f} is not a significant improvement{gain}"
+        f" (confidence {percent(lost.confidence)}, required {100 * required:g}%; {counts})"
     )
