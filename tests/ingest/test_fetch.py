@@ -102,3 +102,8 @@ def test_a_url_is_ingested_through_its_copy(tmp_path, remote):
     assert ingest(told, tmp_path / "series").fresh
     assert len(list((tmp_path / "raw").rglob("a.csv"))) == 1
     assert not ingest(told, tmp_path / "series").fresh
+
+
+def test_a_dataset_without_a_source_cannot_be_fetched(tmp_path):
+    with pytest.raises(ConfigError, match=r"dataset\.source: is empty; set it to"):
+        fetch(dataset(""), tmp_path)

@@ -122,3 +122,14 @@ def test_air_passengers_are_the_published_numbers(shared):
     assert ours["y"].tolist() == published["y"].tolist()
     assert (ours["ds"].to_numpy() == published["ds"].to_numpy()).all()
     assert ours["unique_id"].unique().tolist() == ["AirPassengers"]
+
+
+def test_a_deleted_store_is_rebuilt_as_it_was(tmp_path):
+    source = tmp_path / "shop.csv"
+    source.write_text("unique_id,ds,y\na,1,1\na,2,2\n", encoding="utf-8")
+    dataset = DatasetConfig(source=str(source), horizon=1)
+    first = ingest(dataset, tmp_path / "series")
+    shutil.rmtree(tmp_path / "series")
+    again = ingest(dataset, tmp_path / "series")
+    assert again.fresh
+    assert (again.folder, again.fingerprint) == (first.folder, first.fingerprint)

@@ -109,7 +109,7 @@ def test_a_folder_that_is_no_panel_is_refused(tmp_path):
 def test_a_damaged_panel_is_refused(two, tmp_path, name):
     folder = panels.save(two, tmp_path / "panel")
     (folder / name).write_bytes(b"no array")
-    with pytest.raises(DataRefused, match="folder that foreseq ingest wrote"):
+    with pytest.raises(DataRefused, match="folder written by `foreseq ingest`"):
         panels.load(folder)
 
 

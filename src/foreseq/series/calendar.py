@@ -1,7 +1,7 @@
-"""Frequencies, seasons and the times they make: the only module that knows about dates.
+"""Frequencies, seasons and regular times: the only module that computes with dates.
 
-A grid has a start and a frequency; step 0 is the start, whatever it is. So `W` is seven days from
-each series' own first day, `MS` keeps the day of the month, `ME` the distance to the month's end.
+A grid has a start and a frequency; step 0 is the start. So `W` counts seven days from the first day
+of a series, `MS` keeps the day of the month, and `ME` the distance to the end of the month.
 """
 
 import re
@@ -55,15 +55,15 @@ class _Step:
 
 
 def is_integer(freq: str) -> bool:
-    """Tell whether steps are integers rather than timestamps."""
+    """Return whether steps are integers rather than timestamps."""
     return freq.isdigit()
 
 
 def canonical(freq: str | int) -> str:
-    """Return the one spelling of a frequency: pandas alias without anchor, or digits.
+    """Return the standard spelling of a frequency: pandas alias without anchor, or digits.
 
     Raises:
-        ConfigError: If no grid of that name is known.
+        ConfigError: If there is no such frequency.
 
     Example:
         >>> [canonical(freq) for freq in ("1h", "60min", "W-SUN", "QS-OCT", "7D", "M", 1)]
@@ -86,12 +86,12 @@ def at(start: ArrayLike, steps: ArrayLike, freq: str) -> NDArray[Any]:
     """Return the time of each step on the grid that begins at `start`.
 
     Args:
-        start: Time of step 0, of any shape that broadcasts with `steps`.
-        steps: Integers, of any shape; negative ones lie before the start.
+        start: Time of step 0; broadcasts with `steps`.
+        steps: Integers of any shape; negative ones lie before the start.
         freq: Frequency of the grid.
 
     Returns:
-        datetime64[ns], or int64 where steps are integers.
+        datetime64[ns], or int64 for integer steps.
     """
     step = _parse(freq)
     count = np.asarray(steps, dtype=np.int64) * step.size
@@ -102,18 +102,18 @@ def at(start: ArrayLike, steps: ArrayLike, freq: str) -> NDArray[Any]:
         return np.asarray(begin + count.astype("timedelta64[ns]"))
     if step.unit == "business":
         day = begin.astype("datetime64[D]")
-        landed = np.asarray(np.busday_offset(day, count, roll="forward"))
-        return np.asarray(landed.astype("datetime64[ns]") + (begin - day))
+        shifted = np.asarray(np.busday_offset(day, count, roll="forward"))
+        return np.asarray(shifted.astype("datetime64[ns]") + (begin - day))
     month = begin.astype("datetime64[M]") + int(step.unit == "month end")
     return np.asarray((month + count).astype("datetime64[ns]") + (begin - month))
 
 
 def positions(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.int64]:
-    """Return the last step at or before each time; `at` gives times on the grid back unchanged.
+    """Return the last step at or before each time; for times on the grid the inverse of `at`.
 
     Args:
-        ds: Times, none of them missing.
-        start: Time of step 0, of any shape that broadcasts with `ds`.
+        ds: Times, none missing.
+        start: Time of step 0; broadcasts with `ds`.
         freq: Frequency of the grid.
 
     Example:
@@ -138,12 +138,12 @@ def positions(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.int64]:
 
 
 def on_grid(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.bool_]:
-    """Tell which times fall on a step of the grid that begins at `start`."""
+    """Return which times lie on the grid that begins at `start`."""
     return np.asarray(at(start, positions(ds, start, freq), freq) == np.asarray(ds))
 
 
 def shown(time: Any) -> str:
-    """Return a time as a person writes it: seconds at most, midnight left out.
+    """Return a time as text, in seconds at most and without midnight.
 
     Example:
         >>> shown(np.datetime64("2024-01-31", "ns")), shown(np.int64(7))
@@ -155,7 +155,7 @@ def shown(time: Any) -> str:
 
 
 def seasons(freq: str) -> tuple[int, ...]:
-    """Return after how many steps a pattern may repeat, the shortest first; (1,) for no season.
+    """Return the usual seasons of a frequency in steps, the shortest first; (1,) if there are none.
 
     Example:
         >>> [seasons(freq) for freq in ("h", "15min", "D", "B", "W", "MS", "QE", "YE", "1")]
@@ -177,7 +177,7 @@ def seasons(freq: str) -> tuple[int, ...]:
 
 
 def steps_per_year(freq: str) -> int:
-    """Return about how many steps a year has; 0 for integers.
+    """Return the rounded number of steps per year; 0 for integer steps.
 
     Example:
         >>> [steps_per_year(freq) for freq in ("D", "B", "W", "MS", "QE", "1")]
@@ -189,7 +189,7 @@ def steps_per_year(freq: str) -> int:
 
 
 def feature_names(freq: str) -> tuple[str, ...]:
-    """Name the last axis of `features`.
+    """Return the names along the last axis of `features`.
 
     Example:
         >>> feature_names("D")
@@ -199,18 +199,18 @@ def feature_names(freq: str) -> tuple[str, ...]:
 
 
 def features(times: NDArray[Any], freq: str) -> NDArray[np.float32]:
-    """Return where each time stands in the cycles that the frequency is finer than.
+    """Return the phase of each time in the calendar cycles that are longer than a step.
 
     Args:
         times: datetime64[ns] of any shape; integers have no calendar.
         freq: Frequency of the times.
 
     Returns:
-        Sine and cosine of each cycle in turn, shape (*times.shape, len(feature_names(freq))).
+        Sine and cosine per cycle, shape (*times.shape, len(feature_names(freq))).
 
     Example:
         >>> noon = np.array(["2024-01-01T12:00"], dtype="datetime64[ns]")
-        >>> features(noon, "h")[0, :4].round().astype(int).tolist()  # half a day, no weekday yet
+        >>> features(noon, "h")[0, :4].round().astype(int).tolist()  # half of a day
         [0, -1, 0, 1]
     """
     cycles = _cycles(freq)
@@ -234,7 +234,7 @@ def _cycles(freq: str) -> tuple[str, ...]:
 
 
 def _share(times: NDArray[Any], cycle: str) -> NDArray[np.float64]:
-    """Return how much of the cycle has passed, in [0, 1)."""
+    """Return the share of the cycle that has passed, in [0, 1)."""
     if cycle == "hour":
         return np.asarray(times.astype("datetime64[ns]").astype(np.int64) % DAY / DAY)
     if cycle == "month":
@@ -280,7 +280,6 @@ def _spell(step: _Step) -> str:
 
 def _unknown(freq: str) -> ConfigError:
     return ConfigError(
-        f"dataset.freq: {freq!r} is no known frequency; write one of s, min, h, D, B, W, MS, ME, "
-        "QS, QE, YS, YE, with a count before it if need be (15min), or a whole number for "
-        "integer steps"
+        f"dataset.freq: unknown frequency {freq!r}; write one of s, min, h, D, B, W, MS, ME, QS, "
+        "QE, YS, YE, with a count before it if needed (15min), or a whole number for integer steps"
     )

@@ -1,7 +1,7 @@
-"""Seeded panels that look like real ones, small in a table or large in files.
+"""Seeded example data that resemble real ones, as a table in memory or as large files.
 
-Series differ in level by orders of magnitude, in trend, season and noise, and in when they begin;
-some count rare events, some jump to another level. All end together.
+Series differ in level by orders of magnitude, in trend, season, noise and start; some count rare
+events, some jump to another level. All end together.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from foreseq.durable import files
 from foreseq.series import calendar
 
 CELLS = 1_000_000
-"""Values made at a time: what bounds the memory, and, being fixed, does not alter the numbers."""
+"""Values generated at a time, which bounds the memory; part of what the seed determines."""
 RARE = 0.1
 """Share of series that are mostly zero."""
 SHIFTED = 0.1
@@ -32,13 +32,13 @@ def generate(series: int, freq: str, length: int, seed: int) -> pd.DataFrame:
     """Return a table `unique_id, ds, y`.
 
     Args:
-        series: How many.
-        freq: Frequency that `calendar.canonical` knows.
-        length: Steps of the longest; the shortest have half as many.
+        series: Number of series.
+        freq: Frequency, as in `calendar.canonical`.
+        length: Steps of the longest series; the shortest have half as many.
         seed: The same seed makes the same table.
 
     Raises:
-        ConfigError: If the frequency is none.
+        ConfigError: If there is no such frequency.
 
     Example:
         >>> table = generate(series=3, freq="D", length=30, seed=1)
@@ -49,18 +49,18 @@ def generate(series: int, freq: str, length: int, seed: int) -> pd.DataFrame:
 
 
 def write(target: Path, series: int, freq: str, length: int, seed: int) -> Path:
-    """Write what `generate` makes, in little memory, whole or not at all; return `target`.
+    """Write the table of `generate` in bounded memory, whole or not at all; return `target`.
 
-    A name ending in `.csv` or `.parquet` becomes one file, any other a folder of Parquet parts.
+    A name ending in `.csv` or `.parquet` becomes one file, any other a folder of Parquet files.
     """
     parts = (_to_arrow(part, freq) for part in _parts(series, freq, length, seed))
     if target.suffix in (".csv", ".parquet"):
-        with files.new_file(target) as beside:
-            _write_file(parts, beside)
+        with files.new_file(target) as temporary:
+            _write_file(parts, temporary)
     else:
-        with files.new_folder(target) as beside:
+        with files.new_folder(target) as temporary:
             for number, part in enumerate(parts):
-                pyarrow.parquet.write_table(part, beside / f"part-{number:05d}.parquet")
+                pyarrow.parquet.write_table(part, temporary / f"part-{number:05d}.parquet")
     return target
 
 
@@ -78,7 +78,7 @@ def _write_file(parts: Iterator[Any], file: Path) -> None:
 
 
 def _to_arrow(part: pd.DataFrame, freq: str) -> Any:
-    """Return a table whose times are as short as the frequency allows."""
+    """Return an Arrow table with times as dates or milliseconds."""
     table = pa.Table.from_pandas(part, preserve_index=False)
     if calendar.is_integer(freq):
         return table
@@ -97,11 +97,11 @@ def _parts(series: int, freq: str, length: int, seed: int) -> Iterator[pd.DataFr
         rng = np.random.default_rng([seed, first])
         count = min(size, series - first)
         y = _values(rng, count, length, freq)
-        begins = rng.integers(0, length // 2 + 1, size=count)
-        kept = np.arange(length) >= begins[:, None]  # (series, steps)
-        which, step = np.nonzero(kept)
+        starts = rng.integers(0, length // 2 + 1, size=count)
+        kept = np.arange(length) >= starts[:, None]  # (series, steps)
+        place, step = np.nonzero(kept)
         names = np.array([f"S{first + i:0{digits}d}" for i in range(count)], dtype=object)
-        yield pd.DataFrame({"unique_id": names[which], "ds": ds[step], "y": y[kept]})
+        yield pd.DataFrame({"unique_id": names[place], "ds": ds[step], "y": y[kept]})
 
 
 def _start(freq: str) -> Any:
@@ -130,7 +130,7 @@ def _values(rng: np.random.Generator, count: int, length: int, freq: str) -> Arr
 
 
 def _seasons(rng: np.random.Generator, count: int, steps: NDArray[Any], freq: str) -> Array:
-    """Return the sum of all seasons of the frequency, in logarithms, shape (series, steps)."""
+    """Return the logarithm of all seasons of the frequency together, shape (series, steps)."""
     total = np.zeros((count, len(steps)))
     for season in calendar.seasons(freq):
         for harmonic in (1, 2) if season > 1 else ():

@@ -1,4 +1,4 @@
-"""Many series end to end in one array, so that a window is a slice and a file is a memory map."""
+"""Many series end to end in one array: a window is a slice, and a file is a memory map."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ ARRAYS = ("values", "observed", "offsets", "starts", "ids")
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Series on one regular grid of time each, all of one frequency.
+    """Series on regular grids of time, all of one frequency.
 
     Example:
         >>> panel = from_series({"a": [1.0, 2.0, 3.0], "b": [5.0, 6.0]}, freq="1", season=1)
@@ -47,7 +47,7 @@ class Panel:
 
     @property
     def n_series(self) -> int:
-        """How many series there are."""
+        """Number of series."""
         return len(self.ids)
 
     @property
@@ -60,11 +60,11 @@ class Panel:
         return self.values[self.offsets[position] : self.offsets[position + 1]]
 
     def seen(self, position: int) -> NDArray[np.bool_]:
-        """Return which steps of one series were observed, as a view, shape (steps,)."""
+        """Return which steps of one series are observed, as a view, shape (steps,)."""
         return self.observed[self.offsets[position] : self.offsets[position + 1]]
 
     def times(self, position: int, first: int, count: int) -> NDArray[Any]:
-        """Return `count` times of one series from step `first` on, past its end if need be."""
+        """Return `count` times of one series from step `first` on, also past its end."""
         return calendar.times(self.starts[position], first, count, self.freq)
 
     def fingerprint(self) -> str:
@@ -79,10 +79,10 @@ class Panel:
 def from_series(
     series: dict[str, Sequence[float]], *, freq: str, season: int, start: Any = 0
 ) -> Panel:
-    """Build a panel from plain sequences that start together; NaN marks what was not observed.
+    """Build a panel from plain sequences that start together; NaN marks missing values.
 
     Args:
-        series: Name to values, shape (steps,) each.
+        series: Values by id, of shape (steps,).
         freq: Pandas alias, or the integer step as text.
         season: Steps after which the pattern repeats.
         start: First time of every series: an integer, or what `np.datetime64` takes.
@@ -104,24 +104,24 @@ def from_series(
 
 def select(panel: Panel, positions: Sequence[int] | NDArray[np.int64]) -> Panel:
     """Return the panel of some series only, in the order given."""
-    chosen = np.asarray(positions, dtype=np.int64)
-    lengths = panel.lengths[chosen]
+    positions = np.asarray(positions, dtype=np.int64)
+    lengths = panel.lengths[positions]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    rows = np.repeat(panel.offsets[chosen], lengths) + within
+    rows = np.repeat(panel.offsets[positions], lengths) + within
     return Panel(
         values=panel.values[rows],
         observed=panel.observed[rows],
         offsets=offsets,
-        starts=panel.starts[chosen],
-        ids=panel.ids[chosen],
+        starts=panel.starts[positions],
+        ids=panel.ids[positions],
         freq=panel.freq,
         season=panel.season,
     )
 
 
 def to_frame(panel: Panel) -> pd.DataFrame:
-    """Return the long table `unique_id, ds, y` ; unobserved steps are NaN."""
+    """Return the long table `unique_id, ds, y`; unobserved steps are NaN."""
     lengths = panel.lengths
     steps = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], lengths)
     return pd.DataFrame(
@@ -135,11 +135,11 @@ def to_frame(panel: Panel) -> pd.DataFrame:
 
 def save(panel: Panel, folder: Path) -> Path:
     """Write the panel as a folder of arrays, whole or not at all; return `folder`."""
-    with files.new_folder(folder) as beside:
+    with files.new_folder(folder) as temporary:
         for name in ARRAYS:
-            np.save(beside / f"{name}.npy", getattr(panel, name), allow_pickle=False)
+            np.save(temporary / f"{name}.npy", getattr(panel, name), allow_pickle=False)
         facts = {"freq": panel.freq, "season": panel.season, "fingerprint": panel.fingerprint()}
-        (beside / "panel.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        (temporary / "panel.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
 
 
@@ -163,7 +163,7 @@ def load(folder: Path) -> Panel:
         _check_whole(panel)
     except (OSError, ValueError, KeyError) as error:
         raise DataRefused(
-            "must be a folder that foreseq ingest wrote",
+            "must be a folder written by `foreseq ingest`",
             found=str(error),
             file=str(folder),
             remedy="delete it and ingest again",

@@ -1,13 +1,13 @@
-"""Made-up series with the traits of real ones, for data too few to teach what those traits are.
+"""Synthetic series with the features of real ones, where the data are too few to train on.
 
-A network that has seen thousands of levels, slopes, seasons and kinds of noise reads a short series
-as state-space models do that are fitted to it, but averages over what it cannot tell (after
-Dooley et al. 2023, ForecastPFN, arXiv 2311.01933). Each series is a sum: a level that wanders and
-jumps, a slope that is kept, dies down or changes, a season that slowly turns into another, noise
-that is heavy-tailed or lasts, pulses that come once. Half of them then grow as populations and
-prices do. How large each part is differs from series to series by orders of magnitude, and any may
-be missing. Units do not matter, as the network scales every window. Of many, those are taken that
-resemble the real ones, see `traits`.
+A network that has seen thousands of levels, slopes, seasons and noises reads a short series much as
+a fitted state-space model does, but averages over the models that fit (after Dooley et al. 2023,
+ForecastPFN, arXiv 2311.01933). Each series is a sum: a level that wanders and jumps, a slope that
+stays, fades or changes, a season that slowly turns into another, noise that is heavy-tailed or
+autocorrelated, and pulses that come once. Half of the series then grow in proportion, as
+populations and prices do. The size of each part varies by orders of magnitude, and any part may be
+missing. Units do not matter, as the network scales every window. Of many series those are kept that
+resemble the real ones, see `features`.
 """
 
 import numpy as np
@@ -19,25 +19,25 @@ from foreseq.series.panel import Panel
 Values = NDArray[np.float64]
 
 MOST_VALUES = 4_000_000
-"""Values of all of them together, which bounds memory."""
-CHOICE = 4
-"""Series made up for each that is taken."""
-AS_THEY_COME = 0.1
-"""Least share of those taken that need not resemble any: more may come than the real ones have
-shown. Of few real ones it is larger, of a single one half: that shows little of its kind."""
+"""Values of all synthetic series together, which bounds memory."""
+CANDIDATES = 4
+"""Series generated per series kept."""
+UNSELECTED = 0.1
+"""Least share of kept series that need not resemble a real one, as the future may bring more than
+the past has shown. With n real series it is at least 1 / (1 + n): few show little."""
 GROWN = 0.5
-"""Share of the series that grow in proportion, where values need not be positive."""
+"""Share of the series that grow in proportion, if values need not be positive."""
 COMPARED = 500
-"""Most real series whose traits are looked for."""
+"""Most real series that are compared with."""
 HARMONICS = 6
-"""Waves that a smooth season is made of."""
+"""Waves of a smooth season."""
 JUMPS = 0.3
-"""Expected in a season, of a series that jumps at all."""
-FEWEST, MOST_COUNTED = 0.03, 100.0
-"""Levels of made-up counts, in the middle of a series."""
+"""Expected jumps per season, of a series that jumps at all."""
+MIN_COUNT, MAX_COUNT = 0.03, 100.0
+"""Mean level of synthetic counts."""
 
 
-def make_panel(  # noqa: PLR0913 - what is known of the real ones, and how many of what length
+def make_panel(  # noqa: PLR0913 - the real series, and the size of the result
     like: Panel,
     ends: NDArray[np.int64],
     count: int,
@@ -48,17 +48,17 @@ def make_panel(  # noqa: PLR0913 - what is known of the real ones, and how many 
     counts: bool,
     seed: int,
 ) -> Panel:
-    """Make up series of the frequency, season, share of missing steps and traits of real ones.
+    """Return synthetic series with the frequency, season, missing steps and features of real ones.
 
     Args:
-        like: The real ones.
-        ends: Steps of each that may be touched, shape (n_series,).
-        count: How many; fewer where all of them together would have too many steps.
-        length: Steps of each.
-        horizon: The newest of them, which come after what resembles a real history.
+        like: The real series.
+        ends: Steps of each real series that may be read, shape (n_series,).
+        count: Number of series; fewer if they had more than `MOST_VALUES` values.
+        length: Steps of every series.
+        horizon: Newest steps, which follow the part that resembles a real history.
         log: Whether all values must be positive.
-        counts: Whether half of them are to be counts, if they may be zero.
-        seed: Of all that is drawn.
+        counts: Whether half of the series are counts, unless `log`.
+        seed: The same seed makes the same panel.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -73,21 +73,21 @@ def make_panel(  # noqa: PLR0913 - what is known of the real ones, and how many 
     real = _histories(like, ends, log=log)
     past = min(length - horizon, int(np.median([len(y) for y in real])) if real else length)
     wanted = features.of_newest(real, past, like.season)
-    free = max(AS_THEY_COME, 1 / (1 + len(real)))
+    unselected = max(UNSELECTED, 1 / (1 + len(real)))
     parts = []
-    # a part after the other, so that of those not taken only one part is in memory
-    for turn, share in enumerate(np.array_split(np.arange(count), CHOICE)):
-        made = _make_up(rng, (count, length), like.season)
+    # part by part, so that the candidates of only one part are in memory
+    for turn, share in enumerate(np.array_split(np.arange(count), CANDIDATES)):
+        made = _generate(rng, (count, length), like.season)
         if counts and not log and turn % 2 == 0:
             made = _counts(rng, made)
         else:
             made = _grown(rng, made, 1.0 if log else GROWN)
         seen = made[:, length - horizon - past : length - horizon]
-        any_kind = np.arange(int(free * len(share)))
-        alike = features.resembling(
-            np.log(seen) if log else seen, wanted, like.season, len(share) - len(any_kind), rng
+        first = np.arange(int(unselected * len(share)))
+        resembling = features.resembling(
+            np.log(seen) if log else seen, wanted, like.season, len(share) - len(first), rng
         )
-        parts.append(made[np.concatenate([any_kind, alike])])
+        parts.append(made[np.concatenate([first, resembling])])
     values = np.concatenate(parts)
     return Panel(
         values=values.ravel(),
@@ -101,18 +101,18 @@ def make_panel(  # noqa: PLR0913 - what is known of the real ones, and how many 
 
 
 def _histories(like: Panel, ends: NDArray[np.int64], *, log: bool) -> list[Values]:
-    """Return what may be touched of some real series, gaps filled with a straight line."""
-    found = []
+    """Return the steps of some real series that may be read, gaps interpolated."""
+    histories = []
     for position in range(0, like.n_series, -(-like.n_series // COMPARED)):
-        known = np.flatnonzero(like.seen(position)[: ends[position]])
-        y = like.series(position)[known]
-        if len(known) >= features.MIN_STEPS and not (log and (y <= 0).any()):
-            steps = np.arange(known[0], known[-1] + 1)
-            found.append(np.interp(steps, known, np.log(y) if log else y))
-    return found
+        observed = np.flatnonzero(like.seen(position)[: ends[position]])
+        y = like.series(position)[observed]
+        if len(observed) >= features.MIN_STEPS and not (log and (y <= 0).any()):
+            steps = np.arange(observed[0], observed[-1] + 1)
+            histories.append(np.interp(steps, observed, np.log(y) if log else y))
+    return histories
 
 
-def _make_up(rng: np.random.Generator, shape: tuple[int, int], season: int) -> Values:
+def _generate(rng: np.random.Generator, shape: tuple[int, int], season: int) -> Values:
     """Return series with mean 0 and variance 1."""
     values = _level(rng, shape, season) + _slope(rng, shape, season)
     if season > 1:
@@ -122,18 +122,18 @@ def _make_up(rng: np.random.Generator, shape: tuple[int, int], season: int) -> V
 
 
 def _grown(rng: np.random.Generator, values: Values, often: float) -> Values:
-    """Return some of them as what grows in proportion, which is positive."""
+    """Return some of the series as growing in proportion, hence positive."""
     swing = np.exp(rng.uniform(np.log(0.05), np.log(1.5), (len(values), 1)))
     return np.where(_some(rng, len(values), often), np.exp(values * swing), values)
 
 
 def _some(rng: np.random.Generator, count: int, often: float) -> NDArray[np.bool_]:
-    """Return which series have a trait, shape (series, 1)."""
+    """Return a random mask of series, shape (series, 1)."""
     return np.asarray(rng.random((count, 1)) < often)
 
 
 def _size(rng: np.random.Generator, count: int, often: float, least: float, most: float) -> Values:
-    """Return how large a part of each series is, shape (series, 1): zero where it has none."""
+    """Return the size of a part of each series, shape (series, 1); zero where it is missing."""
     return np.asarray(_some(rng, count, often) * 10 ** rng.uniform(least, most, (count, 1)))
 
 
@@ -165,7 +165,7 @@ def _slope(rng: np.random.Generator, shape: tuple[int, int], span: int) -> Value
 
 
 def _seasons(rng: np.random.Generator, trend: Values, season: int) -> Values:
-    """Return what repeats, changes a little each time, and in some series grows with the trend."""
+    """Return patterns that change a little from season to season, and may grow with the trend."""
     count, length = trend.shape
     waves = np.arange(1, min(season // 2, HARMONICS) + 1)
     angles = 2 * np.pi * np.outer(waves, np.arange(season)) / season
@@ -183,16 +183,16 @@ def _seasons(rng: np.random.Generator, trend: Values, season: int) -> Values:
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
-    """Return noise of variance about 1, in some series heavy-tailed, in some lasting."""
+    """Return noise of variance about 1, in some series heavy-tailed or autocorrelated."""
     count = shape[0]
     kept = np.where(_some(rng, count, 0.5)[:, 0], 0.0, rng.uniform(0, 0.9, count))
     return _autoregression(_shocks(rng, shape), kept, np.sqrt(1 - kept**2))
 
 
 def _pulses(rng: np.random.Generator, shape: tuple[int, int], season: int) -> Values:
-    """Return rare steps that stand out and come once, in half of the series all of them upwards.
+    """Return rare single steps that stand out, in half of the series all of them upwards.
 
-    Who has not seen them takes the one great order of last year for a season.
+    A network trained without them takes one large order of last year for a season.
     """
     often = 10 ** rng.uniform(-1.5, 0, (shape[0], 1)) / max(season, 12)
     series, step = np.nonzero(rng.random(shape, np.float32) < often)
@@ -223,12 +223,12 @@ def _autoregression(shocks: Values, kept: Values, new: Values) -> Values:
 def _counts(rng: np.random.Generator, values: Values) -> Values:
     """Return counts whose level follows standardised values.
 
-    Some keep to it, as timetables do, some are Poisson, some come in bursts.
+    Some equal the level, as timetables do, some are Poisson, some come in bursts.
     """
-    middle = np.exp(rng.uniform(np.log(FEWEST), np.log(MOST_COUNTED), (len(values), 1)))
+    mean = np.exp(rng.uniform(np.log(MIN_COUNT), np.log(MAX_COUNT), (len(values), 1)))
     swing = 10 ** rng.uniform(-1.5, 0.2, (len(values), 1))
-    level = middle * np.exp(np.clip(swing * values, -7, 5))
+    level = mean * np.exp(np.clip(swing * values, -7, 5))
     shape = 10 ** rng.uniform(-1, 1, (len(values), 1))  # of a gamma: small ones make bursts
     bursts = level * rng.gamma(shape, 1 / shape, values.shape)
-    by_chance = rng.poisson(np.where(_some(rng, len(values), 0.5), bursts, level))
-    return np.where(_some(rng, len(values), 0.25), np.rint(level), by_chance)
+    random = rng.poisson(np.where(_some(rng, len(values), 0.5), bursts, level))
+    return np.where(_some(rng, len(values), 0.25), np.rint(level), random)

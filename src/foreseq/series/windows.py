@@ -1,7 +1,7 @@
 """Windows as pairs (series, cutoff): an index, time splits, and the gather that reads them.
 
-A cutoff is how many steps of its series a forecast may see. Nothing of size windows x context
-ever exists: an index is two integers a window, and values are read for one batch at a time.
+A cutoff is the number of steps of its series that a forecast may see. Nothing of size windows x
+context ever exists: an index is two integers per window, and values are read batch by batch.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ from foreseq.series import calendar
 from foreseq.series.panel import Panel
 
 MIN_PAST = 2
-"""Fewest steps a training window must see: with one, there is no difference to learn from."""
+"""Fewest past steps of a training window: with one, there is no difference to learn from."""
 
 AT_ONCE = 512
-"""Windows whose pasts are held at a time."""
+"""Windows whose past is in memory at a time."""
 VALIDATION_WINDOWS = 32
-"""Validation windows, of all series together, after which more hardly steady the choice."""
+"""Validation windows of all series together; more make the choice hardly more stable."""
 VALIDATION_CUTOFFS = 5
-"""Validation cutoffs of each series that many series need as well: one moment is one regime."""
+"""Validation cutoffs per series, even with many series: one origin shows one regime."""
 VALIDATION_SHARE = 5
-"""Validation may span one part in so many of a typical history: the newest part teaches most."""
+"""Validation spans at most 1/5 of a typical history: the newest part is the best to train on."""
 SHORT_SHARE = 3
-"""The same of histories so short that a fifth does not hold two horizons."""
+"""The same, 1/3, of histories so short that a fifth does not hold two horizons."""
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Which windows: one entry each."""
+    """An index of windows: one entry per window."""
 
     series: NDArray[np.int64]
     """Position of the series in the panel, shape (windows,)."""
@@ -42,16 +42,16 @@ class Windows:
 
     @property
     def count(self) -> int:
-        """How many windows there are."""
+        """Number of windows."""
         return len(self.series)
 
-    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Windows":
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Windows":
         """Return some of the windows."""
-        return Windows(self.series[chosen], self.cutoff[chosen])
+        return Windows(self.series[rows], self.cutoff[rows])
 
 
 class Inputs(NamedTuple):
-    """What the network reads and what it must answer, for some windows."""
+    """What the network reads for some windows."""
 
     past: NDArray[np.float32]
     """Shape (batch, context, channels); zero where nothing was observed."""
@@ -65,7 +65,7 @@ class Span(NamedTuple):
     """The newest cutoffs of every series."""
 
     cutoffs: int
-    """How many in each series."""
+    """Cutoffs per series."""
     stride: int
     """Steps from one cutoff to the next."""
 
@@ -78,9 +78,9 @@ class Split(NamedTuple):
     """Cutoffs by purpose; the future of each part begins after the future of the part before."""
 
     train_ends: NDArray[np.int64]
-    """Steps of each series that training may touch, shape (n_series,)."""
+    """Steps of each series that training may read, shape (n_series,)."""
     validation_ends: NDArray[np.int64]
-    """Steps of each series that training and validation may touch, shape (n_series,)."""
+    """Steps of each series that training and validation may read, shape (n_series,)."""
     validation: Windows
     test: Windows
     validation_span: Span
@@ -90,34 +90,34 @@ class Split(NamedTuple):
 def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Inputs:
     """Read the series of some windows; steps before the first observation count as unobserved.
 
-    Values after a cutoff are not read: not even to be thrown away.
+    Values after a cutoff are never read.
 
     Args:
-        panel: Where the values are.
-        windows: Which to read.
+        panel: Source of the values.
+        windows: Windows to read, shape (batch,).
         context: Past steps.
-        horizon: Future steps the calendar must cover.
+        horizon: Future steps of the calendar.
         dates: Whether to add calendar features.
 
     Example:
         >>> from foreseq.series.panel import from_series
         >>> panel = from_series({"a": [1.0, 2.0, 3.0, 4.0]}, freq="1", season=1)
-        >>> batch = gather(panel, Windows(np.array([0]), np.array([2])), 3, 1, dates=False)
-        >>> batch.past[0, :, 0].tolist(), batch.observed[0, :, 0].tolist()
+        >>> inputs = gather(panel, Windows(np.array([0]), np.array([2])), 3, 1, dates=False)
+        >>> inputs.past[0, :, 0].tolist(), inputs.observed[0, :, 0].tolist()
         ([0.0, 1.0, 2.0], [0.0, 1.0, 1.0])
     """
     past = before(panel, windows, context)[..., None]  # (batch, context, 1)
     return Inputs(
         past=np.nan_to_num(past).astype(np.float32),
         observed=np.isfinite(past).astype(np.float32),
-        calendar=known_ahead(panel, windows, context, horizon, dates=dates),
+        calendar=calendar_features(panel, windows, context, horizon, dates=dates),
     )
 
 
 def cutoff_starts(patch: int, cutoffs: int) -> NDArray[np.int64]:
-    """Return where the past of each cutoff begins in a window that serves several.
+    """Return the start of each cutoff's past in a window with several, earliest first.
 
-    The pasts begin a patch apart, the earliest first.
+    The starts are a patch apart.
 
     Example:
         >>> cutoff_starts(12, 3).tolist()
@@ -127,18 +127,20 @@ def cutoff_starts(patch: int, cutoffs: int) -> NDArray[np.int64]:
 
 
 def before(panel: Panel, windows: Windows, count: int) -> NDArray[np.float64]:
-    """Return the last values before each cutoff, shape (windows, count); NaN where not observed."""
+    """Return the last values before each cutoff, shape (windows, count); NaN if not observed."""
     return _values(panel, windows, windows.cutoff[:, None] + np.arange(-count, 0))
 
 
-def pasts(panel: Panel, chosen: Windows, count: int) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Yield some windows after the other and what `before` returns of them, in bounded memory."""
-    for first in range(0, chosen.count, AT_ONCE):
+def pasts(
+    panel: Panel, windows: Windows, count: int
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield slices of the windows with the result of `before` for them, in bounded memory."""
+    for first in range(0, windows.count, AT_ONCE):
         rows = slice(first, first + AT_ONCE)
-        yield rows, before(panel, chosen.take(rows), count)
+        yield rows, before(panel, windows.take(rows), count)
 
 
-def known_ahead(
+def calendar_features(
     panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool
 ) -> NDArray[np.float32]:
     """Return calendar features, (windows, context + horizon, features); none without dates."""
@@ -150,15 +152,15 @@ def known_ahead(
 
 
 def futures(panel: Panel, windows: Windows, horizon: int) -> NDArray[np.float64]:
-    """Return what came after each cutoff, shape (windows, horizon); NaN where not observed."""
+    """Return the values after each cutoff, shape (windows, horizon); NaN if not observed."""
     return _values(panel, windows, windows.cutoff[:, None] + np.arange(horizon))
 
 
 def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
-    """Divide the cutoffs of every series by time: the newest for the test, then the validation.
+    """Divide the cutoffs of every series by time: the newest for test, those before for validation.
 
-    A series too short for a test window gives none, yet its newest steps are not trained on either:
-    they may be of the very days the other series are tested on.
+    A series too short for a test window has none, but its newest steps are not trained on either:
+    they may be of the days that the other series are tested on.
 
     Raises:
         SeriesTooShort: If no series has a window for each purpose.
@@ -170,12 +172,13 @@ def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
         >>> parts.test.cutoff.tolist(), parts.validation.cutoff.tolist(), parts.train_ends.tolist()
         ([14, 16], [10], [10])
     """
-    tested, validated = spans(panel, horizon, plan)
-    test, validation_ends = _newest(panel.lengths, horizon, tested)
-    validation, train_ends = _newest(validation_ends, horizon, validated)
+    test_span, validation_span = spans(panel, horizon, plan)
+    test, validation_ends = _newest(panel.lengths, horizon, test_span)
+    validation, train_ends = _newest(validation_ends, horizon, validation_span)
     if not (test.count and validation.count and (train_ends >= MIN_PAST + horizon).any()):
-        raise _too_short(panel, horizon, tested.length(horizon) + validated.length(horizon))
-    return Split(train_ends, validation_ends, validation, test, validated, tested)
+        held_back = test_span.length(horizon) + validation_span.length(horizon)
+        raise _too_short(panel, horizon, held_back)
+    return Split(train_ends, validation_ends, validation, test, validation_span, test_span)
 
 
 def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
@@ -204,22 +207,22 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
 
 
 def typical_length(ends: NDArray[np.int64], horizon: int) -> int:
-    """Return the steps in the median series that is long enough to train on; 0 if none is.
+    """Return the median length of the series that are long enough to train on; 0 if none is.
 
     Args:
-        ends: Steps of each series that may be touched, shape (n_series,).
+        ends: Steps of each series that may be read, shape (n_series,).
         horizon: Future steps of a training window.
 
     Example:
         >>> typical_length(np.array([5, 20, 30]), 4), typical_length(np.array([5]), 4)
         (25, 0)
     """
-    taught = ends[ends >= MIN_PAST + horizon]
-    return int(np.median(taught)) if taught.size else 0
+    long = ends[ends >= MIN_PAST + horizon]
+    return int(np.median(long)) if long.size else 0
 
 
 def newest(panel: Panel) -> Windows:
-    """Return the window of each series that sees all of it: what production forecasts from."""
+    """Return one window per series that sees all of it, as production forecasts do."""
     return Windows(np.arange(panel.n_series), panel.lengths.copy())
 
 
@@ -230,19 +233,19 @@ def batches(windows: Windows, size: int) -> Iterator[Windows]:
 
 
 class WindowSampler:
-    """Training windows at random, a pure function of seed and step, so that a run can resume.
+    """Random training windows, a pure function of seed and step, so that a run can resume.
 
-    A series is drawn with weight sqrt(its windows): long series teach more than short ones without
-    drowning them. Within the series every cutoff is equally likely.
+    A series is drawn with weight sqrt(its windows), so that long series do not crowd out short
+    ones. Within a series every cutoff is equally likely.
     """
 
     def __init__(self, ends: NDArray[np.int64], horizon: int, seed: int) -> None:
-        """Prepare to draw.
+        """Compute the weight of every series.
 
         Args:
-            ends: Steps of each series that may be touched, shape (n_series,).
-            horizon: Future steps that must lie before the end.
-            seed: Of all that is drawn.
+            ends: Steps of each series that may be read, shape (n_series,).
+            horizon: Future steps of a window, which end at most there.
+            seed: Seed of all steps.
 
         Raises:
             SeriesTooShort: If no series holds a window.
@@ -269,15 +272,15 @@ class WindowSampler:
 
 def _values(panel: Panel, windows: Windows, steps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return values at steps of each window's series, NaN where there are none."""
-    begins, ends = panel.offsets[windows.series], panel.offsets[windows.series + 1]
-    inside = (steps >= 0) & (steps < (ends - begins)[:, None])
-    rows = begins[:, None] + np.where(inside, steps, 0)
-    known = inside & panel.observed.take(rows)
-    return np.where(known, panel.values.take(rows), np.nan)
+    starts, ends = panel.offsets[windows.series], panel.offsets[windows.series + 1]
+    inside = (steps >= 0) & (steps < (ends - starts)[:, None])
+    rows = starts[:, None] + np.where(inside, steps, 0)
+    observed = inside & panel.observed.take(rows)
+    return np.where(observed, panel.values.take(rows), np.nan)
 
 
 def _newest(ends: NDArray[np.int64], horizon: int, span: Span) -> tuple[Windows, NDArray[np.int64]]:
-    """Return the newest windows of each series with room, and where the steps before them end."""
+    """Return the newest windows of each series that is long enough, and the steps before them."""
     first = ends - span.length(horizon)
     series = np.flatnonzero(first >= MIN_PAST)
     cutoff = first[series, None] + span.stride * np.arange(span.cutoffs)  # (series, windows)
