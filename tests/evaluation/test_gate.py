@@ -173,7 +173,7 @@ def test_the_gate_wants_the_skill_that_was_asked_for():
         pytest.param([4.0, 4.0], 0.0, False, id="equal-is-not-better"),
         pytest.param([4.0, 5.0], 0.0, False, id="worse"),
         pytest.param([3.0, 4.0], 0.4, False, id="better-within-the-margin"),
-        pytest.param([NAN, NAN], 0.0, True, id="champion-without-an-answer"),
+        pytest.param([NAN, NAN], 0.0, True, id="champion-without-a-forecast"),
     ],
 )
 def test_the_gate_lets_the_challenger_take_the_champions_place_only_when_better(

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 SURE = 0.999
-"""Confidence above which a bootstrap cannot tell more."""
+"""A bootstrap estimate of confidence above this is shown as `> 99.9%`."""
 
 
 class Decision(NamedTuple):

@@ -34,7 +34,7 @@ class About:
     """Digest of what the decision was based on; the same evidence makes one run only."""
 
     def tags(self, kind: str) -> dict[str, str]:
-        """Return the tags by which a run on the same evidence is found."""
+        """Return the tags that identify a run on the same evidence."""
         return {KIND: kind, EVIDENCE: self.evidence}
 
     def start(self, kind: str, until: str, version: str) -> Start:
