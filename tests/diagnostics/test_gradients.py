@@ -40,7 +40,7 @@ def test_measuring_leaves_the_stack_as_it_was(rng):
 
 
 @pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
-def test_norms_are_the_slopes_that_finite_differences_find(kind, rng):
+def test_norms_are_the_slopes_that_finite_differences_give(kind, rng):
     stack = recurrent_stack(ResolvedCells(kind=kind, units=(5,)), every_step=False, seed=1)
     read = rng.normal(size=(1, 8, 1)).astype(np.float32)
     norms = gradient_norms(stack, read, seed=3)
@@ -55,7 +55,7 @@ def test_norms_are_the_slopes_that_finite_differences_find(kind, rng):
         assert norms[lag] == pytest.approx(abs(ends[0] - ends[1]) / 2e-2, rel=2e-2, abs=1e-5)
 
 
-def test_a_larger_memory_bias_carries_further(rng):
+def test_a_larger_forget_bias_carries_further(rng):
     def far(bias):
         cells = ResolvedCells(kind="lstm", units=(16,), forget_bias=bias)
         stack = recurrent_stack(cells, every_step=False, seed=1)
@@ -79,7 +79,7 @@ def test_the_verdict_compares_the_ends(norms, verdict):
 
 
 @pytest.mark.slow
-def test_a_report_holds_every_cell_at_every_stage():
+def test_a_comparison_holds_every_cell_at_every_stage():
     cells = ResolvedCells(kind="lstm", units=(4,), forget_bias=2.0)
     probe = ProbeConfig(length=12, steps=3, batch=4)
     flows = gradients.gradient_flow(cells, probe)
@@ -96,6 +96,6 @@ def test_a_report_holds_every_cell_at_every_stage():
 def test_warnings_name_cell_stage_lag_and_remedy():
     dead = Flow("simple", "untrained", np.geomspace(1, 1e-9, 51))
     fine = Flow("lstm", "trained", np.ones(51))
-    (told,) = gradients.warnings([dead, fine])
-    assert told.startswith("simple, untrained: the gradient vanishes, from 1.0e+00 at lag 0 to")
-    assert "1.0e-09 at lag 50; take lstm" in told
+    (warning,) = gradients.warnings([dead, fine])
+    assert warning.startswith("simple, untrained: the gradient vanishes, from 1.0e+00 at lag 0 to")
+    assert "1.0e-09 at lag 50; take lstm" in warning

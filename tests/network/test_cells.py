@@ -8,8 +8,7 @@ from pydantic import ValidationError
 from tensorflow import GradientTape  # the one backend that tests run on
 
 from foreseq.config import CellsConfig, ResolvedCells
-from foreseq.errors import ConfigError
-from foreseq.network.cells import recurrent_stack, sequence_network, state_widths
+from foreseq.network.cells import recurrent_stack, state_widths
 
 KINDS = ("simple", "lstm", "gru")
 STEPS, FEATURES, UNITS = 60, 3, 5
@@ -84,7 +83,7 @@ def randomise(layer, rng):
     return [np.array(weight) for weight in layer.trainable_weights]
 
 
-def answer(layer, x, **options):
+def states(layer, x, **options):
     return ops.convert_to_numpy(layer(x, **options))
 
 
@@ -102,7 +101,7 @@ def test_a_cell_is_what_its_equations_say(options, equations, rng):
     weights = randomise(cell, rng)
     x = rng.normal(size=(4, STEPS, FEATURES))
     expected = np.stack(list(equations(x, *weights)), axis=1)
-    np.testing.assert_allclose(answer(cell, x), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(states(cell, x), expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.usefixtures("double")
@@ -112,17 +111,17 @@ def test_the_textbook_gru_is_reset_before_with_the_update_gate_negated(rng):
     negated = [weight * np.repeat([-1, 1, 1], UNITS) for weight in weights]
     x = rng.normal(size=(4, STEPS, FEATURES))
     expected = np.stack(list(textbook_gru(x, *negated)), axis=1)
-    np.testing.assert_allclose(answer(cell, x), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(states(cell, x), expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.usefixtures("double")
-def test_where_the_reset_gate_acts_makes_two_functions(rng):
+def test_resetting_before_or_after_the_product_gives_two_functions(rng):
     after, before = stack(kind="gru"), stack(kind="gru", reset_after=False)
     kernel, recurrent, bias = randomise(after, rng)
     after.set_weights([kernel, recurrent, 0 * bias, *after.get_weights()[3:]])
     before.set_weights([kernel, recurrent, 0 * bias[0], *before.get_weights()[3:]])
     x = rng.normal(size=(2, 8, FEATURES))
-    assert np.abs(answer(after, x) - answer(before, x)).max() > 1e-3
+    assert np.abs(states(after, x) - states(before, x)).max() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_a_cell_has_the_parameters_of_its_equations(options, count):
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients_are_the_slopes_that_finite_differences_find(kind, rng):
+def test_gradients_are_the_slopes_that_finite_differences_give(kind, rng):
     cell = stack(kind=kind, units=(4, 3), every_step=False)
     randomise(cell, rng)
     x = rng.normal(size=(2, 12, FEATURES))
@@ -220,7 +219,7 @@ def test_input_dropout_drops_the_same_features_at_every_step():
     cell = stack(kind="simple", units=(64,), dropout=0.5, features=64)
     cell.trainable_weights[0].assign(np.eye(64))
     cell.trainable_weights[1].assign(np.zeros((64, 64)))
-    dropped = answer(cell, np.ones((2, 30, 64)), training=True) == 0
+    dropped = states(cell, np.ones((2, 30, 64)), training=True) == 0
     assert (dropped == dropped[:, :1]).all()
     assert 0.2 < dropped.mean() < 0.8
     assert not (dropped[0] == dropped[1]).all()
@@ -231,8 +230,8 @@ def test_input_dropout_drops_the_same_features_at_every_step():
 def test_what_is_dropped_in_training_is_there_in_use(kind, field, rng):
     x = rng.normal(size=(2, 9, FEATURES)).astype("float32")
     plain, dropping = stack(kind=kind), stack(kind=kind, **{field: 0.5})
-    np.testing.assert_allclose(answer(plain, x), answer(dropping, x), atol=1e-6)
-    assert np.abs(answer(plain, x) - answer(dropping, x, training=True)).max() > 1e-3
+    np.testing.assert_allclose(states(plain, x), states(dropping, x), atol=1e-6)
+    assert np.abs(states(plain, x) - states(dropping, x, training=True)).max() > 1e-3
 
 
 def test_weight_dropout_thins_the_recurrent_matrix_once_for_the_batch():
@@ -242,16 +241,16 @@ def test_weight_dropout_thins_the_recurrent_matrix_once_for_the_batch():
     recurrent.assign(np.full(recurrent.shape, 0.01))
     x = np.zeros((3, 1, FEATURES))
     state = [np.eye(3, 40, dtype="float32")]  # each window shows one row of the matrix
-    rows = np.arctanh(answer(cell, x, first=state, training=True)[:, 0])
+    rows = np.arctanh(states(cell, x, first=state, training=True)[:, 0])
     assert set(np.round(75 * rows.ravel(), 3).tolist()) == {0.0, 1.0}
     repeated = [np.ones((3, 40), "float32")]
-    sums = answer(cell, x, first=repeated, training=True)[:, 0]
+    sums = states(cell, x, first=repeated, training=True)[:, 0]
     np.testing.assert_array_equal(sums[0], sums[1])
     np.testing.assert_array_equal(np.array(recurrent), np.full((40, 40), 0.01, "float32"))
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_each_gate_begins_with_an_orthogonal_matrix_of_its_own(kind):
+def test_gates_begin_with_orthogonal_matrices_of_their_own(kind):
     recurrent = np.array(stack(kind=kind, initializer="orthogonal").trainable_weights[1])
     blocks = np.split(recurrent, recurrent.shape[1] // UNITS, axis=1)
     for block in blocks:
@@ -259,7 +258,7 @@ def test_each_gate_begins_with_an_orthogonal_matrix_of_its_own(kind):
     assert np.abs(blocks[0] - blocks[1]).max() > 0.1
 
 
-def test_each_gate_begins_within_glorots_bounds_of_its_own():
+def test_gates_begin_within_glorots_bounds_of_their_own():
     kernel, recurrent, _ = stack(kind="lstm", units=(50,), initializer="glorot").trainable_weights
     for weight in (np.array(kernel), np.array(recurrent)):
         bound = np.sqrt(6 / (len(weight) + 50))
@@ -270,7 +269,7 @@ def test_a_relu_cell_that_begins_as_the_identity_adds_up_what_it_reads():
     cell = stack(kind="simple", activation="relu", initializer="identity", every_step=False)
     cell.trainable_weights[0].assign(np.ones((FEATURES, UNITS)))
     x = np.ones((1, 100, FEATURES))
-    np.testing.assert_allclose(answer(cell, x), 300.0)
+    np.testing.assert_allclose(states(cell, x), 300.0)
 
 
 @pytest.mark.parametrize(
@@ -282,9 +281,9 @@ def test_a_relu_cell_that_begins_as_the_identity_adds_up_what_it_reads():
         ({"kind": "gru", "forget_bias": 2}, [[2, 0, 0], [0, 0, 0]]),
     ],
 )
-def test_memory_bias_is_that_of_the_gate_that_keeps(options, bias):
-    found = np.array(stack(**options).trainable_weights[2])
-    np.testing.assert_array_equal(found, np.repeat(bias, UNITS, axis=-1))
+def test_forget_bias_is_that_of_the_gate_that_keeps(options, bias):
+    initial = np.array(stack(**options).trainable_weights[2])
+    np.testing.assert_array_equal(initial, np.repeat(bias, UNITS, axis=-1))
 
 
 def test_the_default_stack_begins_as_plain_keras_layers_do(rng):
@@ -295,17 +294,17 @@ def test_the_default_stack_begins_as_plain_keras_layers_do(rng):
             kernel_initializer=keras.initializers.GlorotUniform(seed=1),
             recurrent_initializer=keras.initializers.Orthogonal(seed=2),
         )
-        ours = answer(stack(every_step=False, kind=kind), x)
+        ours = states(stack(every_step=False, kind=kind), x)
         np.testing.assert_allclose(ours, plain(x), rtol=1e-5, atol=1e-7)
 
 
-def test_residual_layers_that_answer_zero_hand_their_input_through(rng):
+def test_residual_layers_of_zero_weights_return_their_input(rng):
     cells = stack(kind="gru", units=(UNITS, UNITS), residual=True)
     lower = stack(kind="gru", units=(UNITS,))
     for weight in cells.recurrences[1].trainable_weights:
         weight.assign(np.zeros(weight.shape))
     x = rng.normal(size=(2, 6, FEATURES)).astype("float32")
-    np.testing.assert_allclose(answer(cells, x), answer(lower, x), atol=1e-7)
+    np.testing.assert_allclose(states(cells, x), states(lower, x), atol=1e-7)
 
 
 def test_normalisation_undoes_the_scale_of_the_layer_below(rng):
@@ -313,28 +312,7 @@ def test_normalisation_undoes_the_scale_of_the_layer_below(rng):
     for weight in cells.recurrences[0].trainable_weights[1:]:
         weight.assign(np.zeros(weight.shape))
     x = 1 + rng.random(size=(2, 6, FEATURES)).astype("float32")
-    np.testing.assert_allclose(answer(cells, x), answer(cells, 50 * x), atol=1e-2)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("shape", "needed"),
-    [
-        ("sequence to sequence", (2, 7, 4)),
-        ("sequence to one", (2, 4)),
-        ("one to sequence", (2, 7, 4)),
-    ],
-)
-def test_a_network_has_the_shape_asked_for(kind, shape, needed, rng):
-    cells = ResolvedCells(kind=kind, units=(6, 5))
-    network = sequence_network(cells, shape=shape, outputs=4, steps=7, seed=1)
-    x = rng.normal(size=(2, 3) if shape.startswith("one") else (2, 7, 3))
-    assert network(x).shape == needed
-
-
-def test_one_to_one_is_refused_because_nothing_would_recur():
-    with pytest.raises(ConfigError, match="nothing could recur"):
-        sequence_network(ResolvedCells(units=(1,)), shape="one to one", outputs=1, steps=1, seed=1)
+    np.testing.assert_allclose(states(cells, x), states(cells, 50 * x), atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,7 @@ def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
     ],
 )
 def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, monkeypatch):
-    monkeypatch.setattr(workers, "most", lambda: 2)
+    monkeypatch.setattr(workers, "max_workers", lambda: 2)
     assert resolve(air, *told)[0].training.workers == count
 
 
@@ -378,6 +378,6 @@ def test_long_trainings_are_compiled(air, told, platform, compiled, monkeypatch)
 
 
 def test_data_of_which_copies_would_be_large_are_learned_in_one_process(air, monkeypatch):
-    monkeypatch.setattr(workers, "most", lambda: 2)
+    monkeypatch.setattr(workers, "max_workers", lambda: 2)
     monkeypatch.setattr(rules, "MOST_COPIED", 143)
     assert resolve(air)[0].training.workers == 1

@@ -16,11 +16,11 @@ from foreseq.series.windows import Windows
 from foreseq.training import fitting, workers
 from foreseq.training.fitting import Task
 
-HORIZON, STEPS, LOOKS, MEMBERS = 4, 8, 2, 3
+HORIZON, STEPS, VALIDATIONS, MEMBERS = 4, 8, 2, 3
 
 
 class StoppedError(Exception):
-    """What ends a training from outside."""
+    """Ends a training from outside."""
 
 
 def make_panel(length=60):
@@ -30,17 +30,17 @@ def make_panel(length=60):
 
 
 def make_experiment(*overrides):
-    told = {"dataset": {"source": "memory", "horizon": HORIZON}}
+    fields = {"dataset": {"source": "memory", "horizon": HORIZON}}
     training = {
         "max_steps": STEPS,
-        "validations": LOOKS,
+        "validations": VALIDATIONS,
         "members": MEMBERS,
         "workers": 2,
         "batch_size": 8,
     }
     small = [f"training.{name}={value}" for name, value in training.items()]
     more = ("training.synthetic=0", "network.cells.units=[8]", "network.cells.dropout=0.1")
-    return by_rules(build_experiment(told, [*small, *more, *overrides]), make_panel()).experiment
+    return by_rules(build_experiment(fields, [*small, *more, *overrides]), make_panel()).experiment
 
 
 def make_task(length=60):
@@ -54,17 +54,17 @@ def bits(members):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def at_the_end_nobody_is_left():
+def no_worker_is_left_at_the_end():
     yield
-    workers.dismiss()
-    assert not workers._crew
+    workers.shutdown()
+    assert not workers._pool
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Return what two workers made of three members, and what they told meanwhile."""
-    told = []
-    return workers.fit(make_task(), make_experiment(), report=told.append), told
+    """Return three members that two workers fitted, and the progress they reported."""
+    progress = []
+    return workers.fit(make_task(), make_experiment(), report=progress.append), progress
 
 
 def test_workers_fit_the_members_that_one_process_fits(fitted):
@@ -74,27 +74,27 @@ def test_workers_fit_the_members_that_one_process_fits(fitted):
     assert [member.curve for member in members] == [member.curve for member in here]
 
 
-def test_workers_tell_every_look_of_every_member(fitted):
-    members, told = fitted
+def test_workers_report_every_validation_of_every_member(fitted):
+    members, reports = fitted
     for number, member in enumerate(members):
-        own = [progress for progress in told if progress.member == number]
+        own = [progress for progress in reports if progress.member == number]
         assert tuple(progress.point for progress in own) == member.curve
-        assert [progress.ended for progress in own] == [False] * (LOOKS - 1) + [True]
+        assert [progress.ended for progress in own] == [False] * (VALIDATIONS - 1) + [True]
 
 
-def test_what_a_worker_refuses_is_refused_here(fitted):
+def test_an_error_in_a_worker_is_raised_in_the_parent(fitted):
     with pytest.raises(SeriesTooShort, match=r"needs \d+ steps, found"):
         workers.fit(make_task(length=9)._replace(validation=None), make_experiment())
 
 
 def test_one_member_needs_no_worker():
-    workers.dismiss()
+    workers.shutdown()
     workers.fit(make_task(), make_experiment("training.members=1"))
-    assert not workers._crew
+    assert not workers._pool
 
 
 @pytest.mark.slow
-def test_workers_that_were_stopped_go_on_from_their_checkpoints(fitted, tmp_path):
+def test_stopped_workers_resume_from_their_checkpoints(fitted, tmp_path):
     seen = []
 
     def stop(progress):
@@ -104,16 +104,16 @@ def test_workers_that_were_stopped_go_on_from_their_checkpoints(fitted, tmp_path
 
     with pytest.raises(StoppedError):
         workers.fit(make_task(), make_experiment(), checkpoint=tmp_path, report=stop)
-    assert not workers._crew
+    assert not workers._pool
     again = workers.fit(make_task(), make_experiment(), checkpoint=tmp_path)
     assert bits(again) == bits(fitted[0])
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_told_of_and_replaced(fitted):
+def test_a_worker_that_dies_is_an_error_and_is_replaced(fitted):
     def kill(_progress):
-        workers._crew[0].process.kill()
-        workers._crew[0].process.wait()
+        workers._pool[0].process.kill()
+        workers._pool[0].process.wait()
 
     with pytest.raises(ForeseqError, match=r"died.*training.workers=1"):
         workers.fit(make_task(), make_experiment(), report=kill)
@@ -121,11 +121,10 @@ def test_a_worker_that_dies_is_told_of_and_replaced(fitted):
 
 
 @pytest.mark.slow
-def test_workers_end_with_whoever_gives_them_work():
-    code = (
-        "from foreseq.training.workers import _hire;print(_hire().process.pid, flush=True);input()"
-    )
-    parent = subprocess.Popen(  # noqa: S603 our own words
+def test_workers_end_with_a_killed_parent():
+    code = "from foreseq.training import workers as w;"
+    code += "print(w._start_worker().process.pid, flush=True);input()"
+    parent = subprocess.Popen(  # noqa: S603 constant code
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     worker = int(parent.stdout.readline())

@@ -1,7 +1,7 @@
-"""How far back a recurrent stack can learn from: what reaches an input from the last state.
+"""How far back a recurrent stack can learn from: the gradient of its last state at each lag.
 
-Backpropagation multiplies by one Jacobian a step. Where that shrinks, inputs of long ago are never
-learned from; where it grows, one batch can throw all weights away.
+Backpropagation multiplies by one Jacobian a step. Where the product vanishes, nothing is learned
+from early inputs; where it explodes, one batch can ruin all weights.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from foreseq.diagnostics import probes
 from foreseq.diagnostics.probes import ProbeConfig
 
 VANISHED, EXPLODED = 1e-5, 1e3
-"""Gradient at the longest lag, relative to lag 0, below or above which a warning is due."""
+"""Bounds of the gradient at the longest lag, relative to lag 0, outside of which to warn."""
 KINDS: tuple[Literal["simple", "lstm", "gru"], ...] = ("simple", "lstm", "gru")
 STAGES = ("untrained", "trained", "trained without clipping")
 COLOURS = {"simple": "#d55e00", "lstm": "#0072b2", "gru": "#009e73"}
@@ -37,7 +37,7 @@ class Flow(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """What the longest lag says: `vanishes`, `explodes` or `flows`.
+        """Whether the gradient `vanishes`, `explodes` or `flows` up to the longest lag.
 
         Example:
             >>> Flow("simple", "untrained", np.array([1.0, 1e-3, 1e-6])).verdict
@@ -52,31 +52,31 @@ class Flow(NamedTuple):
 
 
 def gradient_norms(
-    stack: keras.Layer, read: NDArray[np.float32], *, seed: int
+    stack: keras.Layer, sequences: NDArray[np.float32], *, seed: int
 ) -> NDArray[np.float64]:
-    """Return how strongly the last state depends on each input, by lag, shape (time,).
+    """Return the norms of a `Flow`, shape (time,).
 
-    Why a training step: Keras has no other word for a gradient that all its backends know. Zeros
-    are added to the input as if they were weights; one step of plain descent at rate 1 turns them
+    Why by a training step: Keras has no other gradient that works with all its backends. Zeros are
+    added to the input as if they were weights; one step of gradient descent at rate 1 turns them
     into the negative gradient.
 
     Args:
-        stack: Maps (batch, time, features) to the last state, (batch, units); stays as it is.
-        read: Sequences, shape (batch, time, features).
-        seed: Of the direction, one for each sequence, in which the state is looked at.
+        stack: Maps (batch, time, features) to the last state, (batch, units); is not changed.
+        sequences: Shape (batch, time, features).
+        seed: Of the directions, one for each sequence.
     """
-    inputs = keras.Input(read.shape[1:], batch_size=len(read))
-    nudged = _Nudged(stack, read.shape)
+    inputs = keras.Input(sequences.shape[1:], batch_size=len(sequences))
+    nudged = _Nudged(stack, sequences.shape)
     states = nudged(inputs)
     direction = np.random.default_rng(seed).normal(size=states.shape)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    learns, stack.trainable = stack.trainable, False
+    trainable, stack.trainable = stack.trainable, False
     try:
         probe = keras.Model(inputs, states)
         probe.compile(keras.optimizers.SGD(1.0), loss=_along)
-        probe.train_on_batch(read, direction.astype(keras.config.floatx()))
+        probe.train_on_batch(sequences, direction.astype(keras.config.floatx()))
     finally:
-        stack.trainable = learns
+        stack.trainable = trainable
     gradient = -np.array(nudged.zeros, np.float64)  # (batch, time, features)
     squares = np.square(gradient).sum(axis=2).mean(axis=0)
     return np.asarray(np.sqrt(squares)[::-1])
@@ -85,11 +85,9 @@ def gradient_norms(
 def gradient_flow(cells: ResolvedCells, probe: ProbeConfig) -> list[Flow]:
     """Compare the three cells before and after training on a task, with clipping and without.
 
-    Args:
-        cells: The stack; its kind is replaced by each of the three in turn.
-        probe: The task, its length and its training.
+    Options of the stack that only its own cell has are left out for the other two.
     """
-    read = probes.examples(probe, probe.steps).read
+    inputs = probes.examples(probe, probe.steps).inputs
     flows = []
     for kind in KINDS:
         own = _of_kind(cells, kind)
@@ -99,28 +97,21 @@ def gradient_flow(cells: ResolvedCells, probe: ProbeConfig) -> list[Flow]:
             probes.train(own, probe.model_copy(update={"clip": None})).network,
         )
         flows += [
-            Flow(kind, stage, gradient_norms(network.layers[0], read, seed=probe.seed))
+            Flow(kind, stage, gradient_norms(network.layers[0], inputs, seed=probe.seed))
             for stage, network in zip(STAGES, networks, strict=True)
         ]
     return flows
 
 
 def table(flows: Sequence[Flow]) -> pd.DataFrame:
-    """Return a row for each cell, stage and lag: `cell, stage, lag, norm`."""
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "cell": flow.kind,
-                    "stage": flow.stage,
-                    "lag": np.arange(len(flow.norms)),
-                    "norm": flow.norms,
-                }
-            )
-            for flow in flows
-        ],
-        ignore_index=True,
-    )
+    """Return a table with columns `cell`, `stage`, `lag` and `norm`."""
+    tables = [
+        pd.DataFrame({"lag": np.arange(len(flow.norms)), "norm": flow.norms}).assign(
+            cell=flow.kind, stage=flow.stage
+        )
+        for flow in flows
+    ]
+    return pd.concat(tables, ignore_index=True)[["cell", "stage", "lag", "norm"]]
 
 
 def warnings(flows: Sequence[Flow]) -> list[str]:
@@ -134,7 +125,7 @@ def warnings(flows: Sequence[Flow]) -> list[str]:
 
 
 def gradient_figure(flows: Sequence[Flow]) -> Figure:
-    """Draw norms by lag, one line for each cell and stage."""
+    """Draw norms by lag, a line for each cell and stage."""
     figure = Figure(figsize=(10, 5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for flow in flows:
@@ -157,24 +148,23 @@ def _remedy(flow: Flow) -> str:
         return "clip it, or begin with smaller weights"
     if flow.kind == "simple":
         return "take lstm or gru cells, or fold steps with a larger patch"
-    return "give its gates a larger memory_bias, or fold steps with a larger patch"
+    return "give its gates a larger forget_bias, or fold steps with a larger patch"
 
 
 def _of_kind(cells: ResolvedCells, kind: Literal["simple", "lstm", "gru"]) -> ResolvedCells:
-    """Return the same stack of another kind, without what only its own kind knows."""
     if cells.kind == kind:
         return cells
-    only_some = {"reset", "activation", "start", "memory_bias"}
+    only_some = {"reset_after", "activation", "initializer", "forget_bias"}
     return ResolvedCells.model_validate({**cells.model_dump(exclude=only_some), "kind": kind})
 
 
 def _along(direction: Any, states: Any) -> Any:
-    """Return how far the states lie in a direction, times the batch that Keras divides by."""
+    """Return the states' components in a direction, times the batch size Keras divides by."""
     return ops.sum(direction * states, axis=1) * ops.cast(ops.shape(states)[0], states.dtype)
 
 
 class _Nudged(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Adds zeros that can be trained to what a stack reads."""
+    """Adds trainable zeros to the input of a stack."""
 
     def __init__(self, stack: keras.Layer, shape: tuple[int, ...]) -> None:
         super().__init__()

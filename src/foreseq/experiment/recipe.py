@@ -98,7 +98,7 @@ def fit(
                 report=lambda progress: report("refit", progress),
             )
         final = bundle.state(panel, panel.lengths, refitted)._replace(calibration=calibration)
-    workers.dismiss()
+    workers.shutdown()
     best = tuple(member.best_step for member in members)
     origin = Origin(data=panel.fingerprint(), steps=best)
     return Outcome(Bundle(experiment, origin, evaluated, final), tested, members)

@@ -298,7 +298,7 @@ def _max_steps(facts: Facts, _: Fields) -> tuple[int, str]:
 
 
 def _workers(facts: Facts, fields: Fields) -> tuple[int, str]:
-    members, most = fields["training"]["members"], workers.most()
+    members, most = fields["training"]["members"], workers.max_workers()
     if members == 1:
         return 1, "a single member"
     if most == 1:

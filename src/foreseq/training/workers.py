@@ -1,7 +1,8 @@
-"""Members fitted side by side, each by a worker process that has one core to itself.
+"""Fit the members of an ensemble in parallel, one worker process for each core.
 
 Why processes: the loops of networks this small keep one core busy, and threads of one process only
 wait for each other. Why not `multiprocessing`: what it starts runs the user's main module again.
+Why not loky: its workers outlive a parent that is killed, and have no channel for progress.
 """
 
 import atexit
@@ -27,30 +28,31 @@ from foreseq.training.loop import Fitted
 
 Report = Callable[[Progress], None]
 Job = Callable[..., Any]
-"""What a worker does, given as `report` whom to tell where it is."""
+"""Takes the argument `report`, to which it may give its progress."""
 
 
 class _Worker(NamedTuple):
     process: "subprocess.Popen[bytes]"
-    line: "Connection[Any, Any]"
+    connection: "Connection[Any, Any]"
 
 
-class _Done(NamedTuple):
-    """Ends a job; all else that a worker sends tells where it is."""
+class _Result(NamedTuple):
+    """The last message of a job; those before are progress."""
 
-    result: Any
+    value: Any
+    """What the job returned, or the exception that ended it."""
 
-    def outcome(self) -> Any:
-        """Return what came of it, or raise what it ended with."""
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
+    def unwrap(self) -> Any:
+        """Return the value, or raise it."""
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
 
 
-_crew: list[_Worker] = []
-"""Those that wait for the next job: to start one takes as long as a short training."""
-_busy = threading.RLock()
-"""Held while they are at work: two threads that train take turns."""
+_pool: list[_Worker] = []
+"""Workers are kept for the next job, as starting one takes as long as a short training."""
+_lock = threading.RLock()
+"""Held while jobs run: trainings of two threads take turns."""
 
 
 def fit(
@@ -60,111 +62,109 @@ def fit(
     checkpoint: Path | None = None,
     report: Report = lambda _: None,
 ) -> list[Fitted]:
-    """Fit every member of the ensemble as `training.fit` does, by as many workers as are wanted.
+    """Fit every member of the ensemble as `fitting.fit` does, in `training.workers` processes.
 
     Raises:
         SeriesTooShort: If no series holds a training window.
         ForeseqError: If a worker dies.
     """
     members = experiment.training.members
-    count = min(experiment.training.workers, members, most())
+    count = min(experiment.training.workers, members, max_workers())
     if count == 1:
         return fitting.fit(task, experiment, checkpoint=checkpoint, report=report)
-    shares = [range(first, members, count) for first in range(count)]
-    do = partial(fitting.fit, task, experiment, checkpoint=checkpoint)
-    done = _have_done([partial(do, members=share) for share in shares], report)
-    return [done[n % count][n // count] for n in range(members)]
+    fit_some = partial(fitting.fit, task, experiment, checkpoint=checkpoint)
+    jobs = [partial(fit_some, members=range(first, members, count)) for first in range(count)]
+    shares = _run(jobs, report)
+    return [shares[n % count][n // count] for n in range(members)]
 
 
 def pace(task: Task, experiment: ResolvedExperiment) -> Pace:
-    """Measure how fast a training goes while all workers take steps."""
-    count = min(experiment.training.workers, most())
+    """Measure how fast training is while all workers train."""
+    count = min(experiment.training.workers, max_workers())
     if count == 1:
         return fitting.pace(task, experiment)
-    each = _have_done([partial(_pace, task, experiment)] * count)
-    return Pace(*map(max, zip(*each, strict=True)))
+    paces = _run([partial(_pace, task, experiment)] * count)
+    return Pace(*map(max, zip(*paces, strict=True)))
 
 
-def most() -> int:
-    """Return how many workers this machine has room for: one a core, and no two on its GPUs."""
+def max_workers() -> int:
+    """Return how many workers this machine has room for: one a core, or one for all its GPUs."""
     if os.name == "nt" or has_gpu():
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def dismiss() -> None:
-    """End the workers that wait for the next job, and give back what networks here have taken."""
-    with _busy:
+def shutdown() -> None:
+    """End all workers, and free the memory of this process's idle network."""
+    with _lock:
         model_cache.release()
-        while _crew:
-            worker = _crew.pop()
-            worker.line.close()
-            worker.process.kill()  # nothing is lost: checkpoints appear whole or not at all
+        while _pool:
+            worker = _pool.pop()
+            worker.connection.close()
+            worker.process.kill()  # nothing is lost: checkpoints are written whole or not at all
             worker.process.communicate()
 
 
-atexit.register(dismiss)
+atexit.register(shutdown)
 
 
-def serve(handle: int) -> None:
-    """Do one job after the other, until whoever gives them is gone: the life of a worker.
-
-    Args:
-        handle: Descriptor of the connection over which they come.
-    """
+def serve(descriptor: int) -> None:
+    """Run jobs from a connection until its other end is closed: the main loop of a worker."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(EOFError), Connection(handle) as line:
+    with suppress(EOFError), Connection(descriptor) as connection:
         while True:
-            job: Job = line.recv()
+            job: Job = connection.recv()
             try:
-                result = job(report=line.send)
-            except Exception as error:  # whoever gave the job decides
-                result = error
-            line.send(_Done(result))
+                value = job(report=connection.send)
+            except Exception as error:  # raised again in the parent
+                value = error
+            connection.send(_Result(value))
 
 
-def _have_done(jobs: Sequence[Job], report: Report = lambda _: None) -> list[Any]:
-    """Return what comes of some jobs, each done by a worker of its own."""
-    with _busy:
-        return _with_crew(jobs, report)
+def _run(jobs: Sequence[Job], report: Report = lambda _: None) -> list[Any]:
+    """Return the results of some jobs, each run by a worker of its own."""
+    with _lock:
+        while len(_pool) < len(jobs):
+            _pool.append(_start_worker())
+        try:
+            return _results(jobs, _pool[: len(jobs)], report)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            shutdown()
+            raise ForeseqError(
+                "a worker process died (out of memory?);"
+                " set training.workers=1 to train in this process"
+            ) from None
+        except BaseException:
+            shutdown()  # the other workers still run
+            raise
 
 
-def _with_crew(jobs: Sequence[Job], report: Report) -> list[Any]:
-    while len(_crew) < len(jobs):
-        _crew.append(_hire())
-    working: dict[Any, int] = {worker.line: n for n, worker in enumerate(_crew[: len(jobs)])}
+def _results(jobs: Sequence[Job], workers: Sequence[_Worker], report: Report) -> list[Any]:
+    running: dict[Any, int] = {}
+    for n, worker in enumerate(workers):
+        worker.connection.send(jobs[n])
+        running[worker.connection] = n
     results: list[Any] = [None] * len(jobs)
-    try:
-        for line, n in working.items():
-            line.send(jobs[n])
-        while working:
-            ready: Any = wait(list(working))
-            for line in ready:
-                told = line.recv()
-                if isinstance(told, _Done):
-                    results[working.pop(line)] = told.outcome()
-                else:
-                    report(told)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        dismiss()
-        raise ForeseqError(
-            "a worker process died, perhaps for want of memory; training.workers=1 does without"
-        ) from None
-    except BaseException:
-        dismiss()  # the others are still at it
-        raise
+    while running:
+        ready: Any = wait(list(running))
+        for connection in ready:
+            message = connection.recv()
+            if isinstance(message, _Result):
+                results[running.pop(connection)] = message.unwrap()
+            else:
+                report(message)
     return results
 
 
-def _hire() -> _Worker:
+def _start_worker() -> _Worker:
     ours, theirs = Pipe()
     with theirs:
         code = f"from foreseq.training import workers; workers.serve({theirs.fileno()})"
-        process = subprocess.Popen(  # noqa: S603 - our own words
+        process = subprocess.Popen(  # noqa: S603 - constant code
             [sys.executable, "-c", code],
             env=os.environ | files.ONE_CORE,
             stdin=subprocess.PIPE,
-            stdout=2,  # ours is for results
+            stdout=2,  # this process's stdout is for results
             pass_fds=[theirs.fileno()],
         )
     return _Worker(process, ours)
@@ -175,5 +175,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _pace(task: Task, experiment: ResolvedExperiment, *, report: Report) -> Pace:  # noqa: ARG001 - too short to tell of
+def _pace(task: Task, experiment: ResolvedExperiment, *, report: Report) -> Pace:  # noqa: ARG001 - a job takes it
     return fitting.pace(task, experiment)
