@@ -68,7 +68,7 @@ def refit_intervals(version: ModelVersion, folder: Path, about: About, until: st
         console.say(f"not recalibrated: {error}")
         return None
     console.say(f"recalibrated: {made}")
-    return check_runs.save_recalibrated(about, str(version), until, made) if made.better else None
+    return check_runs.save_recalibrated(about, str(version), until, made)
 
 
 @flow

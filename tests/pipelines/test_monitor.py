@@ -152,6 +152,14 @@ def narrowed(version: ModelVersion) -> ModelVersion:
     return fresh
 
 
+def test_intervals_that_are_not_better_are_not_logged(home):
+    version = registry.resolve("shop")
+    fitted = bundle.load(registry.fetch(version))
+    about = About(version.name, fitted.experiment.dataset, "none", "none")
+    worse = Recalibrated(fitted, False, 0.8, 0.8, 1.0, 1.0)
+    assert check_runs.save_recalibrated(about, str(version), "2024", worse) is None
+
+
 class KilledError(Exception):
     """Stands for a killed process."""
 

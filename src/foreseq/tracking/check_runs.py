@@ -79,8 +79,10 @@ def conclude(run_id: str, decided: Decided, page: Path) -> None:
     run.log_text(page.read_text(encoding="utf-8"), PAGE)
 
 
-def save_recalibrated(about: About, version: str, until: str, made: Recalibrated) -> str:
-    """Log a recalibrated forecaster, for `registry.register`; return the run's id."""
+def save_recalibrated(about: About, version: str, until: str, made: Recalibrated) -> str | None:
+    """Log a recalibrated forecaster if it is better; return the run's id for `register`."""
+    if not made.better:
+        return None
     done = runs.finished(about.model, about.tags(RECALIBRATION))
     if done:
         return done
