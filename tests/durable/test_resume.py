@@ -12,8 +12,8 @@ def experiment(*overrides):
 
 def test_the_key_changes_with_config_and_data_and_with_nothing_else():
     keys = [
-        resume.cache_key(experiment(*told), data)
-        for told, data in [((), "1"), ((), "2"), (("training.seed=2",), "1"), ((), "1")]
+        resume.cache_key(experiment(*config), data)
+        for config, data in [((), "1"), ((), "2"), (("training.seed=2",), "1"), ((), "1")]
     ]
     assert len(set(keys)) == 3
     assert keys[0] == keys[3]

@@ -32,12 +32,12 @@ def test_a_local_file_stays_where_it_is(tmp_path):
 
 def test_a_copy_is_kept_under_its_content(tmp_path, remote):
     remote.pipe("/shop/a.csv", CSV)
-    told = dataset("memory://shop/a.csv")
-    first = fetch(told, tmp_path)
+    config = dataset("memory://shop/a.csv")
+    first = fetch(config, tmp_path)
     assert first.read_bytes() == CSV
-    assert fetch(told, tmp_path) == first
+    assert fetch(config, tmp_path) == first
     remote.pipe("/shop/a.csv", CSV + b"a,3,3\n")
-    second = fetch(told, tmp_path)
+    second = fetch(config, tmp_path)
     assert first.read_bytes() == CSV
     assert second.read_bytes() == CSV + b"a,3,3\n"
     assert sorted(tmp_path.iterdir()) == sorted([first.parent, second.parent])
@@ -72,12 +72,12 @@ def test_an_unknown_kind_of_url_is_a_mistake_of_the_configuration(tmp_path):
 
 def test_a_variable_of_the_environment_is_read_when_the_url_is(tmp_path, remote, monkeypatch):
     remote.pipe("/shop/a.csv", CSV)
-    told = dataset("memory://${SHOP}/a.csv")
+    config = dataset("memory://${SHOP}/a.csv")
     with pytest.raises(ConfigError, match=r"needs \$\{SHOP\}"):
-        fetch(told, tmp_path)
+        fetch(config, tmp_path)
     monkeypatch.setenv("SHOP", "shop")
-    assert fetch(told, tmp_path).read_bytes() == CSV
-    assert told.source == "memory://${SHOP}/a.csv"
+    assert fetch(config, tmp_path).read_bytes() == CSV
+    assert config.source == "memory://${SHOP}/a.csv"
 
 
 def test_no_configuration_keeps_a_password():
@@ -98,10 +98,10 @@ def test_no_message_shows_a_password(monkeypatch):
 
 def test_a_url_is_ingested_through_its_copy(tmp_path, remote):
     remote.pipe("/shop/a.csv", CSV)
-    told = dataset("memory://shop/a.csv")
-    assert ingest(told, tmp_path / "series").fresh
+    config = dataset("memory://shop/a.csv")
+    assert ingest(config, tmp_path / "series").fresh
     assert len(list((tmp_path / "raw").rglob("a.csv"))) == 1
-    assert not ingest(told, tmp_path / "series").fresh
+    assert not ingest(config, tmp_path / "series").fresh
 
 
 def test_a_dataset_without_a_source_cannot_be_fetched(tmp_path):

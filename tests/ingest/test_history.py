@@ -19,10 +19,10 @@ HEAD = "unique_id,ds,y\n"
 def take(tmp_path):
     """Ingest rows of a file of any name."""
 
-    def ingested(rows: str, name: str = "shop.csv", **told):
+    def ingested(rows: str, name: str = "shop.csv", **fields):
         source = tmp_path / name
         source.write_text(HEAD + rows, encoding="utf-8")
-        dataset = DatasetConfig(**{"source": str(source), "horizon": 1, "name": "shop"} | told)
+        dataset = DatasetConfig(**{"source": str(source), "horizon": 1, "name": "shop"} | fields)
         return ingest(dataset, tmp_path / "series")
 
     return ingested
@@ -77,7 +77,7 @@ def test_data_cut_off_later_and_later_are_versions_of_one_history(take, versions
     ]
 
 
-def test_pieces_are_kept_whole_whatever_is_cut_off(take, versions, tmp_path):
+def test_pieces_are_kept_whole_whatever_as_of_is(take, versions, tmp_path):
     first, rest = DAYS[: len(DAYS) // 2], DAYS[len(DAYS) // 2 :]
     cut = take(first, name="first.csv", update="append", as_of="2024-01-03")
     assert len(panel.load(cut.folder).values) == 2
@@ -89,7 +89,7 @@ def test_pieces_are_kept_whole_whatever_is_cut_off(take, versions, tmp_path):
     assert len(opened.values) == 10
 
 
-def test_going_back_to_older_data_is_told_as_well(take, versions):
+def test_going_back_to_older_data_is_a_version_as_well(take, versions):
     first = take("a,1,1\na,2,2\n")
     take("a,1,1\na,2,2\na,3,3\n")
     back = take("a,1,1\na,2,2\n")
@@ -98,13 +98,13 @@ def test_going_back_to_older_data_is_told_as_well(take, versions):
 
 
 @pytest.mark.parametrize("update", ["replace", "append"])
-def test_what_the_data_told_may_be_told_since(take, versions, update):
+def test_an_inferred_frequency_may_be_configured_later(take, versions, update):
     rows = [f"a,2024-01-{day:02},{day % 7}\n" for day in range(1, 31)]
     found = panel.load(take("".join(rows[:28]), "1.csv", update=update).folder)
-    told = {"freq": found.freq, "season": found.season, "update": update}
-    again = take("".join(rows[:28]), "1.csv", **told)
+    fields = {"freq": found.freq, "season": found.season, "update": update}
+    again = take("".join(rows[:28]), "1.csv", **fields)
     assert not again.fresh
-    take("".join(rows[28:] if update == "append" else rows), "2.csv", **told)
+    take("".join(rows[28:] if update == "append" else rows), "2.csv", **fields)
     assert [version.changes for version in versions()] == ["first version", "2 steps appended"]
     assert [version.steps for version in versions()] == [28, 30]
 
@@ -166,12 +166,12 @@ def test_pieces_appended_are_the_whole_read_at_once(take, rng, policy):
     whole.loc[rng.random(len(whole)) < 0.1, "y"] = np.nan
     when = rng.integers(4, size=len(whole))  # rows arrive out of order
     wrong = whole.assign(y=whole["y"] + (when == 1))  # some to be corrected in the end
-    told = {"freq": "D", "season": 7, **policy}
+    fields = {"freq": "D", "season": 7, **policy}
     for piece in range(4):
-        arrived = take(rows_of(wrong[when == piece]), f"{piece}.csv", update="append", **told)
-    corrected = take(rows_of(whole[when == 1]), "again.csv", update="append", **told)
+        arrived = take(rows_of(wrong[when == piece]), f"{piece}.csv", update="append", **fields)
+    corrected = take(rows_of(whole[when == 1]), "again.csv", update="append", **fields)
     assert corrected.fingerprint != arrived.fingerprint
-    assert corrected.fingerprint == take(rows_of(whole), "whole.csv", **told).fingerprint
+    assert corrected.fingerprint == take(rows_of(whole), "whole.csv", **fields).fingerprint
 
 
 def test_a_piece_that_comes_again_changes_nothing(take, versions):

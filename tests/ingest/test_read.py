@@ -13,17 +13,17 @@ ROWS = [["a", "2024-01-01", 1.5], ["a", "2024-01-02", 2.5], ["b", "2024-01-01", 
 CSV = "unique_id,ds,y\na,2024-01-01,1.5\na,2024-01-02,2.5\nb,2024-01-01,3.5\n"
 
 
-def dataset(path: Path, **told) -> DatasetConfig:
-    return DatasetConfig(**{"source": str(path), "horizon": 1, "name": "shop"} | told)
+def dataset(path: Path, **fields) -> DatasetConfig:
+    return DatasetConfig(**{"source": str(path), "horizon": 1, "name": "shop"} | fields)
 
 
 def cells(table: pd.DataFrame) -> list[list]:
     return table.astype({"unique_id": str, "ds": str}).to_numpy().tolist()
 
 
-def refusal(path: Path, **told) -> str:
+def refusal(path: Path, **fields) -> str:
     with pytest.raises(DataRefused) as caught:
-        to_panel(read_table(dataset(path, **told)), dataset(path, **told), file=str(path))
+        to_panel(read_table(dataset(path, **fields)), dataset(path, **fields), file=str(path))
     return str(caught.value)
 
 
@@ -114,8 +114,8 @@ def test_wide_parquet_reads_like_wide_csv(tmp_path):
     wide.to_parquet(tmp_path / "a.parquet")
     wide.to_csv(tmp_path / "a.csv", index=False)
     one, other = (
-        to_panel(read_table(told), told)[0].fingerprint()
-        for told in (
+        to_panel(read_table(config), config)[0].fingerprint()
+        for config in (
             dataset(tmp_path / name, layout="wide", columns={"ds": "when"})
             for name in ("a.parquet", "a.csv")
         )
@@ -158,27 +158,27 @@ def test_a_broken_csv_is_refused(tmp_path, text, says):
 
 def test_a_column_named_by_the_user_must_be_there(tmp_path):
     path = write(tmp_path / "a.csv", CSV)
-    told = refusal(path, columns={"unique_id": "shop"})
-    assert "column 'shop' is needed, found the columns unique_id, ds, y" in told
-    assert "dataset.columns.unique_id=NAME" in told
+    message = refusal(path, columns={"unique_id": "shop"})
+    assert "column 'shop' is needed, found the columns unique_id, ds, y" in message
+    assert "dataset.columns.unique_id=NAME" in message
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz"])
 def test_bytes_that_are_not_what_the_ending_says_are_refused(tmp_path, name):
-    told = refusal(write(tmp_path / name, "no such thing"))
-    assert told.startswith(str(tmp_path / name))
-    assert "must be a table in the format of its ending" in told
+    message = refusal(write(tmp_path / name, "no such thing"))
+    assert message.startswith(str(tmp_path / name))
+    assert "must be a table in the format of its ending" in message
 
 
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):
-    told = refusal(write(tmp_path / "a.xlsx", "x"))
-    assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .pq, found .xlsx" in told
+    message = refusal(write(tmp_path / "a.xlsx", "x"))
+    assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .pq, found .xlsx" in message
 
 
 def test_a_source_that_is_not_there_is_refused_with_where_it_was_looked_for():
-    told = refusal(Path("nowhere.csv"))
-    assert told.startswith("nowhere.csv: the source must exist")
-    assert f"a relative path starts at {Path.cwd()}" in told
+    message = refusal(Path("nowhere.csv"))
+    assert message.startswith("nowhere.csv: the source must exist")
+    assert f"a relative path starts at {Path.cwd()}" in message
 
 
 def test_a_folder_without_parquet_is_refused(tmp_path):

@@ -23,8 +23,8 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def dataset(source: Path, **told) -> DatasetConfig:
-    return DatasetConfig(**{"source": str(source), "horizon": 1, "name": "shop"} | told)
+def dataset(source: Path, **fields) -> DatasetConfig:
+    return DatasetConfig(**{"source": str(source), "horizon": 1, "name": "shop"} | fields)
 
 
 def test_the_store_holds_the_panel_and_its_repairs(source, tmp_path):
@@ -55,10 +55,10 @@ def test_the_place_of_a_file_and_the_horizon_matter_not(source, tmp_path):
     assert ingest(dataset(moved, horizon=5), tmp_path / "series").folder == first.folder
 
 
-@pytest.mark.parametrize("told", [{"gaps": "interpolate"}, {"season": 2}, {"missing": "zero"}])
-def test_what_decides_the_panel_decides_its_folder(source, tmp_path, told):
+@pytest.mark.parametrize("fields", [{"gaps": "interpolate"}, {"season": 2}, {"missing": "zero"}])
+def test_what_decides_the_panel_decides_its_folder(source, tmp_path, fields):
     first = ingest(dataset(source), tmp_path / "series")
-    other = ingest(dataset(source, **told), tmp_path / "series")
+    other = ingest(dataset(source, **fields), tmp_path / "series")
     assert other.fresh
     assert other.folder != first.folder
     assert other.fingerprint != first.fingerprint
@@ -89,8 +89,8 @@ def test_a_refusal_leaves_nothing_behind(source, tmp_path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_yaml_says_only_what_differs_from_the_default(path):
-    told = yaml.safe_load(path.read_text())
-    assert DatasetConfig(**told).model_dump(mode="json", exclude_defaults=True) == told
+    fields = yaml.safe_load(path.read_text())
+    assert DatasetConfig(**fields).model_dump(mode="json", exclude_defaults=True) == fields
 
 
 EXPECTED = {
@@ -107,10 +107,10 @@ EXPECTED = {
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_dataset_of_the_project_is_understood(path, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    told = DatasetConfig(**yaml.safe_load(path.read_text()))
-    if not Path(told.source).exists():
-        pytest.skip(f"{told.source} is not part of the project")
-    series = panel.load(ingest(told, tmp_path / "series").folder)
+    config = DatasetConfig(**yaml.safe_load(path.read_text()))
+    if not Path(config.source).exists():
+        pytest.skip(f"{config.source} is not part of the project")
+    series = panel.load(ingest(config, tmp_path / "series").folder)
     found = (series.freq, series.season, series.n_series, len(series.values))
     assert found == EXPECTED[path.stem]
 

@@ -10,8 +10,8 @@ from foreseq.ingest.table import Repairs, to_panel
 from foreseq.series import panel as panels
 
 
-def dataset(**told) -> DatasetConfig:
-    return DatasetConfig(**{"source": "shop.csv", "horizon": 1} | told)
+def dataset(**fields) -> DatasetConfig:
+    return DatasetConfig(**{"source": "shop.csv", "horizon": 1} | fields)
 
 
 def table(rows: list[tuple]) -> pd.DataFrame:
@@ -26,9 +26,9 @@ def days(*ys: float | None, name: str = "a") -> pd.DataFrame:
     return table([(name, day, y) for day, y in zip(ds, ys, strict=True)])
 
 
-def refusal(frame: pd.DataFrame, **told) -> str:
+def refusal(frame: pd.DataFrame, **fields) -> str:
     with pytest.raises(DataRefused) as caught:
-        to_panel(frame, dataset(**told), file="shop.csv")
+        to_panel(frame, dataset(**fields), file="shop.csv")
     return str(caught.value)
 
 
@@ -65,9 +65,9 @@ def test_the_order_of_rows_alters_nothing(series, seed, gaps):
     ]
     frame = table(rows)
     shuffled = frame.sample(frac=1, random_state=seed)
-    told = dataset(freq=1, gaps=gaps)
-    panel, repairs = to_panel(frame, told)
-    other, others = to_panel(shuffled, told)
+    config = dataset(freq=1, gaps=gaps)
+    panel, repairs = to_panel(frame, config)
+    other, others = to_panel(shuffled, config)
     assert other.fingerprint() == panel.fingerprint()
     assert (others.gaps, others.gaps_filled) == (repairs.gaps, repairs.gaps_filled)
 
@@ -114,9 +114,9 @@ def test_gaps_are_filled_on_a_line():
 
 
 def test_gaps_are_refused_by_the_row_after():
-    told = refusal(table(GAPPED), gaps="refuse")
-    assert told.startswith("shop.csv, series a, row 5: every step must have a row")
-    assert "found 6 right after 3; add the rows, or choose dataset.gaps" in told
+    message = refusal(table(GAPPED), gaps="refuse")
+    assert message.startswith("shop.csv, series a, row 5: every step must have a row")
+    assert "found 6 right after 3; add the rows, or choose dataset.gaps" in message
 
 
 def test_empty_y_is_marked_or_zero():
@@ -146,9 +146,9 @@ def test_gaps_and_empty_y_follow_each_its_own_policy():
 
 
 def test_empty_y_is_refused_by_row():
-    told = refusal(days(1.0, None, 3.0), missing="refuse")
-    assert told.startswith("shop.csv, series a, row 3: y must be filled")
-    assert "mark, interpolate or zero" in told
+    message = refusal(days(1.0, None, 3.0), missing="refuse")
+    assert message.startswith("shop.csv, series a, row 3: y must be filled")
+    assert "mark, interpolate or zero" in message
 
 
 TWICE = [("a", 1, 1.0), ("a", 2, 5.0), ("a", 2, 7.0), ("a", 3, 2.0), ("a", 2, 6.0)]
@@ -178,11 +178,11 @@ def test_duplicates_that_agree_collapse():
 
 
 def test_duplicates_that_disagree_are_refused_by_both_rows():
-    told = refusal(table(TWICE))
-    assert told.startswith("shop.csv, series a, row 4: a series has one y at a time")
-    assert "found y 7 and 5 in row 3 at 2" in told
-    assert "dataset.duplicates: first, last, mean or sum" in told
-    assert "dataset.columns.unique_id" in told
+    message = refusal(table(TWICE))
+    assert message.startswith("shop.csv, series a, row 4: a series has one y at a time")
+    assert "found y 7 and 5 in row 3 at 2" in message
+    assert "dataset.duplicates: first, last, mean or sum" in message
+    assert "dataset.columns.unique_id" in message
 
 
 def test_a_number_and_an_empty_cell_disagree():
@@ -191,9 +191,9 @@ def test_a_number_and_an_empty_cell_disagree():
 
 def test_duplicates_that_agree_are_refused_if_told_so():
     frame = table([("a", 1, 1.0), ("b", 1, 1.0), ("b", 2, 1.0), ("b", 2, 1.0)])
-    told = refusal(frame, duplicates="refuse")
-    assert told.startswith("shop.csv, series b, row 5: ")
-    assert "unique_id" not in told
+    message = refusal(frame, duplicates="refuse")
+    assert message.startswith("shop.csv, series b, row 5: ")
+    assert "unique_id" not in message
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_duplicates_that_agree_are_refused_if_told_so():
 def test_a_broken_cell_is_named_with_its_series_and_row(row, cell, says):
     frame = days(1.0, 2.0, 3.0).astype({"ds": str}).astype(object)
     frame.loc[3, row] = cell
-    told = refusal(frame)
-    assert told.startswith("shop.csv, ")
-    assert says in told
+    message = refusal(frame)
+    assert message.startswith("shop.csv, ")
+    assert says in message
 
 
 def test_a_year_beyond_64_bits_is_refused():
@@ -248,18 +248,18 @@ def test_a_column_without_numbers_is_refused():
 
 
 def test_fractions_are_no_steps():
-    told = refusal(table([("a", 1.0, 1.0), ("a", 1.5, 2.0)]))
-    assert "row 3: ds must be a timestamp or a whole number, found 1.5" in told
+    message = refusal(table([("a", 1.0, 1.0), ("a", 1.5, 2.0)]))
+    assert "row 3: ds must be a timestamp or a whole number, found 1.5" in message
 
 
 def test_dates_without_dashes_are_not_taken_for_steps():
-    told = refusal(table([("a", 2024_01_31, 1.0), ("a", 2024_02_01, 2.0)]))
-    assert "20240131, which looks like a date; write dates with dashes" in told
+    message = refusal(table([("a", 2024_01_31, 1.0), ("a", 2024_02_01, 2.0)]))
+    assert "20240131, which looks like a date; write dates with dashes" in message
 
 
 def test_months_without_dashes_are_not_taken_for_steps():
-    told = refusal(table([("a", 2024_12, 1.0), ("a", 2025_01, 2.0)]))
-    assert "202412, which looks like a date" in told
+    message = refusal(table([("a", 2024_12, 1.0), ("a", 2025_01, 2.0)]))
+    assert "202412, which looks like a date" in message
 
 
 def test_years_are_steps():
@@ -270,9 +270,9 @@ def test_years_are_steps():
 def test_a_time_off_the_grid_is_refused_by_row():
     frame = days(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
     frame.loc[4, "ds"] += pd.Timedelta(hours=5)
-    told = refusal(frame)
-    assert "series a, row 4: times must follow each other by D from 2024-02-27 on" in told
-    assert "found 2024-02-29 05:00:00; correct the time, or set dataset.freq" in told
+    message = refusal(frame)
+    assert "series a, row 4: times must follow each other by D from 2024-02-27 on" in message
+    assert "found 2024-02-29 05:00:00; correct the time, or set dataset.freq" in message
 
 
 def test_a_month_end_that_is_none_is_refused():
@@ -284,9 +284,9 @@ def test_a_wrong_year_does_not_make_a_grid_of_millions_of_steps():
     frame = days(1.0, 2.0, 3.0)
     frame["ds"] = pd.date_range("2024-01-01", periods=3, freq="min")
     frame.loc[4, "ds"] = pd.Timestamp("2204-01-01 00:02")
-    told = refusal(frame)
-    assert "series a, row 4: a series of 3 rows may span 10,300 steps of min" in told
-    assert "found 2204-01-01 00:02:00 right after 2024-01-01 00:01:00" in told
+    message = refusal(frame)
+    assert "series a, row 4: a series of 3 rows may span 10,300 steps of min" in message
+    assert "found 2204-01-01 00:02:00 right after 2024-01-01 00:01:00" in message
 
 
 def test_one_row_each_has_no_frequency_unless_told():
@@ -336,8 +336,8 @@ def test_zoned_times_become_utc_and_daylight_saving_leaves_no_gap(as_text):
 
 def test_local_days_of_a_zone_are_refused_with_the_reason():
     ds = pd.date_range("2024-03-29", periods=5, freq="D", tz="Europe/Berlin")
-    told = refusal(table([("a", day, 1.0) for day in ds]))
-    assert "times were converted from Europe/Berlin to UTC: write local times" in told
+    message = refusal(table([("a", day, 1.0) for day in ds]))
+    assert "times were converted from Europe/Berlin to UTC: write local times" in message
 
 
 def test_dates_without_hours_have_no_zone():
@@ -381,9 +381,9 @@ def test_what_was_not_known_until_a_time_does_not_count():
     assert numbers(panel) == [1, 2, 3]
 
 
-def test_a_time_limit_with_a_zone_is_told_in_utc():
-    told = dataset(as_of="2024-03-01T01:00+01:00")
-    assert told == dataset(as_of="2024-03-01T00:00")
+def test_a_time_limit_with_a_zone_is_converted_to_utc():
+    config = dataset(as_of="2024-03-01T01:00+01:00")
+    assert config == dataset(as_of="2024-03-01T00:00")
 
 
 def test_a_time_limit_before_the_first_observation_is_refused():

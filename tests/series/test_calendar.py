@@ -90,13 +90,13 @@ def test_a_canonical_name_names_itself(freq):
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("spelling", "meant"),
     [(1, "1"), ("01", "1"), ("H", "h"), ("T", "min"), ("60min", "h"), ("90min", "90min"),
      ("24h", "D"), ("7D", "W"), ("W-WED", "W"), ("M", "ME"), ("Q-DEC", "QE"), ("12MS", "YS"),
      ("A", "YE")],
 )  # fmt: skip
-def test_other_spellings_mean_the_canonical_one(told, meant):
-    assert calendar.canonical(told) == meant
+def test_other_spellings_mean_the_canonical_one(spelling, meant):
+    assert calendar.canonical(spelling) == meant
 
 
 @pytest.mark.parametrize("freq", ["fortnight", "", "0", "0D", "-1", "D-SUN", "1.5h", "BME", "-SUN"])

@@ -26,11 +26,11 @@ def test_upside_down_what_goes_up_goes_down_and_all_else_stays():
 
 
 @pytest.mark.parametrize(("season", "steps", "found"), [(1, 8, 6), (4, 40, 8), (12, 12, 6)])
-def test_a_season_and_parts_of_several_steps_have_traits_of_their_own(season, steps, found):
+def test_a_season_and_parts_of_several_steps_have_features_of_their_own(season, steps, found):
     assert extract(walks(3, steps=steps), season).shape == (3, found)
 
 
-def test_traits_are_finite_even_of_series_that_stand_still():
+def test_features_are_finite_even_of_constant_series():
     still = np.array([[3.0] * 40, [0.0] * 39 + [1.0], [1e300] * 40])
     assert np.isfinite(extract(still, 4)).all()
 

@@ -80,7 +80,7 @@ def test_without_a_season_nothing_repeats():
     assert abs(np.median(repeat(rows(made)[:500], 12))) < 0.1
 
 
-def test_beside_noise_some_series_rise_and_some_fall(made):
+def test_under_the_noise_some_series_rise_and_some_fall(made):
     assert (rise(made) > 1).mean() > 0.1
     assert (rise(made) < -1).mean() > 0.1
 
@@ -112,13 +112,13 @@ def test_nothing_after_the_ends_is_looked_at(noise):
     assert one.fingerprint() == other.fingerprint()
 
 
-def test_beside_histories_too_short_to_have_traits_anything_may_come():
+def test_histories_too_short_to_have_features_select_nothing():
     made = make_up(real(range(5)))
     assert made.n_series == 2000
     assert (rise(made) > 1).mean() == pytest.approx((rise(made) < -1).mean(), abs=0.05)
 
 
-def test_half_are_counts_beside_counts():
+def test_half_are_counts_where_the_real_ones_are():
     made = rows(make_up(real([0, 0, 3, 1] * 15), counts=True))
     counts = (made >= 0).all(axis=1) & (made == np.rint(made)).all(axis=1)
     assert counts.mean() == pytest.approx(0.5, abs=0.01)

@@ -74,13 +74,13 @@ def test_the_futures_of_all_parts_follow_each_other_and_rebuild_the_series(case)
 def test_a_settled_plan_splits_alike(case):
     panel, horizon, plan = case
     test, validation = windows.spans(panel, horizon, plan)
-    told = SplitConfig(
+    fields = SplitConfig(
         test_windows=test.cutoffs,
         stride=test.stride,
         validation_windows=validation.cutoffs,
         validation_stride=validation.stride,
     )
-    assert windows.spans(panel, horizon, told) == (test, validation)
+    assert windows.spans(panel, horizon, fields) == (test, validation)
 
 
 @given(lengths, st.integers(1, 9), st.integers(1, 4), st.randoms(use_true_random=False))
