@@ -51,7 +51,7 @@ def test_later_symbols_change_nothing_before_them(rng):
     np.testing.assert_array_equal(one[:, :8], other[:, :8])
 
 
-def test_a_carried_model_goes_on_where_it_ended_unless_told_to_begin_anew(rng):
+def test_a_carried_model_goes_on_where_it_ended_unless_it_begins_anew(rng):
     model = small()
     carried = Carried(model, streams=2)
     text = rng.integers(0, SYMBOLS, (2, 10)).astype(np.int32)

@@ -115,15 +115,15 @@ def test_a_text_that_reads_or_is_done_writes_nothing():
     ]  # fmt: skip
 
 
-def test_the_network_is_asked_once_a_step_for_all_texts():
-    asked = []
+def test_the_network_is_called_once_a_step_for_all_texts():
+    calls = []
 
     def counting(symbols, state):
-        asked.append(len(symbols))
+        calls.append(len(symbols))
         return undecided(symbols, state)
 
     list(write(counting, None, prompts(*[[1, 2]] * 7), SamplingConfig(length=5)))
-    assert asked == [7] * 6
+    assert calls == [7] * 6
 
 
 def test_the_same_seed_writes_the_same_text_and_another_seed_another():

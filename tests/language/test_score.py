@@ -46,9 +46,9 @@ def test_the_fast_estimate_is_near_the_exact_score(rng):
     assert fast.nats_per_character == pytest.approx(exact.nats_per_character, abs=1e-4)
 
 
-def test_surprise_is_finite_for_logits_of_any_size():
+def test_cross_entropy_is_finite_for_logits_of_any_size():
     logits = np.array([[1e30, -1e30], [0.0, 0.0]], np.float32)
-    assert score.surprise(logits, np.array([0, 1])).tolist() == [0.0, pytest.approx(np.log(2))]
+    assert score.cross_entropy(logits, np.array([0, 1])).tolist() == [0.0, pytest.approx(np.log(2))]
 
 
 def test_an_undecided_network_holds_all_symbols_for_equally_likely():

@@ -17,7 +17,7 @@ def read(streams):
     return [streams.chunk(step) for step in range(streams.steps)]
 
 
-def test_steep_is_read_as_stee_and_answered_as_teep():
+def test_steep_is_read_as_stee_with_targets_teep():
     word = assemble(["steep"])
     chunk = Streams(word.passage, chunk=4, streams=1).chunk(0)
     assert word.vocabulary.decode(chunk.symbols[0]) == "stee"

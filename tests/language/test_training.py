@@ -18,7 +18,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def corpus():
-    """Return words whose last letter was settled by the first, six letters before."""
+    """Return words whose last letter was determined by the first, six letters before."""
     rng = np.random.default_rng(3)
     words = [f"{'xy'[tail]}abcde{'xy'[tail]}" for tail in rng.integers(0, 2, 300)]
     return assemble(["".join(words)])
@@ -29,14 +29,14 @@ def parts(corpus):
     return split(corpus.passage, 0.1, 0.1)
 
 
-def fit(parts, *told, symbols=10, **options):
-    return training.fit(parts, symbols, load_text_experiment(None, [*SMALL, *told]), **options)
+def fit(parts, *overrides, symbols=10, **options):
+    return training.fit(parts, symbols, load_text_experiment(None, [*SMALL, *overrides]), **options)
 
 
 @pytest.fixture(scope="module")
 def fitted(parts):
-    told = ["training.epochs=20", "training.patience=20", "network.cells.forget_bias=1"]
-    return fit(parts, *told, "training.learning_rate=0.02")
+    overrides = ["training.epochs=20", "training.patience=20", "network.cells.forget_bias=1"]
+    return fit(parts, *overrides, "training.learning_rate=0.02")
 
 
 def test_a_network_remembers_what_an_n_gram_cannot(fitted, parts, corpus):
@@ -62,16 +62,16 @@ def test_the_same_seed_gives_the_same_weights(parts):
 
 
 def test_training_that_was_stopped_ends_with_the_very_same_weights(parts, tmp_path):
-    told = ["training.epochs=3", "network.dropout=0.2", "network.cells.dropout=0.1"]
-    whole = fit(parts, *told)
+    overrides = ["training.epochs=3", "network.dropout=0.2", "network.cells.dropout=0.1"]
+    whole = fit(parts, *overrides)
 
     def stop(point, _):
         if point.step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(parts, *told, listener=Listener(validated=stop), checkpoint=tmp_path / "state.npz")
-    resumed = fit(parts, *told, checkpoint=tmp_path / "state.npz")
+        fit(parts, *overrides, listener=Listener(validated=stop), checkpoint=tmp_path / "state.npz")
+    resumed = fit(parts, *overrides, checkpoint=tmp_path / "state.npz")
     assert resumed.curve == whole.curve
     for first, second in zip(
         network_weights.get_weights(resumed.model),
@@ -82,12 +82,12 @@ def test_training_that_was_stopped_ends_with_the_very_same_weights(parts, tmp_pa
 
 
 def test_validation_changes_no_weight(parts):
-    def look(_, model):
+    def validate(_, model):
         score.score(model, parts.validation)
 
     plain, watched = (
         fit(parts, "training.epochs=2"),
-        fit(parts, "training.epochs=2", listener=Listener(validated=look)),
+        fit(parts, "training.epochs=2", listener=Listener(validated=validate)),
     )
     assert plain.curve == watched.curve
 
@@ -110,7 +110,7 @@ def test_every_optimizer_takes_every_way_to_clip(optimizer, clip_by):
         "norm": built.clipnorm,
         "value": built.clipvalue,
     }
-    assert {kind for kind, limit in limits.items() if limit is not None} == {clip_by}
+    assert {name for name, limit in limits.items() if limit is not None} == {clip_by}
 
 
 def test_one_rmsprop_step_is_the_one_worked_by_hand():
@@ -125,10 +125,10 @@ def test_one_rmsprop_step_is_the_one_worked_by_hand():
 
 
 def test_progress_ends_with_each_epoch(parts):
-    told = []
-    fit(parts, "training.epochs=2", listener=Listener(progressed=told.append))
-    assert [step.epoch for step in told if step.done == 1] == [1, 2]
-    assert all(0 < step.done <= 1 for step in told)
+    progress = []
+    fit(parts, "training.epochs=2", listener=Listener(progressed=progress.append))
+    assert [step.epoch for step in progress if step.done == 1] == [1, 2]
+    assert all(0 < step.done <= 1 for step in progress)
 
 
 def test_a_text_shorter_than_a_chunk_is_refused(corpus):

@@ -13,16 +13,16 @@ def plain(kind, units):
     )
 
 
-def slopes(layer, x, first, weights):
-    """Return the answer, and the gradients of a sum over it that no step dominates."""
+def gradients(layer, x, first, weights):
+    """Return the states, and the gradients of a sum over them that no step dominates."""
     with tf.GradientTape() as tape:
         tape.watch([x, *first])
-        answer = layer(x, first)
-        answer = answer[0] if isinstance(answer, tuple) else answer
-        told = tf.reduce_sum(
-            tf.sin(answer * tf.range(1.0, 1 + x.shape[1], dtype="float64")[:, None])
+        states = layer(x, first)
+        states = states[0] if isinstance(states, tuple) else states
+        total = tf.reduce_sum(
+            tf.sin(states * tf.range(1.0, 1 + x.shape[1], dtype="float64")[:, None])
         )
-    return [answer, *tape.gradient(told, [x, *first, *weights])]
+    return [states, *tape.gradient(total, [x, *first, *weights])]
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7])
@@ -42,17 +42,17 @@ def test_values_and_gradients_are_those_of_the_loop_that_keras_differentiates(ki
     for variable, other in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
         value = rng.normal(0, 0.5, variable.shape)
         variable.assign(value), other.assign(value)
-    found = slopes(ours, x, first, [v.value for v in ours.trainable_variables])
-    expected = slopes(
+    actual = gradients(ours, x, first, [v.value for v in ours.trainable_variables])
+    expected = gradients(
         lambda sequence, state: theirs(sequence, initial_state=state),
         x, first, [v.value for v in theirs.trainable_variables],
     )  # fmt: skip
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_what_is_owed_to_the_last_states_alone_reaches_the_weights(kind, rng):
+def test_gradients_of_the_last_states_alone_reach_the_weights(kind, rng):
     stack = recurrent_stack(
         ResolvedCells(kind=kind, units=(5, 5)), every_step=False, seed=1, carry=True
     )
@@ -60,6 +60,6 @@ def test_what_is_owed_to_the_last_states_alone_reaches_the_weights(kind, rng):
     stack(x)
     with tf.GradientTape() as tape:
         _, last = stack(x)
-        told = tf.reduce_sum(last[-1])
-    gradients = tape.gradient(told, [v.value for v in stack.trainable_variables])
-    assert all(float(tf.reduce_max(tf.abs(g))) > 0 for g in gradients)
+        total = tf.reduce_sum(last[-1])
+    of_weights = tape.gradient(total, [v.value for v in stack.trainable_variables])
+    assert all(float(tf.reduce_max(tf.abs(g))) > 0 for g in of_weights)

@@ -1,4 +1,4 @@
-"""Everything a user can choose about text: the corpus, the network that reads it, how it learns."""
+"""The configuration of a language model: corpus, network, training, gate and sampling."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,91 +17,90 @@ from foreseq.config import Config, LearningConfig, Rate, ResolvedCells, Source, 
 from foreseq.config.network import Units
 
 BUILT_IN = "pydoc_data.topics"
-"""The source that needs no file: the help texts of Python itself, 460,000 characters of English."""
+"""A source that needs no file: the help texts of Python itself, 460,000 characters of English."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class CorpusConfig(Config):
-    """Where text comes from, and how its bytes become characters."""
+    """Where text comes from, and how it is read and divided."""
 
     name: str = Field(default="python-topics", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Names the corpus, and the model in the registry."""
+    """Name of the corpus."""
     source: Source = BUILT_IN
-    """File, folder of `.txt` files (each a document) or URL; by default the help texts that every
-    Python carries."""
+    """File, folder of `.txt` files (each a document), URL, or the help texts of Python."""
     copy_at: str = ""
-    """Local file or folder to read instead of `source` where it is there."""
+    """Local file or folder to read instead of `source` if it exists."""
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    """What the text, as it is read, must have as digest in UTF-8; empty: anything goes."""
+    """Digest that the text must have, in UTF-8 after all changes below; empty: any."""
     encoding: str = "utf-8"
-    """How bytes are decoded; one that does not fit is refused, never replaced."""
+    """Encoding of the bytes; a byte that does not fit it is an error, never replaced."""
     newlines: Literal["unix", "keep"] = "unix"
-    """Turn CR LF and CR into LF, or keep them as they are."""
+    """Turn CR LF and CR into LF, or keep them."""
     starts_after: str = ""
-    """Leave out everything up to the line that holds this, if one does."""
+    """Leave out everything up to the first line that holds this, and that line."""
     ends_before: str = ""
-    """Leave out the line that holds this and everything after it, if one does."""
+    """Leave out the first line that holds this, and everything after it."""
     lowercase: bool = False
-    """Read everything as lower case."""
+    """Convert to lower case."""
     unknown: Annotated[str, Field(max_length=1)] = ""
-    """Symbol that stands for characters the corpus does not hold; empty: they are refused."""
+    """Symbol for characters that the corpus does not hold; empty: they are an error."""
     validation: Share = 0.05
-    """Share of the text, at its beginning, that stops the training."""
+    """Share of the text, at its beginning, for early stopping."""
     test: Share = 0.1
-    """Share of the text, at its end, that is read once, when all is decided."""
+    """Share of the text, at its end, that the gate scores models on."""
 
     @model_validator(mode="after")
-    def _something_is_left_to_learn_from(self) -> Self:
+    def _leave_text_for_training(self) -> Self:
         if self.validation + self.test >= 1:
             raise ValueError("validation and test together must be less than the whole")
         return self
 
 
 class LanguageCells(ResolvedCells):
-    """The recurrent stack, of one layer unless told otherwise."""
+    """The recurrent stack, of one layer by default."""
 
     units: Units = (256,)
     """Width of each layer, from the input upwards."""
 
 
 class LanguageConfig(Config):
-    """What reads text and says which character comes next."""
+    """The network that predicts the next character."""
 
     cells: LanguageCells = LanguageCells()
-    """The recurrent stack, the same that forecasts."""
+    """As in forecasts."""
     embedding: PositiveInt = 64
-    """Numbers that stand for a character."""
+    """Dimensions of the embedding of a character."""
     dropout: Rate = 0.0
-    """Share of the top states dropped before the answer, one mask for all steps of a chunk."""
+    """Share of the top states that is dropped, one mask for all steps of a chunk."""
 
 
 class TextTrainingConfig(LearningConfig):
-    """How the network learns from text."""
+    """How the network is trained."""
 
     epochs: PositiveInt = 8
-    """Times the text is read at most; the rate falls towards the last."""
+    """Most epochs; the learning rate falls towards the last."""
     streams: PositiveInt = 16
-    """Places of the text read at the same time: fewer make more, and noisier, steps."""
+    """Batch size: places of the text that are read in parallel."""
     chunk: PositiveInt = 64
-    """Characters the gradient reaches back; the state is carried further, from chunk to chunk."""
+    """Characters that gradients reach back; states are carried on, from chunk to chunk."""
     learning_rate: PositiveFloat = 4e-3
-    """At the start; it falls to a hundredth along a cosine."""
+    """First learning rate; it falls to a hundredth along a cosine."""
     patience: PositiveInt = 3
     """Epochs without improvement on the validation part before training stops."""
     jit: bool = True
-    """Compile the training step with XLA; on a GPU the fused kernels take precedence."""
+    """Compile the training step with XLA, except on a GPU, which has fused kernels."""
 
 
 class SamplingConfig(Config):
-    """How a character is drawn from what the network finds likely."""
+    """How characters are drawn from the predicted distribution."""
 
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-    """Below 1 bolder, above 1 wilder; 0 always takes the likeliest."""
+    """Below 1 more predictable, above 1 more random; 0 always takes the most probable."""
     top_k: PositiveInt | None = None
-    """Draw from so many likeliest only; None, or more than there are: from all."""
+    """Draw only from so many of the most probable; None: from all."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Draw from the fewest likeliest that together are at least this likely."""
+    """Draw from the fewest symbols that together have at least this probability."""
     length: PositiveInt = 400
     """Characters to write."""
     seed: NonNegativeInt = 1
@@ -109,27 +108,27 @@ class SamplingConfig(Config):
 
 
 class TextGateConfig(Config):
-    """When a challenger may become champion."""
+    """When a challenger becomes champion."""
 
     order: Annotated[int, Field(ge=1, le=12)] = 5
-    """Of the n-gram that must be beaten: its characters, the predicted one included."""
+    """Characters of the n-gram to beat, the predicted one included."""
     margin: NonNegativeFloat = 0.0
-    """Nats per character by which n-gram and champion must be undercut."""
+    """Nats per character by which the challenger must beat n-gram and champion."""
 
 
 class TextExperimentConfig(Config):
     """One language model: its corpus, network, training and gate."""
 
     name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    """Names the model in the registry; empty: `text-` and the corpus's name."""
+    """Name of the model in the registry; empty: `text-` and the name of the corpus."""
     corpus: CorpusConfig = CorpusConfig()
-    """What it reads."""
+    """Its text."""
     network: LanguageConfig = LanguageConfig()
-    """What it is."""
+    """Its cells and widths."""
     training: TextTrainingConfig = TextTrainingConfig()
-    """How it learns."""
+    """How it is trained."""
     gate: TextGateConfig = TextGateConfig()
-    """When it is published."""
+    """What it must beat to be published."""
 
     @property
     def model(self) -> str:
@@ -140,11 +139,7 @@ class TextExperimentConfig(Config):
 def load_text_experiment(
     path: Path | None = None, overrides: Sequence[str] = ()
 ) -> TextExperimentConfig:
-    """Read a language model's experiment from YAML, then apply `a.b=value` overrides.
-
-    Args:
-        path: A file of `configs/text/`; None: every field has its default.
-        overrides: Fields to set, the value written as YAML.
+    """Read a language model's experiment from YAML, if any, and apply `a.b=value` overrides.
 
     Raises:
         ConfigError: If the file is missing, is not YAML, or a field is unknown or out of bounds.
@@ -153,5 +148,5 @@ def load_text_experiment(
         >>> load_text_experiment(overrides=["network.cells.kind=lstm"]).network.cells.kind
         'lstm'
     """
-    told = read_yaml(path) if path else {}
-    return build(TextExperimentConfig, told, overrides, origin=str(path or "configuration"))
+    fields = read_yaml(path) if path else {}
+    return build(TextExperimentConfig, fields, overrides, origin=str(path or "configuration"))

@@ -1,7 +1,7 @@
-"""The network that reads characters and says how likely each is to come next.
+"""The network that predicts the next character.
 
-Why states go in and come out as values: whoever calls the network keeps them, so that training,
-validation and any number of texts being written at once cannot disturb one another.
+Why states are arguments and results: training, validation and any number of texts that are written
+at the same time cannot disturb one another.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,14 @@ from foreseq.language.config import LanguageConfig
 from foreseq.network.cells import recurrent_stack, state_widths
 
 State = list[NDArray[np.float32]]
-"""What the network remembers of some texts, shape (batch, width) each."""
+"""Recurrent states, shape (batch, width) each."""
 
 
 def language_model(config: LanguageConfig, *, symbols: int, seed: int) -> keras.Model:
-    """Build the network.
+    """Build the network, for a vocabulary of so many symbols.
 
-    It maps symbols (batch, time) and first states, (batch, width) each, to logits of the symbol
-    after each one read (batch, time, symbols) and to the last states: a list in, a list out.
-
-    Args:
-        config: What it is.
-        symbols: Size of the alphabet.
-        seed: Of initial weights and of what is dropped.
+    It maps the list of symbols (batch, time) and first states, (batch, width) each, to the list of
+    logits of the symbols that follow (batch, time, symbols) and last states.
     """
     glorot = keras.initializers.GlorotUniform
     read = keras.Input((None,), dtype="int32", name="symbols")
@@ -41,7 +36,7 @@ def language_model(config: LanguageConfig, *, symbols: int, seed: int) -> keras.
     )(read)
     stack = recurrent_stack(config.cells, every_step=True, seed=seed, carry=True)
     states, last = stack(embedded, first)
-    once = (None, 1, None)  # a mask for each character would cost more than the recurrence itself
+    once = (None, 1, None)  # a mask for each character would cost more than the recurrence
     states = keras.layers.Dropout(config.dropout, noise_shape=once, seed=seed + 51)(states)
     logits = keras.layers.Dense(
         symbols, kernel_initializer=glorot(seed=seed + 52), name="following"
@@ -50,14 +45,14 @@ def language_model(config: LanguageConfig, *, symbols: int, seed: int) -> keras.
 
 
 def zero_state(model: keras.Model, batch: int) -> State:
-    """Return the state of texts of which nothing has been read."""
+    """Return the states of texts of which nothing has been read."""
     return [np.zeros((batch, given.shape[-1]), np.float32) for given in model.inputs[1:]]
 
 
 def read(
     model: keras.Model, symbols: NDArray[np.int32], state: State
 ) -> tuple[NDArray[np.float32], State]:
-    """Read on, shape (batch, time); return logits (batch, time, symbols) and the new state."""
+    """Read symbols (batch, time); return logits (batch, time, symbols) and the new states."""
     logits, *last = model.predict_on_batch([symbols, *state])
     return logits, last
 
@@ -65,16 +60,13 @@ def read(
 def step(
     model: keras.Model, symbols: NDArray[np.int32], state: State
 ) -> tuple[NDArray[np.float32], State]:
-    """Read one symbol of each text, shape (batch,); return logits (batch, symbols) and state."""
+    """Read one symbol of each text, shape (batch,); return logits (batch, symbols), states."""
     logits, last = read(model, symbols[:, None], state)
     return logits[:, 0], last
 
 
 class Carried(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """A language model that begins each chunk where it ended the one before.
-
-    The state lies in variables of its own, so no gradient reaches beyond the chunk.
-    """
+    """A language model that keeps its last states for the next chunk; no gradient crosses over."""
 
     def __init__(self, model: keras.Model, streams: int) -> None:
         super().__init__()
@@ -86,9 +78,10 @@ class Carried(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
         self.built = True
 
     def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
-        """Return logits (streams, chunk, symbols) of symbols (streams, chunk).
+        """Return logits (streams, chunk, symbols).
 
-        `inputs` also holds which streams begin anew, one or zero, shape (streams, 1).
+        `inputs` are symbols (streams, chunk), and one where a stream starts from zero states, else
+        zero (streams, 1).
         """
         symbols, fresh = inputs
         first = [state * (1 - fresh) for state in self.carried]
@@ -99,7 +92,7 @@ class Carried(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
 
 
 def carried_model(model: keras.Model, *, streams: int, chunk: int) -> keras.Model:
-    """Wrap a language model for training on chunks: from symbols and which begin anew to logits."""
+    """Wrap a language model in `Carried` for training on chunks."""
     symbols = keras.Input((chunk,), batch_size=streams, dtype="int32", name="symbols")
     fresh = keras.Input((1,), batch_size=streams, name="fresh")
     return keras.Model([symbols, fresh], Carried(model, streams)([symbols, fresh]))

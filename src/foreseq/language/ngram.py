@@ -1,7 +1,7 @@
-"""The model to beat: n-grams interpolated after Witten and Bell (1991).
+"""The baseline of language models: n-grams interpolated after Witten and Bell (1991).
 
-A context h that was followed T(h) different ways in N(h) times leaves the share T / (T + N) to the
-shorter context h', down to no context, where all symbols are alike:
+A context h that occurred N(h) times, followed by T(h) different symbols, gives the share
+T / (T + N) to the shorter context h'; without any context, all symbols are equally probable:
 
     P(w | h) = (N(hw) + T(h) P(w | h')) / (N(h) + T(h))
 """
@@ -15,32 +15,29 @@ from foreseq.language.corpus import Passage
 
 
 class Level(NamedTuple):
-    """What was seen after contexts of one length."""
+    """Counts for the contexts of one length."""
 
     grams: NDArray[np.int64]
     """Context number times alphabet plus symbol, ascending, shape (grams,)."""
-    seen: NDArray[np.int64]
-    """How often each was, shape (grams,)."""
+    counts: NDArray[np.int64]
+    """Of each of these, shape (grams,)."""
     total: NDArray[np.int64]
     """Symbols that followed each context, shape (contexts,)."""
-    kinds: NDArray[np.int64]
+    different: NDArray[np.int64]
     """Different symbols that followed each context, shape (contexts,)."""
 
 
 class NGram(NamedTuple):
-    """Counts for contexts of no, one, two ... symbols."""
+    """Counts for contexts of no, one, two ... symbols of an alphabet."""
 
     alphabet: int
     levels: tuple[Level, ...]
 
 
 def fit(passage: Passage, alphabet: int, order: int) -> NGram:
-    """Count a text.
+    """Count the n-grams of a text up to length `order`, the predicted symbol included.
 
-    Args:
-        passage: The text; no context reaches into the document before.
-        alphabet: Symbols there are.
-        order: Longest n-gram, the predicted symbol included.
+    No context reaches into the document before.
     """
     context = np.zeros(passage.length, np.int64)
     contexts = 1
@@ -48,10 +45,10 @@ def fit(passage: Passage, alphabet: int, order: int) -> NGram:
     for _ in range(order):
         inside = context >= 0
         codes = context[inside] * alphabet + passage.symbols[inside]
-        grams, gram, seen = np.unique(codes, return_inverse=True, return_counts=True)
+        grams, gram, counts = np.unique(codes, return_inverse=True, return_counts=True)
         followed = grams // alphabet
-        total = np.bincount(followed, weights=seen, minlength=contexts).astype(np.int64)
-        levels.append(Level(grams, seen, total, np.bincount(followed, minlength=contexts)))
+        total = np.bincount(followed, weights=counts, minlength=contexts).astype(np.int64)
+        levels.append(Level(grams, counts, total, np.bincount(followed, minlength=contexts)))
         numbers = np.full(passage.length, -1)
         numbers[inside] = gram
         context, contexts = _before(numbers, passage.starts), len(grams)
@@ -59,39 +56,39 @@ def fit(passage: Passage, alphabet: int, order: int) -> NGram:
 
 
 def probabilities(model: NGram, passage: Passage) -> NDArray[np.float64]:
-    """Return how likely each symbol was, given those before it, shape (characters,).
+    """Return the probability of each symbol, given those before it, shape (characters,).
 
     Example:
         >>> from foreseq.language.corpus import assemble
-        >>> seen = assemble(["aab"]).passage
-        >>> model = fit(seen, alphabet=2, order=1)
-        >>> probabilities(model, seen).tolist()  # (2 + 2/2) / (3 + 2), and (1 + 2/2) / (3 + 2)
+        >>> passage = assemble(["aab"]).passage
+        >>> model = fit(passage, alphabet=2, order=1)
+        >>> probabilities(model, passage).tolist()  # (2 + 2/2) / (3 + 2), and (1 + 2/2) / (3 + 2)
         [0.6, 0.6, 0.4]
     """
-    likely = np.full(passage.length, 1 / model.alphabet)
+    shares = np.full(passage.length, 1 / model.alphabet)
     context = np.zeros(passage.length, np.int64)
     for level in model.levels:
-        known = context >= 0
-        code = np.where(known, context * model.alphabet + passage.symbols, -1)
+        inside = context >= 0
+        code = np.where(inside, context * model.alphabet + passage.symbols, -1)
         gram = np.minimum(np.searchsorted(level.grams, code), len(level.grams) - 1)
-        found = level.grams[gram] == code
-        seen = np.where(found, level.seen[gram], 0)
-        total, kinds = level.total[context], level.kinds[context]
-        refined = (seen + kinds * likely) / np.maximum(total + kinds, 1)
-        likely = np.where(known & (total > 0), refined, likely)
-        context = _before(np.where(found, gram, -1), passage.starts)
-    return likely
+        is_known = level.grams[gram] == code
+        count = np.where(is_known, level.counts[gram], 0)
+        total, different = level.total[context], level.different[context]
+        refined = (count + different * shares) / np.maximum(total + different, 1)
+        shares = np.where(inside & (total > 0), refined, shares)
+        context = _before(np.where(is_known, gram, -1), passage.starts)
+    return shares
 
 
 def nats(model: NGram, passage: Passage) -> float:
-    """Return the mean surprise per symbol, those left out that begin a document."""
-    judged = np.ones(passage.length, bool)
-    judged[passage.starts] = False
-    return float(-np.log(probabilities(model, passage)[judged]).mean())
+    """Return the mean negative log-likelihood per symbol, without the first of each document."""
+    scored = np.ones(passage.length, bool)
+    scored[passage.starts] = False
+    return float(-np.log(probabilities(model, passage)[scored]).mean())
 
 
 def _before(numbers: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number that stands before each place; -1 where a document begins."""
+    """Return the number before each position; -1 where a document begins."""
     moved = np.concatenate([[-1], numbers[:-1]])
     moved[starts] = -1
     return moved

@@ -1,4 +1,4 @@
-"""How surprised a language model is by a text."""
+"""Cross-entropy of a language model on a text."""
 
 import math
 from typing import NamedTuple
@@ -16,7 +16,7 @@ CHUNK = 256
 
 
 class Score(NamedTuple):
-    """The surprise of a text; the first symbol of a document counts as one of equally likely ones.
+    """The score of a text.
 
     Example:
         >>> score = Score(predicted=10, nats=6.931472, documents=1, symbols=8)
@@ -25,16 +25,16 @@ class Score(NamedTuple):
     """
 
     predicted: int
-    """Characters that others came before."""
+    """Characters, without the first of each document."""
     nats: float
-    """Surprise by all of these together."""
+    """Negative log-likelihood of these, summed."""
     documents: int
     symbols: int
-    """Size of the alphabet."""
+    """Size of the vocabulary."""
 
     @property
     def nats_per_character(self) -> float:
-        """Mean surprise by a character that others came before."""
+        """Mean negative log-likelihood of the predicted characters."""
         return self.nats / self.predicted
 
     @property
@@ -44,34 +44,29 @@ class Score(NamedTuple):
 
     @property
     def perplexity(self) -> float:
-        """How many equally likely characters would surprise as much."""
+        """Number of equally probable characters with the same mean."""
         return math.exp(self.nats_per_character)
 
     @property
     def total_nats(self) -> float:
-        """Minus the logarithm of how likely the whole text is."""
+        """Negative log-likelihood of the whole text; first characters are equally probable."""
         return self.nats + self.documents * math.log(self.symbols)
 
 
 def score(model: keras.Model, passage: Passage) -> Score:
-    """Score a text exactly: every character after all that its document holds before it."""
+    """Score a text exactly: each character given all before it in its document."""
     return _score(model, passage, streams=1, before=0)
 
 
 def estimate(model: keras.Model, passage: Passage, *, streams: int) -> Score:
-    """Score a text faster, at several places at once, each after `CHUNK` characters at least."""
+    """Score a text faster, in parallel streams that begin with `CHUNK` characters of context."""
     return _score(model, passage, streams=streams, before=1)
 
 
-def surprise(logits: NDArray[np.float32], following: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return minus the logarithm of how likely each symbol was held, the shape of `following`.
-
-    Args:
-        logits: Shape (..., symbols).
-        following: What did come, shape (...).
-    """
+def cross_entropy(logits: NDArray[np.float32], symbols: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the cross-entropy in nats of logits (..., symbols) and true symbols (...)."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    chosen = np.take_along_axis(shifted, following[..., None], axis=-1)[..., 0]
+    chosen = np.take_along_axis(shifted, symbols[..., None], axis=-1)[..., 0]
     return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - chosen)
 
 
@@ -84,7 +79,7 @@ def _score(model: keras.Model, passage: Passage, *, streams: int, before: int) -
         part = reading.chunk(number)
         state = [kept * (1 - part.fresh) for kept in state]
         logits, state = network.read(model, part.symbols, state)
-        nats += float((surprise(logits, part.following) * part.weight).sum())
+        nats += float((cross_entropy(logits, part.following) * part.weight).sum())
     return Score(
         predicted=passage.length - len(passage.starts),
         nats=nats,

@@ -1,7 +1,7 @@
-"""Text for training: several places of it read at once, chunk by chunk, none twice in an epoch.
+"""Batches of text: parallel streams that read it chunk by chunk, each character once an epoch.
 
-A chunk never crosses from one document into the next: what is missing is padded and weighs
-nothing, and the next chunk begins with a fresh state.
+A chunk never crosses from one document into the next: it is padded with weight zero, and the next
+chunk begins with a zero state.
 """
 
 from typing import NamedTuple
@@ -14,16 +14,16 @@ from foreseq.language.corpus import Passage
 
 
 class Chunk(NamedTuple):
-    """What each stream reads in one step, and what it must answer."""
+    """What the streams read in one step, and its targets."""
 
     symbols: NDArray[np.int32]
-    """Read, shape (streams, chunk)."""
+    """Shape (streams, chunk)."""
     following: NDArray[np.int32]
-    """The true next symbols, shape (streams, chunk)."""
+    """Targets: the next symbols, shape (streams, chunk)."""
     weight: NDArray[np.float32]
     """One where there is a next symbol of the same document, else zero, shape (streams, chunk)."""
     fresh: NDArray[np.float32]
-    """One where a stream begins a document or begins at all, shape (streams, 1)."""
+    """One where a stream starts from a zero state, else zero, shape (streams, 1)."""
 
 
 class Streams:
@@ -44,12 +44,11 @@ class Streams:
 
         Args:
             passage: The text.
-            chunk: Characters a stream reads in one step.
-            streams: Places read at the same time; fewer are used of a text with fewer chunks.
+            chunk: Characters of a chunk.
+            streams: Number of streams; a text with fewer chunks fills fewer.
             shift: Characters by which the first chunk of every document is shorter, so that epochs
                 cut the text at different places; below `chunk`.
-            before: Chunks that a stream reads, unweighed, of what precedes it, to begin with a
-                state.
+            before: Chunks of context, of weight zero, that a stream reads before its own.
 
         Raises:
             DataRefused: If the text does not fill one chunk.
@@ -65,10 +64,10 @@ class Streams:
         self.steps = before - (-len(self.first) // streams)
 
     def chunk(self, step: int) -> Chunk:
-        """Return what all streams read in one of the `steps` of an epoch."""
-        each = self.steps - self.before
-        place = np.arange(self.streams) * each + step - self.before
-        last = np.minimum((np.arange(self.streams) + 1) * each, len(self.first))
+        """Return the chunks of one of the `steps` of an epoch."""
+        count = self.steps - self.before  # chunks of a stream
+        place = np.arange(self.streams) * count + step - self.before
+        last = np.minimum((np.arange(self.streams) + 1) * count, len(self.first))
         there = (place >= 0) & (place < last)
         place = np.where(there, place, 0)
         length = np.where(there, self.length[place], 0)
@@ -87,7 +86,7 @@ class Streams:
 def _divide(
     passage: Passage, chunk: int, shift: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return first character, number of targets, and whether it opens a document, of each chunk."""
+    """Return position, number of targets, and whether it opens a document, of each chunk."""
     first, length, opens = [], [], []
     for begin, end in zip(passage.starts, [*passage.starts[1:], passage.length], strict=True):
         places = np.arange(begin - shift, end - 1, chunk)

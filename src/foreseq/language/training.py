@@ -1,8 +1,7 @@
 """Train a language model by truncated backpropagation.
 
 Gradients reach back one chunk, states further. The chunks of an epoch are a pure function of its
-number, so a training that was stopped resumes from the last complete epoch and ends with the very
-weights of an undisturbed one.
+number, so a stopped training resumes from the last complete epoch and ends with the same weights.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,25 +26,25 @@ REPORTS = 20
 
 
 class Progress(NamedTuple):
-    """Where training is within an epoch."""
+    """Progress within an epoch."""
 
     epoch: int
-    """The current one, from 1."""
+    """Current epoch, from 1."""
     epochs: int
     done: float
-    """Share of it."""
+    """Share of the epoch."""
     nats: float
     """Nats per character of the newest chunks."""
 
 
 class Listener(NamedTuple):
-    """What is notified of the training."""
+    """Callbacks of a training."""
 
     validated: Callable[[CurvePoint, keras.Model | None], None] = lambda _point, _model: None
-    """Called after each epoch with nats per character, and with the network as it would write now
-    (None for epochs from the checkpoint)."""
+    """Called after each epoch with nats per character and the network with averaged weights (None
+    for epochs from the checkpoint)."""
     progressed: Callable[[Progress], None] = lambda _: None
-    """Called some times within an epoch."""
+    """Called up to `REPORTS` times within an epoch."""
 
 
 SILENT = Listener()
@@ -62,7 +61,7 @@ class FittedModel(NamedTuple):
 
 
 def build(experiment: TextExperimentConfig, symbols: int) -> keras.Model:
-    """Build the untrained network of an experiment for an alphabet of so many symbols."""
+    """Build the untrained network of an experiment, for a vocabulary of so many symbols."""
     return network.language_model(
         experiment.network, symbols=symbols, seed=1000 * experiment.training.seed
     )
@@ -76,14 +75,10 @@ def fit(
     checkpoint: Path | None = None,
     listener: Listener = SILENT,
 ) -> FittedModel:
-    """Fit a language model.
+    """Fit a language model for a vocabulary of so many symbols.
 
-    Args:
-        parts: Training and validation text; the test part is not read.
-        symbols: Size of the alphabet.
-        experiment: The network, and how it learns.
-        checkpoint: File for the state after each epoch, from which training resumes.
-        listener: Notified of the training.
+    Training resumes from the checkpoint file, which is written after each epoch. The test part is
+    not read.
 
     Raises:
         DataRefused: If the training part does not fill a chunk.
@@ -130,7 +125,7 @@ class Learner:
         schedule.start(training.learning_rate, training.epochs * self.streams(0).steps)
 
     def streams(self, epoch: int) -> Streams:
-        """Cut the training part; each epoch cuts it at other places."""
+        """Return the chunks of an epoch; each epoch cuts the text at other places."""
         training = self.training
         shift = np.random.default_rng([training.seed, epoch]).integers(training.chunk)
         return Streams(
@@ -138,7 +133,7 @@ class Learner:
         )
 
     def learn(self, steps: range) -> float:
-        """Read the training part once for each epoch; return the mean nats per character."""
+        """Train for some epochs; return the mean nats per character."""
         return float(np.mean([self._epoch(epoch) for epoch in steps]))
 
     def validate(self, weights: Weights) -> float:
@@ -151,7 +146,7 @@ class Learner:
 
     @contextmanager
     def holding(self, weights: Weights) -> Iterator[None]:
-        """Give the network other weights for the time of a block."""
+        """Set other weights within a `with` block."""
         latest = network_weights.get_weights(self.text_model)
         network_weights.set_weights(self.text_model, weights)
         try:
@@ -160,7 +155,7 @@ class Learner:
             network_weights.set_weights(self.text_model, latest)
 
     def step(self, chunk: Chunk) -> float:
-        """Learn from one chunk; return its mean nats per character."""
+        """Train on one chunk; return its mean nats per character."""
         share = max(float(chunk.weight.mean()), 1 / chunk.weight.size)
         loss = self.model.train_on_batch(
             [chunk.symbols, chunk.fresh], chunk.following, chunk.weight / share

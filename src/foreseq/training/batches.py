@@ -16,10 +16,9 @@ from foreseq.training import losses
 Values = NDArray[np.float64]
 
 MOST_SERIES = 20_000
-"""Most synthetic series: more teach nothing new in as many steps as time allows."""
+"""Most synthetic series: more do not help in as many steps as time allows."""
 WINDOWS_PER_SERIES = 8
-"""Windows sampled from a synthetic series, at least: generating one takes as long as learning from
-some of them."""
+"""Fewest windows of a synthetic series: generating one takes as long as training on some."""
 FLIPPED = 0.5
 """Share of windows that are flipped with `training.sign_flip`."""
 
@@ -52,13 +51,9 @@ class Batch(NamedTuple):
 def pools(
     panel: Panel, ends: NDArray[np.int64], steps: int, experiment: ResolvedExperiment
 ) -> tuple[SeriesPool, ...]:
-    """Return the data and, if the experiment has any, synthetic series.
+    """Return the data up to `ends` and, if the experiment has any, synthetic series.
 
-    Args:
-        panel: The data.
-        ends: Steps of each series that may be used, shape (n_series,).
-        steps: Batches there will be at most.
-        experiment: What is trained.
+    The number of synthetic series depends on the training `steps`.
     """
     training = experiment.training
     batch = training.batch_size
@@ -113,9 +108,9 @@ class BatchSampler:
 
 
 def flip(past: Values, y: Values) -> tuple[Values, Values]:
-    """Return windows mirrored at the mean of their past; missing values stay missing.
+    """Return windows reflected at the mean of their past; missing values stay missing.
 
-    Positive windows stay positive: they are mirrored on the logarithmic scale.
+    Positive windows stay positive: they are reflected on the logarithmic scale.
 
     Args:
         past: Shape (batch, time, channels).

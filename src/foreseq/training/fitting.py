@@ -35,15 +35,15 @@ MOST_VALIDATED = 4096
 
 
 class Task(NamedTuple):
-    """What to learn from, and for how long."""
+    """Training data and length."""
 
     panel: Panel
     ends: NDArray[np.int64]
     """Steps of each series that may be used, shape (n_series,)."""
     validation: Windows | None
-    """Windows that choose the best weights; None: the last weights are kept."""
+    """Windows for early stopping; None: the last weights are kept."""
     steps: int
-    """Batches to learn from at most."""
+    """Most training steps."""
     start: tuple[Weights, ...] = ()
     """Weights of each member to go on from, at a third of the rate; empty: from scratch."""
 
@@ -60,7 +60,7 @@ class Pace(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Where training is."""
+    """Progress of a training."""
 
     member: int
     members: int
@@ -81,11 +81,10 @@ def fit(
     """Fit the members of the ensemble, one after the other.
 
     Args:
-        task: What to learn from.
-        experiment: What to train.
+        task: Training data and length.
+        experiment: Its network and training.
         members: Positions in the ensemble; None: all.
-        checkpoint: Folder for the state after each validation, from which training resumes and
-            ends with the very weights of an undisturbed one.
+        checkpoint: Folder for the state after each validation, from which training resumes.
         report: Called after each validation.
 
     Raises:

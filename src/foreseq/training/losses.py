@@ -62,11 +62,7 @@ def naive_errors(
 ) -> NaiveErrors:
     """Return the errors of the seasonal naive on some windows, 1 where they are unknown or zero.
 
-    Args:
-        panel: The data.
-        sample: The windows.
-        horizon: Steps ahead.
-        weight: Of an error of each series, shape (n_series,).
+    Absolute errors of each series count with its weight, shape (n_series,).
     """
     actual = windows.futures(panel, sample, horizon)
     season = windows.before(panel, sample, panel.season)
@@ -83,14 +79,9 @@ def naive_errors(
 def loss(
     name: str, quantiles: tuple[float, ...], naive: NaiveErrors = NO_UNITS
 ) -> Callable[..., KerasTensor]:
-    """Return a loss of targets (..., horizon, 2) and predictions (..., horizon, outputs).
+    """Return the loss `name`: (..., horizon, 2), (..., horizon, outputs) to (..., horizon).
 
-    It has shape (..., horizon).
-
-    Args:
-        name: As `training.loss`.
-        quantiles: Levels of the outputs; empty for a point forecast, which is the median.
-        naive: The units of `owa`.
+    `quantiles` are the levels of the outputs; empty for a point forecast, which is the median.
     """
     tau = np.array(quantiles or (MEDIAN,), np.float32)
 

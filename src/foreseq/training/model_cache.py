@@ -38,11 +38,7 @@ def build(
 ) -> keras.Model:
     """Build the untrained network of an experiment, see `foreseq.network.build.forecaster`.
 
-    Args:
-        experiment: Its dataset, network and seed count.
-        member: Of the ensemble; each has other first weights.
-        cutoffs: From how many to forecast in one pass.
-        policy: Keras's dtype policy of the layers.
+    Each member of an ensemble has other first weights. `policy` is Keras's dtype policy.
     """
     dataset = experiment.dataset
     names = calendar.feature_names(dataset.freq) if experiment.network.calendar else ()
@@ -65,12 +61,7 @@ class CompiledModel:
     """A network compiled for training, and the network that is validated."""
 
     def __init__(self, key: ResolvedExperiment, naive: NaiveErrors) -> None:
-        """Build and compile.
-
-        Args:
-            key: From `compile_key`, so that nothing is used that two trainings may differ in.
-            naive: The units of the loss.
-        """
+        """Build and compile for a key from `compile_key`."""
         self.key, self.naive = key, naive
         training, cutoffs = key.training, key.training.cutoffs_per_window
         policy = POLICIES[training.precision]
@@ -86,13 +77,7 @@ class CompiledModel:
         self.initial_state = network_weights.get_values(self.optimizer.variables)
 
     def reset(self, member: int, rate: float, steps: int) -> None:
-        """Return to the state before the first step of a member.
-
-        Args:
-            member: Of the ensemble.
-            rate: Learning rate at the start.
-            steps: After which it has fallen.
-        """
+        """Reset all weights for a member, and a learning rate that falls within `steps`."""
         initial = self.initial
         if member:
             initial = network_weights.get_values(build(self.key, member=member).variables)
@@ -107,12 +92,7 @@ _idle: list[CompiledModel] = []
 
 @contextmanager
 def borrow(experiment: ResolvedExperiment, naive: NaiveErrors) -> Iterator[CompiledModel]:
-    """Yield a compiled network, the last one if its key is the same; `reset` it first.
-
-    Args:
-        experiment: What is trained.
-        naive: The units of the loss.
-    """
+    """Yield a compiled network, the last one if its key is the same; `reset` it first."""
     key = compile_key(experiment)
     model = _idle.pop() if _idle else None
     if model is None or (model.key, model.naive) != (key, naive):
@@ -128,10 +108,7 @@ def release() -> None:
 
 
 def compile_key(experiment: ResolvedExperiment) -> ResolvedExperiment:
-    """Return the experiment with neutral values for all that compiled networks can share.
-
-    The network is built from this alone, so that nothing it depends on can be left out.
-    """
+    """Return the experiment with neutral values for all that compiled networks can share."""
     dataset = experiment.dataset
     return ResolvedExperiment(
         dataset=ResolvedDataset(horizon=dataset.horizon, freq=dataset.freq, season=dataset.season),
