@@ -10,10 +10,6 @@ EXAMPLE_DATA = PROJECT / "data" / "examples" / "air-passengers.csv"
 
 DEFAULTS = {
     "DO_NOT_TRACK": "true",
-    "KERAS_BACKEND": "tensorflow",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MPLBACKEND": "Agg",
     "PREFECT_HOME": str(Path.cwd() / ".state" / "prefect"),
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -21,7 +17,6 @@ DEFAULTS = {
     # Prefect's own limit of 20 s is too short for its first start on a busy machine.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
 

@@ -5,6 +5,7 @@ ForeseqError                1
 ├── DataRefused             3   the data break a rule
 │   └── SeriesTooShort      3   not one window fits
 ├── BundleRefused           3   a saved forecaster is damaged or not ours
+├── NotFitted               1   a forecaster must be fitted first
 ├── NotPublished            4   the gate kept the old champion
 └── DoneInPart              5   some series were answered, others were not
 """
@@ -81,6 +82,10 @@ class BundleRefused(ForeseqError):
     """A saved forecaster is damaged, incomplete or not one of ours."""
 
     exit_code = 3
+
+
+class NotFitted(ForeseqError):
+    """A forecaster is asked for what only a fitted one has."""
 
 
 class NotPublished(ForeseqError):

@@ -1,7 +1,7 @@
 """Configs from YAML files, mappings and `name=value` overrides."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,6 +48,25 @@ def build_experiment(
         50
     """
     return build(ExperimentConfig, fields, overrides, origin=origin)
+
+
+def set_fields(fields: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with others set, by dotted name or as nested mappings.
+
+    Example:
+        >>> set_fields({"a": {"b": 1, "c": 2}}, {"a.b": 3, "d": {"e": 4}})
+        {'a': {'b': 3, 'c': 2}, 'd': {'e': 4}}
+    """
+    result = dict(fields)
+    for name, value in values.items():
+        first, _, rest = name.partition(".")
+        if rest or isinstance(value, Mapping):
+            inner = result.get(first)
+            inner = inner if isinstance(inner, dict) else {}
+            result[first] = set_fields(inner, {rest: value} if rest else value)
+        else:
+            result[first] = value
+    return result
 
 
 def build(

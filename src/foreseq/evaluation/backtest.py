@@ -221,6 +221,15 @@ def unseen(fitted: Bundle, panel: Panel, chosen: Windows) -> tuple[State, NDArra
     return state, fresh
 
 
+def score_table(result: Backtest) -> pd.DataFrame:
+    """Return a row per forecaster: mean errors over series, and foreseq's skill over it."""
+    table = pd.DataFrame({name: row._asdict() for name, row in result.scores().items()}).T
+    table = table[["mase", "smape", "mae", "rmse"]].rename_axis("forecaster")
+    table["crps"] = [result.crps(name) for name in table.index]
+    table["skill"] = [result.skill(over=name) for name in table.index]
+    return table
+
+
 def per_series(result: Backtest, panel: Panel) -> pd.DataFrame:
     """Return a row per series with each forecaster's errors, and the skill, best series first."""
     position = result.windows.series

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq.config import ExperimentConfig, ResolvedExperiment
+from foreseq.config import ExperimentConfig, ResolvedExperiment, change
 from foreseq.durable.resume import ResumeLog
 from foreseq.evaluation.backtest import Backtest, backtest
 from foreseq.forecasting import bundle
@@ -14,6 +14,7 @@ from foreseq.forecasting.bundle import Bundle, Origin
 from foreseq.forecasting.ensemble import Forecaster, calibrate
 from foreseq.selection.choose import choose
 from foreseq.selection.search import Candidate
+from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Split
 from foreseq.training import fitting, workers
@@ -102,6 +103,36 @@ def fit(
     best = tuple(member.best_step for member in members)
     origin = Origin(data=panel.fingerprint(), steps=best)
     return Outcome(Bundle(experiment, origin, evaluated, final), tested, members)
+
+
+def cross_validate(
+    experiment: ResolvedExperiment,
+    panel: Panel,
+    n_windows: int,
+    step_size: int | None = None,
+    *,
+    report: Report = lambda _stage, _progress: None,
+) -> Backtest:
+    """Fit once with what came before the newest windows, and forecast these.
+
+    Nothing is chosen anew: what the experiment says was chosen before, perhaps with the older of
+    these windows in validation.
+
+    Args:
+        experiment: What to train.
+        panel: The data.
+        n_windows: Windows of each series.
+        step_size: Time steps from one cutoff to the next; None: the horizon.
+        report: Called after each validation.
+
+    Raises:
+        SeriesTooShort: If too little is left to train and validate on.
+    """
+    stride = step_size or experiment.dataset.horizon
+    plan = {"split.test_windows": n_windows, "split.stride": stride, "training.refit": False}
+    changed = change(experiment, plan)
+    split = windows.split(panel, changed.dataset.horizon, changed.split)
+    return fit(changed, panel, split, report=report).backtest
 
 
 def _refit_steps(members: list[Fitted]) -> int:

@@ -8,11 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from foreseq.config import ColumnsConfig, ResolvedExperiment
+from foreseq.config import MEDIAN, ColumnsConfig, ResolvedExperiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecasting import calibration, sample_paths
 from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
+from foreseq.forecasting.sample_paths import at_levels
 from foreseq.ingest.table import to_panel
 from foreseq.network import output_domain, predict
 from foreseq.network.outputs import median_output
@@ -200,12 +201,50 @@ def from_table(
         update={"columns": ColumnsConfig(), "layout": "long"}
     )
     panel, _ = to_panel(history, canonical, file=file)
+    return from_panel(forecaster, panel, version=version, file=file)
+
+
+def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
+    forecaster: Forecaster,
+    panel: Panel,
+    *,
+    version: str,
+    file: str = "",
+    quantiles: tuple[float, ...] | None = None,
+    sample_paths: int = 0,
+) -> pd.DataFrame:
+    """Forecast the `horizon` steps after the last observation of every series of a panel.
+
+    Args:
+        forecaster: A fitted one.
+        panel: The histories.
+        version: What to write into `model_version`.
+        file: Where the data are from, for messages.
+        quantiles: Levels of the columns; None: those of the forecaster.
+        sample_paths: Simulated trajectories of each series, a column each.
+
+    Raises:
+        DataRefused: If some series cannot be forecast.
+        ConfigError: If a level lies outside those of the forecaster.
+        BundleRefused: If the forecaster has no calibrated levels, which sample paths need.
+    """
     chosen = windows.newest(panel)
     for position, reason in forecaster.unanswerable(panel, chosen).items():
         rule, _, remedy = reason.partition("; ")
         raise DataRefused(rule, remedy=remedy, file=file, series=str(panel.ids[position]))
-    answers = forecaster(panel, chosen)
-    return table(panel, chosen, answers, forecaster.levels, version=version)
+    forecast = forecaster(panel, chosen)
+    shown, levels = forecast, forecaster.levels
+    if quantiles is not None:
+        levels = tuple(sorted({*quantiles, MEDIAN})) if forecaster.levels else quantiles
+        network = forecaster.experiment.network
+        between = at_levels(forecast, forecaster.levels, levels, log=network.log)
+        shown = output_domain.keep(network, panel, chosen, between)
+    result = table(panel, chosen, shown, levels, version=version)
+    if quantiles is not None and MEDIAN not in quantiles:
+        result = result.drop(columns="q50")
+    if not sample_paths:
+        return result
+    return with_paths(result, forecaster.paths(panel, chosen, forecast, sample_paths))
 
 
 def with_paths(forecast: pd.DataFrame, drawn: NDArray[np.float64]) -> pd.DataFrame:

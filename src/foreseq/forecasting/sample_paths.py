@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.errors import BundleRefused
+from foreseq.errors import BundleRefused, ConfigError
 from foreseq.forecasting.calibration import Calibration
 
 NORMAL = NormalDist()
@@ -62,6 +62,43 @@ def at_ranks(
     if not calibration.log:
         return np.asarray(quantiles @ weights)
     return np.asarray(np.exp(np.log(quantiles) @ weights))
+
+
+def at_levels(
+    forecast: NDArray[np.float64],
+    known: tuple[float, ...],
+    wanted: tuple[float, ...],
+    *,
+    log: bool,
+) -> NDArray[np.float64]:
+    """Return forecasts at other quantile levels, interpolated as in `at_ranks`.
+
+    Args:
+        forecast: Shape (windows, horizon, levels).
+        known: Its levels, ascending.
+        wanted: Levels between the lowest and the highest of these.
+        log: Whether the forecaster works on logarithms.
+
+    Returns:
+        Shape (windows, horizon, wanted).
+
+    Raises:
+        ConfigError: If a level lies outside: nothing is calibrated there.
+
+    Example:
+        >>> forecast = np.array([[[-1.0, 0.0, 2.0]]])
+        >>> at_levels(forecast, (0.1, 0.5, 0.9), (0.3, 0.9), log=False).round(3).tolist()
+        [[[-0.409, 2.0]]]
+    """
+    outside = [level for level in wanted if not known or not known[0] <= level <= known[-1]]
+    if outside:
+        calibrated = ", ".join(f"{level:g}" for level in known) or "none"
+        raise ConfigError(
+            f"quantile {outside[0]:g} must lie between calibrated levels, found {calibrated};"
+            " pass quantiles= to Forecaster to calibrate others"
+        )
+    weights = _weights(known, np.array(wanted))
+    return np.asarray(np.exp(np.log(forecast) @ weights) if log else forecast @ weights)
 
 
 def _weights(levels: tuple[float, ...], wanted: NDArray[np.float64]) -> NDArray[np.float64]:

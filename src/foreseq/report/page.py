@@ -66,7 +66,7 @@ def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
         title=f"{findings.model}: {backtest.actual.shape[1]} steps ahead",
         release=__version__,
         run=findings.run,
-        summary=_summary(backtest, comparison),
+        summary=summarize(backtest, comparison),
         facts=_facts(backtest),
         windows=backtest.windows.count,
         series=len(np.unique(backtest.windows.series)),
@@ -96,7 +96,7 @@ def decision_page(version: str, decision: Decision) -> str:
     return render("decision.html", version=version, decision=decision, names=NAMES)
 
 
-def _summary(backtest: Backtest, comparison: Comparison) -> str:
+def summarize(backtest: Backtest, comparison: Comparison) -> str:
     """Return the result in one sentence."""
     skill = backtest.skill()
     if not isfinite(skill) or skill <= 0:

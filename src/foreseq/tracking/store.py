@@ -10,12 +10,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
-
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.db import upgrade

@@ -1,0 +1,90 @@
+"""Frames of a user to long tables and back: pandas, polars, pyarrow and all that narwhals reads."""
+
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+
+from foreseq.config import ColumnsConfig, DatasetConfig
+from foreseq.errors import DataRefused
+
+ARGUMENTS = {"unique_id": "id_col", "ds": "time_col", "y": "target_col"}
+"""How the public API calls the names of the columns."""
+
+
+class Style(NamedTuple):
+    """How a frame is made, so that forecasts can be returned as one of the same kind."""
+
+    backend: Any
+    """Library of the frame, a `narwhals.Implementation`."""
+    columns: ColumnsConfig
+    integer_ids: bool
+    dates: bool
+    """Whether times are dates without a time of day."""
+
+
+def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
+    """Return the table `unique_id, ds, y` of a frame, and how the frame is made.
+
+    Args:
+        frame: With the columns that `dataset.columns` names, in any order, among others or not; a
+            lazy one is collected. Without a column `unique_id` it is one series, named as the
+            dataset.
+        dataset: Its `columns` and `name`.
+
+    Raises:
+        DataRefused: If it is no frame, or lacks a column.
+    """
+    columns = dataset.columns
+    if isinstance(frame, pd.DataFrame) and columns.unique_id in frame.index.names:
+        frame = frame.reset_index()
+    try:
+        read = nw.from_native(frame)
+    except TypeError:
+        raise DataRefused(
+            "data must be a frame of pandas, polars, pyarrow or another library narwhals reads",
+            found=type(frame).__name__,
+            remedy="convert it",
+        ) from None
+    eager = read.collect() if isinstance(read, nw.LazyFrame) else read
+    wanted = columns.model_dump()
+    if columns.unique_id == "unique_id" and "unique_id" not in eager.columns:
+        del wanted["unique_id"]
+    for role, name in wanted.items():
+        if name not in eager.columns:
+            raise DataRefused(
+                f"column {name!r} must be there",
+                found="the columns " + ", ".join(eager.columns),
+                remedy=f"name the one that is meant with {ARGUMENTS[role]}=",
+            )
+    types = eager.schema
+    dates = types[columns.ds] == nw.Date
+    if dates:
+        eager = eager.with_columns(nw.col(columns.ds).cast(nw.Datetime("ns")))
+    table = eager.select(list(wanted.values())).to_pandas()
+    table = table.rename(columns={name: role for role, name in wanted.items()})
+    if "unique_id" not in wanted:
+        table.insert(0, "unique_id", pd.Series(dataset.name, table.index, dtype="category"))
+    integer_ids = "unique_id" in wanted and types[columns.unique_id].is_integer()
+    return table, Style(eager.implementation, columns, integer_ids, bool(dates))
+
+
+def write(table: pd.DataFrame, style: Style) -> Any:
+    """Return a table as a frame of a style: its library, column names and types.
+
+    Args:
+        table: With `unique_id` and `ds`, perhaps `y` and `cutoff`.
+        style: From `read`.
+    """
+    if style.integer_ids:
+        table = table.assign(unique_id=table["unique_id"].astype("int64"))
+    table = table.rename(columns=style.columns.model_dump())
+    if style.backend.is_pandas():
+        return table
+    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+    frame = nw.from_arrow(arrow, backend=style.backend)
+    if style.dates:
+        times = [name for name in (style.columns.ds, "cutoff") if name in frame.columns]
+        frame = frame.with_columns(nw.col(*times).cast(nw.Date))
+    return frame.to_native()
