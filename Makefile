@@ -1,4 +1,4 @@
-.PHONY: check static test test-slow coverage format fields pictures lock image
+.PHONY: check static test test-slow coverage docs format fields pictures lock image
 
 check: static test        # what pre-commit, the workflow and CI hold a change to
 
@@ -13,6 +13,9 @@ test-slow:
 
 coverage:
 	uv run pytest --cov
+
+docs:                     # the site, into .cache/site; a warning is an error
+	uv run mkdocs build --strict --quiet
 
 format:
 	uv run ruff check --fix .

@@ -7,11 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+import polars as pl
 import pytest
+
+from foreseq.series import examples
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line]
 FEW = 40
 FORESEQ = Path(sys.executable).with_name("foreseq")
@@ -40,7 +45,41 @@ def test_the_readme_commands_work(api, tmp_path):
     assert (tmp_path / "tonight" / "_SUCCESS").exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "pipelines/README.md"])
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+def test_the_python_of_the_readme_works(convert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = PYTHON
+    assert "time_budget=" in block
+    names = {"df": convert(examples.generate(series=4, freq="D", length=200, seed=1))}
+    exec(block.replace('"20s"', '"2s"'), names)  # noqa: S102 our own page, in less time
+    assert isinstance(names["model"].predict(), type(names["df"]))
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_the_tutorial_works(api, tmp_path):
+    subprocess.run(  # noqa: S603 our own script
+        [sys.executable, PROJECT / "docs" / "tutorial.py"],
+        cwd=tmp_path,
+        env=os.environ
+        | {"PREFECT_API_URL": api, "PATH": f"{FORESEQ.parent}{os.pathsep}{os.environ['PATH']}"},
+        check=True,
+        timeout=300,
+    )
+    assert (tmp_path / "tonight" / "_SUCCESS").exists()
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "mlruns/README.md",
+        "pipelines/README.md",
+        "tests/benchmarks/README.md",
+    ],
+)
 def test_links_of_a_page_lead_somewhere(page):
     file = PROJECT / page
     links = re.findall(r"\]\(([^)#]+)\)", file.read_text(encoding="utf-8"))
