@@ -149,7 +149,7 @@ class Forecaster:
         for choice in chosen.choices:
             self._say(f"chosen {choice.field}={choice.value}: {choice.reason}")
         outcome = recipe.fit(chosen.experiment, panel, chosen.split, report=self._say_progress)
-        self._training = Training(self._config.model, panel, repairs, chosen, outcome)
+        self._training = Training(self._config.model, panel, repairs, chosen, *outcome)
         self._bundle = outcome.bundle
         return self
 
@@ -237,7 +237,7 @@ class Forecaster:
         Raises:
             NotFitted: If it was not trained here: a saved model keeps no test.
         """
-        return score_table(self._trained("scores").outcome.backtest)
+        return score_table(self._trained("scores").backtest)
 
     @property
     def choices(self) -> pd.DataFrame:

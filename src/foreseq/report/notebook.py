@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from foreseq.evaluation import comparison, gate
+from foreseq.evaluation.backtest import Backtest
 from foreseq.evaluation.comparison import Comparison
-from foreseq.experiment.recipe import Outcome
+from foreseq.forecasting.bundle import Bundle
 from foreseq.ingest.table import Repairs
 from foreseq.network.outputs import median_output
 from foreseq.report import page, pictures
@@ -21,6 +22,7 @@ from foreseq.selection.choose import Chosen
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
+from foreseq.training.loop import Fitted
 
 
 class Training(NamedTuple):
@@ -30,31 +32,33 @@ class Training(NamedTuple):
     panel: Panel
     repairs: Repairs
     chosen: Chosen
-    outcome: Outcome
+    bundle: Bundle
+    backtest: Backtest
+    members: list[Fitted]
 
 
 def report(training: Training) -> str:
     """Return the page of a training, as every MLflow run has it, with the gate's decision."""
-    outcome, panel = training.outcome, training.panel
+    bundle, panel = training.bundle, training.panel
     findings = Findings(
         model=training.name,
-        run=f"seed {outcome.bundle.experiment.training.seed}",
+        run=f"seed {bundle.experiment.training.seed}",
         panel=panel,
         repairs=training.repairs,
-        backtest=outcome.backtest,
-        comparison=comparison.compare(outcome.backtest, panel, outcome.bundle.experiment),
+        backtest=training.backtest,
+        comparison=comparison.compare(training.backtest, panel, bundle.experiment),
         choices=training.chosen.choices,
         candidates=training.chosen.candidates,
-        members=outcome.members,
+        members=training.members,
     )
-    figures = pictures.draw(outcome.backtest, outcome.members[0].curve, panel)
-    decision, _ = gate.judge(outcome.bundle, None, panel)
+    figures = pictures.draw(training.backtest, training.members[0].curve, panel)
+    decision, _ = gate.judge(bundle, None, panel)
     return page.with_decision(page.report_page(findings, figures), decision)
 
 
 def summary(training: Training, forecast: Figure, title: str) -> str:
     """Return a part of a page: verdict, scores, a forecast, and the choices folded."""
-    backtest = training.outcome.backtest
+    backtest = training.backtest
     return render(
         "summary.html",
         title=title,
