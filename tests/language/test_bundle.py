@@ -38,15 +38,15 @@ def test_what_is_loaded_scores_as_what_was_saved(made, folder):
 def test_a_new_process_scores_bit_for_bit_alike(made, folder):
     code = (
         "import sys, numpy as np; from pathlib import Path;"
-        "from foreseq.language import bundle, score; from foreseq.text.corpus import Passage;"
+        "from foreseq.language import bundle, score; from foreseq.language.corpus import Passage;"
         "text = Passage(np.arange(5, dtype=np.int32), np.array([0]));"
         "print(score.score(bundle.load(Path(sys.argv[1])).model(), text).nats.hex())"
     )
-    told = subprocess.run(  # noqa: S603 our own interpreter
+    done = subprocess.run(  # noqa: S603 constant code
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
     text = Passage(np.arange(5, dtype=np.int32), np.array([0]))
-    assert told.stdout.strip() == score.score(made.model(), text).nats.hex()
+    assert done.stdout.strip() == score.score(made.model(), text).nats.hex()
 
 
 def test_the_same_bundle_gives_the_same_bytes(made, folder, tmp_path):

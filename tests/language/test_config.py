@@ -12,13 +12,13 @@ EXPERIMENTS = sorted((Path(__file__).parents[2] / "configs" / "text").glob("*.ya
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_yaml_says_only_what_differs_from_the_default(path):
-    told = load_text_experiment(path).model_dump(mode="json", exclude_defaults=True)
-    assert yaml.safe_load(path.read_text()) == told
+    experiment = load_text_experiment(path).model_dump(mode="json", exclude_defaults=True)
+    assert yaml.safe_load(path.read_text()) == experiment
 
 
 def test_a_field_can_be_overridden():
-    told = load_text_experiment(None, ["training.chunk=7", "corpus.name=raven"])
-    assert (told.training.chunk, told.model) == (7, "text-raven")
+    experiment = load_text_experiment(None, ["training.chunk=7", "corpus.name=raven"])
+    assert (experiment.training.chunk, experiment.model) == (7, "text-raven")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def corpus():
-    """Return words whose last letter was settled by the first, six letters before."""
+    """Return words whose last letter was determined by the first, six letters before."""
     rng = np.random.default_rng(3)
     return assemble(["".join(f"{'xy'[tail]}abcde{'xy'[tail]}" for tail in rng.integers(0, 2, 300))])
 

@@ -32,9 +32,9 @@ def test_probabilities_are_those_of_the_definition(rng):
     train = rng.integers(0, 3, 60).tolist()
     test = rng.integers(0, 3, 30).tolist()
     model = ngram.fit(passage(train), alphabet=3, order=4)
-    found = ngram.probabilities(model, passage(test))
+    actual = ngram.probabilities(model, passage(test))
     expected = [plain(train, test[: at + 1][-4:], 3, min(4, at + 1)) for at in range(30)]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 6])

@@ -9,9 +9,9 @@ from foreseq.training import batches, model_cache
 
 
 def make_experiment(panel, *overrides):
-    told = {"dataset": {"source": "memory", "horizon": 3}}
+    fields = {"dataset": {"source": "memory", "horizon": 3}}
     small = ("network.cells.units=[4]", "training.batch_size=10", "network.context=12", *overrides)
-    return by_rules(build_experiment(told, small), panel).experiment
+    return by_rules(build_experiment(fields, small), panel).experiment
 
 
 def make_panel():
@@ -22,20 +22,20 @@ def make_panel():
 def drawn(share, *, step=0):
     panel = make_panel()
     experiment = make_experiment(panel, f"training.synthetic={share}")
-    found = batches.pools(panel, panel.lengths, 100, experiment)
-    return found, batches.BatchSampler(found, experiment, 1)(step, model_cache.build(experiment))
+    pools = batches.pools(panel, panel.lengths, 100, experiment)
+    return pools, batches.BatchSampler(pools, experiment, 1)(step, model_cache.build(experiment))
 
 
 def test_without_a_share_all_windows_are_real():
-    found, batch = drawn(0.0)
-    assert [source.size for source in found] == [10]
+    pools, batch = drawn(0.0)
+    assert [source.size for source in pools] == [10]
     assert batch.inputs["past"].shape == (10, 12, 1)
     assert set(np.unique(batch.target[..., 0])) <= set(range(10, 15))
 
 
 def test_a_share_of_each_batch_is_made_up():
-    found, batch = drawn(0.7)
-    assert [source.size for source in found] == [3, 7]
+    pools, batch = drawn(0.7)
+    assert [source.size for source in pools] == [3, 7]
     assert batch.inputs["past"].shape == (10, 12, 1)
     assert batch.target.shape == (10, 1, 1, 3, 2)
     assert set(np.unique(batch.target[:3, ..., 0])) <= set(range(10, 15))
@@ -43,8 +43,8 @@ def test_a_share_of_each_batch_is_made_up():
 
 
 def test_however_large_the_share_a_real_window_is_left():
-    found, _ = drawn(0.99)
-    assert [source.size for source in found] == [1, 9]
+    pools, _ = drawn(0.99)
+    assert [source.size for source in pools] == [1, 9]
 
 
 def test_a_batch_depends_on_its_number_alone():
@@ -57,8 +57,8 @@ def test_steps_after_the_ends_are_not_read():
     panel = make_panel()
     panel.values[30:60] = panel.values[90:] = 1e6
     experiment = make_experiment(panel, "training.synthetic=0.5")
-    found = batches.pools(panel, np.array([30, 30]), 20, experiment)
-    draw, model = batches.BatchSampler(found, experiment, 1), model_cache.build(experiment)
+    pools = batches.pools(panel, np.array([30, 30]), 20, experiment)
+    draw, model = batches.BatchSampler(pools, experiment, 1), model_cache.build(experiment)
     drawn = [draw(step, model) for step in range(20)]
     assert max(batch.target[..., 0].max() for batch in drawn) < 1e6
     assert max(batch.inputs["past"].max() for batch in drawn) < 1e6
@@ -76,9 +76,9 @@ def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
     experiment = make_experiment(
         panel, "training.synthetic=0", "training.cutoffs_per_window=3", "network.patch=4"
     )
-    found = batches.pools(panel, panel.lengths, 100, experiment)
+    pools = batches.pools(panel, panel.lengths, 100, experiment)
     model = model_cache.build(experiment, cutoffs=3)
-    batch = batches.BatchSampler(found, experiment, 1)(0, model)
+    batch = batches.BatchSampler(pools, experiment, 1)(0, model)
     assert batch.inputs["past"].shape == (10, 12 + 2 * 4, 1)
     assert batch.target.shape == (10, 3, 1, 3, 2)
     newest = batch.inputs["past"][:, -1, 0]
@@ -93,8 +93,8 @@ def test_every_cutoff_of_a_window_is_to_be_answered_by_what_came_after_it():
 def test_series_that_are_read_together_are_to_be_answered_together():
     panel = make_panel()
     experiment = make_experiment(panel, "network.multivariate=all")
-    found = batches.pools(panel, panel.lengths, 100, experiment)
-    batch = batches.BatchSampler(found, experiment, 1)(0, model_cache.build(experiment))
+    pools = batches.pools(panel, panel.lengths, 100, experiment)
+    batch = batches.BatchSampler(pools, experiment, 1)(0, model_cache.build(experiment))
     assert batch.inputs["past"].shape == (10, 12, 2)
     assert batch.target.shape == (10, 1, 2, 3, 2)
     apart = batch.target[:, 0, 1, :, 0] - batch.target[:, 0, 0, :, 0]
@@ -115,13 +115,14 @@ def test_upside_down_twice_is_as_before():
 def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
     rng = np.random.default_rng(1)
     panel = from_series({"a": 100 + rng.normal(size=300).cumsum()}, freq="1", season=1)
-    told = ("training.synthetic=0", "training.batch_size=400", "network.context=8")
+    overrides = ("training.synthetic=0", "training.batch_size=400", "network.context=8")
     straight, mirrored = (
         batches.BatchSampler(batches.pools(panel, panel.lengths, 1, each), each, 1)(
             0, model_cache.build(each)
         )
         for each in (
-            make_experiment(panel, *told, f"training.sign_flip={turn}") for turn in (False, True)
+            make_experiment(panel, *overrides, f"training.sign_flip={turn}")
+            for turn in (False, True)
         )
     )
     same = (straight.inputs["past"] == mirrored.inputs["past"]).all(axis=(1, 2))
@@ -137,6 +138,6 @@ def test_about_half_of_the_windows_are_turned_and_each_keeps_its_mean():
 def test_series_too_short_to_learn_from_are_told_as_such():
     panel = from_series({"a": [1.0, 2.0, 3.0]}, freq="1", season=1)
     experiment = make_experiment(make_panel(), "training.synthetic=0.5")
-    found = batches.pools(panel, panel.lengths, 10, experiment)
+    pools = batches.pools(panel, panel.lengths, 10, experiment)
     with pytest.raises(SeriesTooShort):
-        batches.BatchSampler(found, experiment, 1)
+        batches.BatchSampler(pools, experiment, 1)

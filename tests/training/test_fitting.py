@@ -20,8 +20,8 @@ class StoppedError(Exception):
 
 
 def make_experiment(*overrides):
-    """Return a settled experiment that is tiny and drops inputs, so that every seed matters."""
-    told = {
+    """Return a resolved experiment that is tiny and drops inputs, so that every seed matters."""
+    fields = {
         "dataset": {"source": "memory", "horizon": HORIZON, "freq": "1", "season": 4},
         "network": {
             "cells": {"kind": "gru", "units": [8], "dropout": 0.1},
@@ -47,7 +47,7 @@ def make_experiment(*overrides):
             "members": 1,
         },
     }
-    return resolved(told, overrides)
+    return resolved(fields, overrides)
 
 
 def make_panel(*, seed=1):
@@ -57,10 +57,10 @@ def make_panel(*, seed=1):
     return from_series(series, freq="1", season=4)
 
 
-def make_task(panel, *, validated=True, **told):
+def make_task(panel, *, validated=True, **options):
     ends = panel.lengths - 2 * HORIZON
     validation = Windows(np.arange(panel.n_series), ends) if validated else None
-    return Task(panel, ends, validation, STEPS, **told)
+    return Task(panel, ends, validation, STEPS, **options)
 
 
 def altered_from(panel, step):
@@ -202,9 +202,9 @@ def test_a_look_tells_the_mean_loss_since_the_look_before(fitted):
     task = fitted[1]
     often, seldom = (
         fitting.fit(
-            task, make_experiment("network.cells.dropout=0", f"training.validations={looks}")
+            task, make_experiment("network.cells.dropout=0", f"training.validations={validations}")
         )
-        for looks in (4, 2)
+        for validations in (4, 2)
     )
     losses = np.array([look.loss for look in often[0].curve]).reshape(2, 2).mean(axis=1)
     np.testing.assert_allclose([look.loss for look in seldom[0].curve], losses, rtol=1e-5)
@@ -273,8 +273,8 @@ def test_what_one_series_foretells_of_another_is_learned_only_together(together,
     (member,) = fitting.fit(Task(panel, ends, None, 300), experiment)
     model = model_cache.build(experiment)
     network_weights.set_weights(model, member.weights)
-    told = predict.predict(model, panel, followed)[..., 0]
-    missed = np.abs(told - windows.futures(panel, followed, HORIZON)).mean()
+    forecast = predict.predict(model, panel, followed)[..., 0]
+    missed = np.abs(forecast - windows.futures(panel, followed, HORIZON)).mean()
     blind = np.abs(windows.futures(panel, followed, HORIZON)).mean()
     assert least < missed / blind < most
 
@@ -287,22 +287,22 @@ def test_several_cutoffs_in_a_pass_teach_the_network_that_is_judged_on_one():
     assert best.validation < member.curve[0].validation
     model = model_cache.build(experiment)
     network_weights.set_weights(model, member.weights)
-    told = predict.predict(model, panel, task.validation)[..., 0]
+    forecast = predict.predict(model, panel, task.validation)[..., 0]
     actual = windows.futures(panel, task.validation, HORIZON)
     naive = [np.abs(np.diff(panel.series(i)[:52].reshape(-1, 4), axis=0)).mean() for i in range(6)]
-    mase = np.abs(told - actual).mean(axis=1) / naive
+    mase = np.abs(forecast - actual).mean(axis=1) / naive
     assert mase.mean() == pytest.approx(best.validation, rel=1e-5)
 
 
 def test_bfloat16_learns_about_the_same_and_leaves_float32(fitted):
-    told = [
+    members = [
         fitting.fit(fitted[1], make_experiment(f"training.precision={name}"))[0]
         for name in ("float32", "bfloat16")
     ]
-    exact, rough = ([look.loss for look in member.curve] for member in told)
+    exact, rough = ([point.loss for point in member.curve] for member in members)
     assert exact != rough
     np.testing.assert_allclose(rough, exact, rtol=0.05)
-    assert {weight.dtype.name for weight in told[1].weights} == {"float32"}
+    assert {weight.dtype.name for weight in members[1].weights} == {"float32"}
 
 
 def test_a_compiled_step_teaches_the_same(fitted):

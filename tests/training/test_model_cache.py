@@ -7,8 +7,8 @@ from foreseq.training import losses, model_cache, optimizer
 
 
 def make_experiment(*overrides):
-    """Return a settled experiment that is tiny and drops inputs, so that dropout has a state."""
-    told = {
+    """Return a resolved experiment that is tiny and drops inputs, so that dropout has a state."""
+    fields = {
         "dataset": {"source": "memory", "horizon": 2, "freq": "1", "season": 4},
         "network": {
             "cells": {"units": [3], "dropout": 0.1},
@@ -29,7 +29,7 @@ def make_experiment(*overrides):
             "jit": False,
         },
     }
-    return resolved(told, overrides)
+    return resolved(fields, overrides)
 
 
 def take(experiment, naive=losses.NO_UNITS):
@@ -53,7 +53,7 @@ def keep_none():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "override",
     [
         "training.max_steps=7",
         "training.learning_rate=0.5",
@@ -65,12 +65,12 @@ def keep_none():
         "dataset.source=elsewhere",
     ],
 )
-def test_trainings_of_one_kind_share_a_network(told):
-    assert take(make_experiment()) is take(make_experiment(told))
+def test_trainings_of_one_kind_share_a_network(override):
+    assert take(make_experiment()) is take(make_experiment(override))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "override",
     [
         "dataset.horizon=3",
         "dataset.season=2",
@@ -87,10 +87,10 @@ def test_trainings_of_one_kind_share_a_network(told):
         "training.precision=bfloat16",
     ],
 )
-def test_another_kind_has_a_network_of_its_own(told):
+def test_another_kind_has_a_network_of_its_own(override):
     one, other = (
         make_experiment("network.recent_inputs=4"),
-        make_experiment("network.recent_inputs=4", told),
+        make_experiment("network.recent_inputs=4", override),
     )
     assert take(one) is not take(other)
 
@@ -114,7 +114,9 @@ def test_a_network_that_has_learned_is_renewed_as_if_it_were_new(member):
     ready = take(make_experiment())
     ready.reset(member, 0.1, 5)
     new = state(ready)
-    inputs = {name: np.ones([4, *told.shape[1:]]) for name, told in ready.model.input.items()}
+    inputs = {
+        name: np.ones([4, *override.shape[1:]]) for name, override in ready.model.input.items()
+    }
     ready.model.train_on_batch(inputs, np.ones([4, *ready.model.output.shape[1:-1], 2]))
     assert state(ready) != new
     ready.reset(member, 0.1, 5)
