@@ -6,14 +6,14 @@ from foreseq.series.windows import Windows
 from foreseq.training import losses
 from foreseq.training.losses import NaiveErrors
 
-RIVAL = NaiveErrors(mase=2.0, smape=0.5)
+NAIVE = NaiveErrors(mase=2.0, smape=0.5)
 
 
 def loss_of(name, y, answer, *, weight=1.0, quantiles=()):
     """Return the loss of a single step."""
-    told = losses.target(np.array([[y]]), np.array([weight]))
-    answers = np.array([[answer if quantiles else [answer]]], np.float32)
-    return float(np.array(losses.loss(name, quantiles, RIVAL)(told, answers))[0, 0])
+    target = losses.target(np.array([[y]]), np.array([weight]))
+    outputs = np.array([[answer if quantiles else [answer]]], np.float32)
+    return float(np.array(losses.loss(name, quantiles, NAIVE)(target, outputs))[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def loss_of(name, y, answer, *, weight=1.0, quantiles=()):
         ("mae", 0.5 * 4),
         ("huber", 0.5 * 4 - 0.5),  # beyond 1: absolute, half a unit less
         ("smape", 2 * 4 / (6 + 10)),
-        ("owa", (0.5 * 4 / RIVAL.mase + 2 * 4 / 16 / RIVAL.smape) / 2),
+        ("owa", (0.5 * 4 / NAIVE.mase + 2 * 4 / 16 / NAIVE.smape) / 2),
     ],
 )
 def test_a_loss_is_its_formula(name, expected):
@@ -50,10 +50,10 @@ def test_the_truth_costs_nothing_and_zero_is_no_trouble(name):
 
 def test_the_least_pinball_of_a_sample_is_its_quantile(rng):
     sample = rng.gamma(2, size=2001)
-    told = losses.target(sample[None], np.ones(1))
+    target = losses.target(sample[None], np.ones(1))
     tried = np.linspace(0, 8, 801)
     each = [
-        float(np.mean(losses.loss("mase", (0.8,), RIVAL)(told, np.full((1, 2001, 1), y, "f4"))))
+        float(np.mean(losses.loss("mase", (0.8,), NAIVE)(target, np.full((1, 2001, 1), y, "f4"))))
         for y in tried
     ]
     assert tried[int(np.argmin(each))] == pytest.approx(np.quantile(sample, 0.8), abs=0.02)
@@ -68,7 +68,7 @@ def test_series_count_alike_and_one_that_never_changes_not_at_all():
 
 def test_the_naive_is_told_by_hand():
     panel = from_series({"a": [1.0, 3.0, 3.0, 3.0, np.nan]}, freq="1", season=2)
-    told = losses.naive_errors(panel, Windows(np.array([0]), np.array([2])), 3, np.array([0.5]))
+    errors = losses.naive_errors(panel, Windows(np.array([0]), np.array([2])), 3, np.array([0.5]))
     # the season 1, 3 repeated as 1, 3, 1 beside 3, 3, missing
-    assert told.mase == pytest.approx(0.5 * (2 + 0) / 2)
-    assert told.smape == pytest.approx((2 * 2 / 4 + 0) / 2)
+    assert errors.mase == pytest.approx(0.5 * (2 + 0) / 2)
+    assert errors.smape == pytest.approx((2 * 2 / 4 + 0) / 2)

@@ -114,9 +114,7 @@ def test_a_network_that_has_learned_is_renewed_as_if_it_were_new(member):
     ready = take(make_experiment())
     ready.reset(member, 0.1, 5)
     new = state(ready)
-    inputs = {
-        name: np.ones([4, *override.shape[1:]]) for name, override in ready.model.input.items()
-    }
+    inputs = {name: np.ones([4, *spec.shape[1:]]) for name, spec in ready.model.input.items()}
     ready.model.train_on_batch(inputs, np.ones([4, *ready.model.output.shape[1:-1], 2]))
     assert state(ready) != new
     ready.reset(member, 0.1, 5)
