@@ -106,22 +106,8 @@ class Forecaster:
         Raises:
             ConfigError: If a field is unknown or out of bounds.
         """
-        self._params = {
-            "horizon": horizon,
-            "freq": freq,
-            "season": season,
-            "quantiles": quantiles,
-            "time_budget": time_budget,
-            "seed": seed,
-            "name": name,
-            "id_col": id_col,
-            "time_col": time_col,
-            "target_col": target_col,
-            "config": config,
-            "experiment": experiment,
-            "verbose": verbose,
-            **overrides,
-        }
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "overrides")}
+        self._params: dict[str, Any] = arguments | overrides
         self._overrides = overrides
         self._config = self._build()
         self._training: Training | None = None
