@@ -8,8 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from foreseq.config import DatasetConfig
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.bundle import Bundle
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Manifest, Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource, Manifest
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
@@ -28,8 +28,8 @@ def write(
 ) -> Manifest:
     """Forecast every series of an ingested panel into a folder, whole or not at all."""
     fitted = fitted or bundle.load(registry.fetch(version))
-    forecaster = Forecaster(fitted.experiment, fitted.final)
-    source = Source(forecaster, str(version), version.digest, paths)
+    forecaster = Ensemble(fitted.experiment, fitted.final)
+    source = ForecastSource(forecaster, str(version), version.digest, paths)
     return writer.write(source, panel.load(folder), output)
 
 

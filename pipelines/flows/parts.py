@@ -12,8 +12,8 @@ from prefect.cache_policies import NO_CACHE
 from foreseq.errors import BundleRefused
 from foreseq.forecasting import bulk, bundle
 from foreseq.forecasting.bulk import Job, Part
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource
 
 
 @task(cache_policy=NO_CACHE, retries=2)
@@ -29,14 +29,14 @@ def write_part(job: Job, number: int, folder: Path) -> Part:
 
 
 @cache
-def _source(folder: Path, version: str, digest: str, paths: int) -> Source:
+def _source(folder: Path, version: str, digest: str, paths: int) -> ForecastSource:
     """Load the forecaster, once a process, and only if it is the one that is meant."""
     if not folder.exists():
         folder = _fetch(version)
     fitted = bundle.load(folder)
     if bundle.digest(folder) != digest:
         raise BundleRefused(f"{folder}: needed the bundle {digest[:12]}, found another; try again")
-    return Source(Forecaster(fitted.experiment, fitted.final), version, digest, paths)
+    return ForecastSource(Ensemble(fitted.experiment, fitted.final), version, digest, paths)
 
 
 def _fetch(version: str) -> Path:

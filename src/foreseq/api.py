@@ -336,9 +336,9 @@ class Forecaster:
         return self._training
 
     @cached_property
-    def _ensemble(self) -> ensemble.Forecaster:
+    def _ensemble(self) -> ensemble.Ensemble:
         fitted = self._fitted()
-        return ensemble.Forecaster(fitted.experiment, fitted.final)
+        return ensemble.Ensemble(fitted.experiment, fitted.final)
 
     def _histories(self, df: Any) -> tuple[Panel, frames.Style]:
         """Return the panel of a frame, or that of the training, and the kind of frame."""

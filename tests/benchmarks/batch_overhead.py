@@ -18,8 +18,8 @@ from measuring import say, stamp
 
 from foreseq.config import build_experiment
 from foreseq.forecasting import bundle, writer
-from foreseq.forecasting.ensemble import Forecaster, calibrate
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble, calibrate
+from foreseq.forecasting.writer import ForecastSource
 from foreseq.network import predict
 from foreseq.selection.choose import by_rules
 from foreseq.series import windows
@@ -46,8 +46,8 @@ def main() -> None:
     member = loop.Fitted(weights, 1, ())
     state = bundle.state(panel, panel.lengths, [member])
     held_back = windows.split(panel, experiment.dataset.horizon, experiment.split).validation
-    known = calibrate(Forecaster(experiment, state), panel, held_back)
-    forecaster = Forecaster(experiment, state._replace(calibration=known))
+    known = calibrate(Ensemble(experiment, state), panel, held_back)
+    forecaster = Ensemble(experiment, state._replace(calibration=known))
     chosen = windows.newest(panel)
     gathered = [
         predict.inputs(model, panel, part)._asdict()
@@ -66,7 +66,9 @@ def main() -> None:
 def whole(forecaster, panel):
     """Write the forecasts of all series to a new folder."""
     with tempfile.TemporaryDirectory() as scratch:
-        writer.write(Source(forecaster, "benchmark/1", "none"), panel, Path(scratch) / "forecasts")
+        writer.write(
+            ForecastSource(forecaster, "benchmark/1", "none"), panel, Path(scratch) / "forecasts"
+        )
 
 
 def timed(work):

@@ -17,7 +17,7 @@ from measuring import looked, say
 
 from foreseq.config import ColumnsConfig, load_experiment
 from foreseq.forecasting import bundle
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.ingest.read import read_table
 from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import by_rules
@@ -51,7 +51,7 @@ def main() -> None:
     members = fitting.fit(task, experiment, report=looked)
     best = [member.best_step for member in members]
     say(f"trained in {time.perf_counter() - begun:.0f} s, best steps {best}")
-    forecaster = Forecaster(experiment, bundle.state(panel, parts.train_ends, members))
+    forecaster = Ensemble(experiment, bundle.state(panel, parts.train_ends, members))
     chosen = parts.test if told.test else parts.validation
     point = forecaster.point(panel, chosen)
 

@@ -22,7 +22,7 @@ from foreseq import metrics
 from foreseq.config import ColumnsConfig
 from foreseq.evaluation import baselines
 from foreseq.experiment import recipe
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.ingest.read import read_table
 from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import choose
@@ -73,7 +73,7 @@ def by_itself(name, experiment, given):
         say(f"  {name}: {choice.field}={choice.value}: {choice.reason}")
     fitted = recipe.fit(found.experiment, given, found.split).bundle
     seconds = time.perf_counter() - begun
-    return Forecaster(fitted.experiment, fitted.final), seconds
+    return Ensemble(fitted.experiment, fitted.final), seconds
 
 
 def tried(candidate):

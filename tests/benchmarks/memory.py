@@ -76,7 +76,7 @@ def train(told):
     from foreseq.config import build_experiment  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
-    from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
+    from foreseq.forecasting.ensemble import Ensemble  # noqa: PLC0415
     from foreseq.report import pictures  # noqa: PLC0415
     from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
@@ -110,8 +110,8 @@ def train(told):
     with tempfile.TemporaryDirectory() as scratch:
         sealed = bundle.save(outcome.bundle, Path(scratch) / "bundle")
         tell("bundle")
-        forecaster = Forecaster(outcome.bundle.experiment, outcome.bundle.final)
-        source = writer.Source(forecaster, "memory/1", bundle.digest(sealed))
+        forecaster = Ensemble(outcome.bundle.experiment, outcome.bundle.final)
+        source = writer.ForecastSource(forecaster, "memory/1", bundle.digest(sealed))
         writer.write(source, series, Path(scratch) / "forecasts")
     tell("forecast")
     say(f"bar 1024, aim 300; {stamp(series=told.series, length=told.length, seed=1)}")

@@ -69,7 +69,7 @@ def bare(overrides: list[str]) -> None:
     from foreseq.evaluation.comparison import compare  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
-    from foreseq.forecasting.ensemble import Forecaster  # noqa: PLC0415
+    from foreseq.forecasting.ensemble import Ensemble  # noqa: PLC0415
     from foreseq.ingest.store import ingest  # noqa: PLC0415
     from foreseq.report import page, pictures  # noqa: PLC0415
     from foreseq.report.page import Findings  # noqa: PLC0415
@@ -98,7 +98,7 @@ def bare(overrides: list[str]) -> None:
     fitted = bundle.load(bundle.save(outcome.bundle, Path("bundle")))
     gate.judge(fitted, None, series)
     version = f"{experiment.model}/1"
-    source = writer.Source(Forecaster(fitted.experiment, fitted.final), version, "bare")
+    source = writer.ForecastSource(Ensemble(fitted.experiment, fitted.final), version, "bare")
     writer.write(source, series, Path("out"))
 
 

@@ -37,7 +37,7 @@ from measuring import (
 
 from foreseq.config import ColumnsConfig, load_experiment
 from foreseq.experiment import recipe
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.ingest.read import read_table
 from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import choose
@@ -119,7 +119,7 @@ def own(experiment, given, panel, chosen, target):
     imports, begun = peak_memory(), time.perf_counter()
     found = choose(experiment, given)
     fitted = recipe.fit(found.experiment, given, found.split).bundle
-    answer = Forecaster(fitted.experiment, fitted.final).point(panel, chosen)
+    answer = Ensemble(fitted.experiment, fitted.final).point(panel, chosen)
     seconds = time.perf_counter() - begun
     np.save(target, answer)
     workers = found.experiment.training.workers

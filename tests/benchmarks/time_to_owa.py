@@ -16,7 +16,7 @@ from measuring import ROOT, ask_peer, histories, m4_owa, newest_horizon, say, st
 
 from foreseq.config import load_experiment
 from foreseq.forecasting import bundle
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.selection.choose import by_rules
 from foreseq.training import fitting
 from foreseq.training.fitting import Task
@@ -59,7 +59,7 @@ def main() -> None:
     while owa > target and steps <= MOST:
         (member,) = fitting.fit(Task(given, given.lengths, None, steps), experiment)
         state = bundle.state(given, given.lengths, [member])
-        owa, _ = m4_owa(panel, chosen, Forecaster(experiment, state).point(panel, chosen))
+        owa, _ = m4_owa(panel, chosen, Ensemble(experiment, state).point(panel, chosen))
         seconds = time.perf_counter() - begun
         say(f"foreseq {steps:>5} steps            OWA {owa:.4f} after {seconds:.1f} s in all")
         steps *= 2

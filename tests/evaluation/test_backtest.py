@@ -11,7 +11,7 @@ from foreseq.evaluation.baselines import (
     SEASONAL_NAIVE,
     seasonal_naive,
 )
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
@@ -79,7 +79,7 @@ def test_a_network_that_is_the_seasonal_naive_has_no_skill(make_panel, make_bund
     panel = make_panel()
     fitted = make_bundle(panel, 36)
     test = windows.split(panel, 4, fitted.experiment.split).test
-    tested = backtest(Forecaster(fitted.experiment, fitted.evaluated), panel, test)
+    tested = backtest(Ensemble(fitted.experiment, fitted.evaluated), panel, test)
     assert tested.skill(SEASONAL_NAIVE) == 0
     assert tested.skill() == pytest.approx(0, abs=1e-6)
     assert list(tested.forecasts) == [FORESEQ, SEASONAL_NAIVE, NAIVE, DRIFT, HISTORIC_MEDIAN]
@@ -92,7 +92,7 @@ def test_the_scale_of_mase_is_from_before_the_first_cutoff(make_panel, make_bund
     panel = make_panel()
     fitted = make_bundle(panel, 36, "split.test_windows=2")
     test = windows.split(panel, 4, fitted.experiment.split).test
-    tested = backtest(Forecaster(fitted.experiment, fitted.evaluated), panel, test)
+    tested = backtest(Ensemble(fitted.experiment, fitted.evaluated), panel, test)
     assert tested.seasonal_error[1] == pytest.approx(
         metrics.seasonal_error(panel.series(1)[:32], panel.seen(1)[:32], 4)
     )
@@ -104,7 +104,7 @@ def test_unobserved_steps_are_not_judged(make_bundle):
     panel = from_series({"a": values}, freq="1", season=4)
     fitted = make_bundle(panel, 36)
     chosen = Windows(np.array([0]), np.array([36]))
-    tested = backtest(Forecaster(fitted.experiment, fitted.evaluated), panel, chosen)
+    tested = backtest(Ensemble(fitted.experiment, fitted.evaluated), panel, chosen)
     assert np.isnan(tested.actual[0]).tolist() == [False, False, False, True]
     assert tested.scores()[SEASONAL_NAIVE].mae == 0
 
@@ -113,7 +113,7 @@ def test_the_table_of_series_begins_with_the_best(make_panel, make_bundle):
     panel = make_panel()
     fitted = make_bundle(panel, 36, shake=0.3)
     chosen = Windows(np.array([0, 2]), np.array([36, 36]))
-    tested = backtest(Forecaster(fitted.experiment, fitted.evaluated), panel, chosen)
+    tested = backtest(Ensemble(fitted.experiment, fitted.evaluated), panel, chosen)
     table = per_series(tested, panel)
     assert set(table["unique_id"]) == {"a", "c"}
     assert table["skill"].is_monotonic_decreasing

@@ -13,7 +13,7 @@ from foreseq.evaluation.contracts import (
     synthetic_panel,
 )
 from foreseq.forecasting import bundle
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import windows
 from foreseq.training import model_cache
 from foreseq.training.loop import Fitted
@@ -44,7 +44,7 @@ def network(kind, decoder, *more):
         for model in [model_cache.build(experiment)] * 2
     ]
     panel = synthetic_panel()
-    return Forecaster(experiment, bundle.state(panel, panel.lengths, members))
+    return Ensemble(experiment, bundle.state(panel, panel.lengths, members))
 
 
 @pytest.mark.parametrize("decoder", ["direct", "segment", "recursive"])

@@ -6,7 +6,7 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.evaluation import gate
 from foreseq.experiment import recipe
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 
@@ -100,7 +100,7 @@ def test_of_an_exact_season_there_is_nothing_to_learn_nor_to_learn_on():
     assert outcome.bundle.origin.steps == (0,)
     assert set(told) == {"fit"}
     assert bits(outcome.bundle.evaluated) == bits(outcome.bundle.final)
-    final = Forecaster(outcome.bundle.experiment, outcome.bundle.final)
+    final = Ensemble(outcome.bundle.experiment, outcome.bundle.final)
     answers = final.point(panel, windows.newest(panel))
     np.testing.assert_allclose(answers[0], np.arange(1.0, 13.0), rtol=1e-5)
 
@@ -139,7 +139,7 @@ def test_a_series_never_seen_in_training_is_forecast(trained):
         season=12,
         start="2020-01-01",
     )
-    answers = Forecaster(fitted.experiment, fitted.final)(other, windows.newest(other))
+    answers = Ensemble(fitted.experiment, fitted.final)(other, windows.newest(other))
     assert np.abs(answers[0, :, 0] - other.series(0)[-12:]).max() < 60
 
 

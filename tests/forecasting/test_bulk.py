@@ -7,8 +7,8 @@ import pytest
 from foreseq.config import DatasetConfig, build_experiment
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.forecasting import bulk, bundle, ensemble, writer
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource
 from foreseq.series import examples
 from foreseq.series.panel import from_series
 from foreseq.training import model_cache, network_weights
@@ -29,7 +29,7 @@ def source():
     weights = network_weights.get_weights(model_cache.build(experiment))
     panel = from_series({"a": np.arange(30.0)}, freq="D", season=7, start="2024-01-01")
     state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
-    return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
+    return ForecastSource(Ensemble(experiment, state), "demo/1", "d" * 64)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from foreseq.errors import BundleRefused
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle, Origin
 from foreseq.forecasting.calibration import Calibration
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import panel as panels
 from foreseq.series import windows
 from foreseq.series.panel import from_series
@@ -24,9 +24,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from foreseq.forecasting import bundle; from foreseq.series import panel, windows
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 fitted, series = bundle.load(Path(sys.argv[1])), panel.load(Path(sys.argv[2]))
-answers = Forecaster(fitted.experiment, fitted.final)(series, windows.newest(series))
+answers = Ensemble(fitted.experiment, fitted.final)(series, windows.newest(series))
 np.save(sys.argv[3], answers, allow_pickle=False)
 assert not {"mlflow", "prefect"} & set(sys.modules)
 """
@@ -97,7 +97,7 @@ def saved(made, tmp_path):
 def test_a_bundle_loaded_in_a_new_process_forecasts_the_same_bits(made, saved, tmp_path):
     series = make_panel()
     panels.save(series, tmp_path / "panel")
-    answers = Forecaster(made.experiment, made.final)(series, windows.newest(series))
+    answers = Ensemble(made.experiment, made.final)(series, windows.newest(series))
     there = tmp_path / "answers.npy"
     script = [sys.executable, "-c", FORECAST_ELSEWHERE, saved, tmp_path / "panel", there]
     subprocess.run(script, check=True)  # noqa: S603 - our own words

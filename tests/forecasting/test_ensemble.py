@@ -7,7 +7,7 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.errors import BundleRefused, DataRefused
 from foreseq.forecasting import bundle, ensemble
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.network import predict
 from foreseq.series import windows
 from foreseq.series.panel import from_series, select, to_frame
@@ -41,7 +41,7 @@ def make_forecaster(*overrides, members=2):
         for _ in range(members)
     ]
     panel = make_panel()
-    return Forecaster(experiment, bundle.state(panel, panel.lengths, weights))
+    return Ensemble(experiment, bundle.state(panel, panel.lengths, weights))
 
 
 def make_panel():
@@ -135,7 +135,7 @@ def test_a_series_without_recent_observations_has_no_forecast_and_a_reason(forec
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
     answers = forecaster(panel, windows.newest(panel))
     assert np.isnan(answers).all(axis=(1, 2)).tolist() == [False, True]
-    assert forecaster.unanswerable(panel, windows.newest(panel)) == {
+    assert forecaster.skipped(panel, windows.newest(panel)) == {
         1: "needs an observation within the last 14 steps; bring newer history"
     }
 
@@ -144,7 +144,7 @@ def test_a_logarithm_needs_values_above_zero():
     forecaster = make_forecaster("network.log=true")
     series = {"a": [0.0, *range(1, 20)], "b": [*range(1, 20), 0.0], "c": [*range(20, 0, -1)]}
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
-    reasons = forecaster.unanswerable(panel, windows.newest(panel))
+    reasons = forecaster.skipped(panel, windows.newest(panel))
     assert list(reasons) == [1]  # the zero of `a` is out of sight
     assert "network.log=false" in reasons[1]
     assert np.isnan(forecaster(panel, windows.newest(panel))[1]).all()
@@ -154,7 +154,7 @@ def test_reasons_are_found_beyond_the_first_block_of_rows(forecaster):
     series = {f"s{i:04}": [1.0, 2.0] for i in range(predict.ROWS + 5)}
     series["s0514"] = [np.nan, np.nan]
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
-    assert list(forecaster.unanswerable(panel, windows.newest(panel))) == [514]
+    assert list(forecaster.skipped(panel, windows.newest(panel))) == [514]
 
 
 def test_the_table_says_what_when_from_when_and_by_whom():
@@ -193,7 +193,7 @@ def test_weights_of_another_network_are_refused(forecaster):
     other = make_forecaster("network.cells.units=[9]")
     state = bundle.State(other.members, bundle.Seen(np.array(["a"]), np.array([1])))
     with pytest.raises(BundleRefused):
-        Forecaster(forecaster.experiment, state)
+        Ensemble(forecaster.experiment, state)
 
 
 def test_without_one_of_the_series_it_reads_together_a_forecaster_has_no_forecast():
@@ -203,7 +203,7 @@ def test_without_one_of_the_series_it_reads_together_a_forecaster_has_no_forecas
     whole = forecaster(panel, chosen)
     assert np.isfinite(whole).all()
     less = select(panel, [0, 1, 3])
-    assert forecaster.unanswerable(less, windows.newest(less)) == dict.fromkeys(
+    assert forecaster.skipped(less, windows.newest(less)) == dict.fromkeys(
         range(3), "is forecast together with series c; bring its history, too"
     )
     assert np.isnan(forecaster(less, windows.newest(less))).all()
@@ -215,6 +215,6 @@ def test_series_beside_those_that_are_read_together_change_nothing_and_have_no_f
     chosen = windows.newest(panel)
     answers = forecaster(panel, chosen)
     assert np.isnan(answers).all(axis=(1, 2)).tolist() == [True, False, True, False]
-    assert "reads together" in forecaster.unanswerable(panel, chosen)[0]
+    assert "reads together" in forecaster.skipped(panel, chosen)[0]
     alone = select(panel, [1, 3])
     assert forecaster(alone, windows.newest(alone)).tobytes() == answers[[1, 3]].tobytes()

@@ -9,8 +9,8 @@ from foreseq.config import build_experiment
 from foreseq.errors import ConfigError
 from foreseq.forecasting import bundle, ensemble, writer
 from foreseq.forecasting.calibration import Calibration
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource
 from foreseq.series import windows
 from foreseq.series.panel import from_series
 from foreseq.training import model_cache, network_weights
@@ -59,7 +59,7 @@ def source():
     weights = network_weights.get_weights(model_cache.build(experiment))
     panel = make_panel()
     state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
-    return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
+    return ForecastSource(Ensemble(experiment, state), "demo/1", "d" * 64)
 
 
 def listing(folder: Path):
@@ -201,7 +201,7 @@ def test_an_empty_folder_is_filled(source, tmp_path):
 
 def test_paths_are_columns_whose_median_is_the_forecast(source, tmp_path):
     told = source.forecaster
-    made = Forecaster(told.experiment, bundle.State(told.members, None, CALIBRATION))
+    made = Ensemble(told.experiment, bundle.State(told.members, None, CALIBRATION))
     manifest = writer.write(source._replace(forecaster=made, paths=5), make_panel(), tmp_path)
     table = writer.read(tmp_path)
     drawn = np.sort(table[[f"path{number}" for number in range(1, 6)]], axis=1)

@@ -7,8 +7,8 @@ import pytest
 from foreseq.config import build_experiment
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.bundle import Seen
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource
 from foreseq.monitoring import actuals
 from foreseq.monitoring.actuals import COLUMNS
 from foreseq.monitoring.origins import reference_backtest
@@ -43,7 +43,7 @@ def source():
     experiment = build_experiment(config)
     weights = network_weights.get_weights(model_cache.build(experiment))
     state = bundle.state(make_panel(), make_panel().lengths, [Fitted(weights, 1, ())])
-    return Source(Forecaster(experiment, state), "demo/1", "d" * 64)
+    return ForecastSource(Ensemble(experiment, state), "demo/1", "d" * 64)
 
 
 def collect(root, panel, *, trained=20):

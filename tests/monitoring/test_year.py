@@ -11,8 +11,8 @@ from foreseq.config import DatasetConfig, MonitorConfig, build_experiment
 from foreseq.experiment.recipe import train
 from foreseq.forecasting import writer
 from foreseq.forecasting.bundle import Seen
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource
 from foreseq.ingest.store import ingest
 from foreseq.monitoring import actuals
 from foreseq.monitoring.assessment import Evidence, Verdict, assess
@@ -36,8 +36,8 @@ EXPERIMENT = {
 class Service(NamedTuple):
     """What forecasts through the year, and what its backtest uses."""
 
-    source: Source
-    tested: Forecaster
+    source: ForecastSource
+    tested: Ensemble
     fitted: Seen
     seen: Seen
 
@@ -54,7 +54,7 @@ class MeanOfFourWeeks:
         spread = (weeks - weeks.mean(axis=1, keepdims=True)).std(axis=(1, 2))[:, None, None]
         return mean + spread * np.array([-1.6, 0, 1.6])
 
-    def unanswerable(self, *_) -> dict[int, str]:
+    def skipped(self, *_) -> dict[int, str]:
         return {}
 
 
@@ -85,13 +85,13 @@ def cheap(panel: Panel) -> Service:
     fitted, seen = (
         Seen(known.ids, calendar.at(known.starts, end - 1, "D")) for end in (ends, known.lengths)
     )
-    return Service(Source(forecaster, "m/1", "d" * 64), forecaster, fitted, seen)
+    return Service(ForecastSource(forecaster, "m/1", "d" * 64), forecaster, fitted, seen)
 
 
 def trained(panel: Panel) -> Service:
     fitted = train(build_experiment(EXPERIMENT), days(panel, TRAINED)).bundle
-    source = Source(Forecaster(fitted.experiment, fitted.final), "m/1", "d" * 64)
-    tested = Forecaster(fitted.experiment, fitted.evaluated)
+    source = ForecastSource(Ensemble(fitted.experiment, fitted.final), "m/1", "d" * 64)
+    tested = Ensemble(fitted.experiment, fitted.evaluated)
     return Service(source, tested, fitted.evaluated.seen, fitted.final.seen)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from foreseq.config import DatasetConfig, build_experiment
 from foreseq.forecasting import bundle, writer
-from foreseq.forecasting.ensemble import Forecaster
-from foreseq.forecasting.writer import Source
+from foreseq.forecasting.ensemble import Ensemble
+from foreseq.forecasting.writer import ForecastSource
 from foreseq.ingest.store import ingest
 from foreseq.monitoring import decisions
 from foreseq.monitoring.check import FOLDER
@@ -75,7 +75,9 @@ def weeks_pass(home) -> Callable[..., None]:
     def pass_by(**options: float) -> None:
         version = registry.resolve("shop")
         fitted = bundle.load(registry.fetch(version))
-        source = Source(Forecaster(fitted.experiment, fitted.final), str(version), version.digest)
+        source = ForecastSource(
+            Ensemble(fitted.experiment, fitted.final), str(version), version.digest
+        )
         dataset = DatasetConfig(name="known", source="known.csv", horizon=7)
         for week in range(WEEKS):
             sales(TRAINED + 7 * week, **options).to_csv("known.csv", index=False)

@@ -9,7 +9,7 @@ import pytest
 from foreseq.config import ExperimentConfig, build_experiment
 from foreseq.evaluation.backtest import Backtest, backtest
 from foreseq.forecasting import bundle
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.selection.choose import by_rules
 from foreseq.selection.rules import Choice
 from foreseq.series import windows
@@ -56,7 +56,7 @@ def example(tmp_path_factory) -> Example:
         ),
         tmp_path_factory.mktemp("example") / "bundle",
     )
-    tested = backtest(Forecaster(experiment, evaluated), panel, parts.test)
+    tested = backtest(Ensemble(experiment, evaluated), panel, parts.test)
     return Example(experiment, choices, panel, tested, folder)
 
 

@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 
 from foreseq.forecasting import bundle, ensemble
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series.panel import to_frame
 from foreseq.tracking import forecaster, registry
 
@@ -38,7 +38,7 @@ def test_plain_mlflow_forecasts_a_plain_csv_in_a_fresh_process_without_pickle(
         timeout=300,
     )
 
-    ours = Forecaster(example.experiment, bundle.load(example.folder).final)
+    ours = Ensemble(example.experiment, bundle.load(example.folder).final)
     expected = ensemble.from_table(ours, history, version=bundle.digest(example.folder)[:12])
     forecast = pd.read_parquet(tmp_path / "forecast.parquet")
     pd.testing.assert_frame_equal(forecast, expected, check_exact=True, check_dtype=False)

@@ -11,7 +11,7 @@ from foreseq.config import MEDIAN
 from foreseq.errors import DataRefused
 from foreseq.evaluation.baselines import BASELINES, SEASONAL_NAIVE
 from foreseq.forecasting.bundle import Bundle, State
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.metrics import Errors, Scores
 from foreseq.network.outputs import median_output
 from foreseq.series import windows
@@ -167,7 +167,7 @@ class Backtest(NamedTuple):
         )
 
 
-def backtest(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Backtest:
+def backtest(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Backtest:
     """Forecast windows as in production, and by every baseline."""
     horizon = forecaster.experiment.dataset.horizon
     quantiles = forecaster(panel, chosen)
@@ -209,7 +209,7 @@ def unseen_backtest(fitted: Bundle, panel: Panel) -> Backtest:
             found="none",
             remedy="bring newer data",
         )
-    return backtest(Forecaster(experiment, state), panel, test.take(fresh))
+    return backtest(Ensemble(experiment, state), panel, test.take(fresh))
 
 
 def unseen(fitted: Bundle, panel: Panel, chosen: Windows) -> tuple[State, NDArray[np.bool_]]:

@@ -10,7 +10,7 @@ from foreseq.evaluation.baselines import HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.bootstrap import confidence
 from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision, percent
 from foreseq.forecasting.bundle import Bundle
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 
@@ -49,7 +49,7 @@ def judge(
     experiment = challenger.experiment
     if tested is None:
         test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
-        tested = backtest(Forecaster(experiment, challenger.evaluated), panel, test)
+        tested = backtest(Ensemble(experiment, challenger.evaluated), panel, test)
     if champion is None:
         return decide(tested, None, experiment.gate), tested
     return _against(champion, tested, panel, experiment.gate), tested
@@ -132,7 +132,7 @@ def _against(champion: Bundle, tested: Backtest, panel: Panel, gate: GateConfig)
             without,
             "the champion was trained on every test window, so none is fair; bring newer data",
         )
-    ensemble = Forecaster(champion.experiment, state)
+    ensemble = Ensemble(champion.experiment, state)
     shared = min(dataset.horizon, tested.actual.shape[1])
     challenger = tested.on(fresh, shared)
     forecasts = ensemble.point(panel, challenger.windows)[:, :shared]

@@ -11,7 +11,7 @@ from foreseq.durable.resume import ResumeLog
 from foreseq.evaluation.backtest import Backtest, backtest
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle, Origin
-from foreseq.forecasting.ensemble import Forecaster, calibrate
+from foreseq.forecasting.ensemble import Ensemble, calibrate
 from foreseq.selection.choose import choose
 from foreseq.selection.search import Candidate
 from foreseq.series import windows
@@ -84,9 +84,9 @@ def fit(
         report=lambda progress: report("fit", progress),
     )
     evaluated = bundle.state(panel, split.train_ends, members)
-    calibration = calibrate(Forecaster(experiment, evaluated), panel, split.validation)
+    calibration = calibrate(Ensemble(experiment, evaluated), panel, split.validation)
     evaluated = evaluated._replace(calibration=calibration)
-    tested = backtest(Forecaster(experiment, evaluated), panel, split.test)
+    tested = backtest(Ensemble(experiment, evaluated), panel, split.test)
     final = evaluated
     if experiment.training.refit:
         refitted, steps = members, _refit_steps(members)

@@ -11,7 +11,7 @@ from foreseq.evaluation import gate
 from foreseq.evaluation.backtest import Backtest
 from foreseq.evaluation.contracts import ForecastFunction, altered, independent, same_rows
 from foreseq.experiment.recipe import fit
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -41,7 +41,7 @@ def fit_briefly(experiment: ResolvedExperiment, panel: Panel) -> tuple[ForecastF
     )
     split = windows.split(panel, experiment.dataset.horizon, experiment.split)
     outcome = fit(short, panel, split)
-    return Forecaster(outcome.bundle.experiment, outcome.bundle.evaluated), outcome.backtest
+    return Ensemble(outcome.bundle.experiment, outcome.bundle.evaluated), outcome.backtest
 
 
 def verify(

@@ -20,7 +20,7 @@ from foreseq.config import Config, DatasetConfig
 from foreseq.durable import files
 from foreseq.errors import DataRefused
 from foreseq.forecasting import writer
-from foreseq.forecasting.writer import Manifest, Source
+from foreseq.forecasting.writer import ForecastSource, Manifest
 from foreseq.ingest.fetch import content
 from foreseq.ingest.read import read_file
 from foreseq.ingest.table import to_panel
@@ -124,7 +124,7 @@ def done(job: Job, number: int) -> Part | None:
     return part if whole else None
 
 
-def write(job: Job, number: int, source: Source) -> Part:
+def write(job: Job, number: int, source: ForecastSource) -> Part:
     """Forecast the series of one file, whole or not at all, unless that is done.
 
     Args:
@@ -162,7 +162,7 @@ def finish(job: Job, parts: Sequence[Part]) -> Manifest:
     return manifest
 
 
-def _write(job: Job, number: int, source: Source) -> Part:
+def _write(job: Job, number: int, source: ForecastSource) -> Part:
     file = job.files[number]
     told = job.dataset.model_copy(update={"source": str(file)})
     try:
@@ -170,7 +170,7 @@ def _write(job: Job, number: int, source: Source) -> Part:
     except DataRefused as error:
         return Part(sha256=None, series=0, rows=0, failures={}, refused=str(error))
     chosen = windows.newest(panel)
-    failures = source.forecaster.unanswerable(panel, chosen)
+    failures = source.forecaster.skipped(panel, chosen)
     frame = writer.forecast(source, panel, writer.without(chosen, failures))
     target = job.beside / _name(number)
     with files.new_file(target) as beside:

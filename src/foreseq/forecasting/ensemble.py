@@ -26,7 +26,7 @@ HELD_BACK = 8192
 """Most windows that calibration looks at: more cost time and change nothing."""
 
 
-class Forecaster:
+class Ensemble:
     """A fitted ensemble, ready to answer."""
 
     def __init__(self, experiment: ResolvedExperiment, fitted: State) -> None:
@@ -55,19 +55,17 @@ class Forecaster:
         Returns:
             Shape (windows, horizon, outputs), one output for a point forecast, else one a quantile,
             ascending, of `levels`, in the support of the series. A window with nothing to go by is
-            NaN, see `unanswerable`.
+            NaN, see `skipped`.
         """
-        return output_domain.keep(
-            self.experiment.network, panel, chosen, self.unkept(panel, chosen)
-        )
+        return output_domain.keep(self.experiment.network, panel, chosen, self.raw(panel, chosen))
 
-    def unkept(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+    def raw(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the same before it is brought into the support of the series.
 
         Calibration measures these: misses by whole numbers are too coarse to tell it much.
         """
         answerable = np.ones(chosen.count, bool)
-        answerable[list(self.unanswerable(panel, chosen))] = False
+        answerable[list(self.skipped(panel, chosen))] = False
         forecast = np.full(
             (chosen.count, self.experiment.dataset.horizon, len(self.levels) or 1), np.nan
         )
@@ -132,7 +130,7 @@ class Forecaster:
             answer[rows] = calibration.unit(read, panel.season)
         return answer
 
-    def unanswerable(self, panel: Panel, chosen: Windows) -> dict[int, str]:
+    def skipped(self, panel: Panel, chosen: Windows) -> dict[int, str]:
         """Return, by position, the windows without an answer, and why."""
         context, names = (
             self.experiment.network.context,
@@ -163,7 +161,7 @@ class Forecaster:
         return reasons
 
 
-def calibrate(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Calibration | None:
+def calibrate(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Calibration | None:
     """Return how far a forecaster misses on windows held back; None where no interval is wanted.
 
     Args:
@@ -175,7 +173,7 @@ def calibrate(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Calibrat
     if not levels:
         return None
     held_back = chosen.take(slice(None, None, -(-chosen.count // HELD_BACK)))
-    answers = forecaster.unkept(panel, held_back)
+    answers = forecaster.raw(panel, held_back)
     answers = calibration.of_levels(answers, forecaster.levels, levels)
     actual = windows.futures(panel, held_back, forecaster.experiment.dataset.horizon)
     units = forecaster.units(panel, held_back)
@@ -184,7 +182,7 @@ def calibrate(forecaster: Forecaster, panel: Panel, chosen: Windows) -> Calibrat
 
 
 def from_table(
-    forecaster: Forecaster, history: pd.DataFrame, *, version: str, file: str = ""
+    forecaster: Ensemble, history: pd.DataFrame, *, version: str, file: str = ""
 ) -> pd.DataFrame:
     """Forecast the `horizon` steps after the last observation of every series of a long table.
 
@@ -205,7 +203,7 @@ def from_table(
 
 
 def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
-    forecaster: Forecaster,
+    forecaster: Ensemble,
     panel: Panel,
     *,
     version: str,
@@ -229,7 +227,7 @@ def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
         BundleRefused: If the forecaster has no calibrated levels, which sample paths need.
     """
     chosen = windows.newest(panel)
-    for position, reason in forecaster.unanswerable(panel, chosen).items():
+    for position, reason in forecaster.skipped(panel, chosen).items():
         rule, _, remedy = reason.partition("; ")
         raise DataRefused(rule, remedy=remedy, file=file, series=str(panel.ids[position]))
     forecast = forecaster(panel, chosen)

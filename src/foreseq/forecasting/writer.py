@@ -10,7 +10,7 @@ from pydantic import Field
 from foreseq.config import Config
 from foreseq.durable import files
 from foreseq.errors import ConfigError
-from foreseq.forecasting.ensemble import Forecaster, table, with_paths
+from foreseq.forecasting.ensemble import Ensemble, table, with_paths
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -47,17 +47,17 @@ class Manifest(Config):
     """Input files that broke a rule as a whole, and which."""
 
 
-class Source(NamedTuple):
+class ForecastSource(NamedTuple):
     """What forecasts: the name, and the digest that identifies it."""
 
-    forecaster: Forecaster
+    forecaster: Ensemble
     version: str
     digest: str
     paths: int = 0
     """Paths to simulate for each series."""
 
 
-def write(source: Source, panel: Panel, folder: Path) -> Manifest:
+def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
     """Forecast what follows the last observation of every series, whole or not at all.
 
     A folder that holds the very forecasts already is left as it is.
@@ -77,7 +77,7 @@ def write(source: Source, panel: Panel, folder: Path) -> Manifest:
         return there
     with files.new_folder(folder) as beside:
         chosen = windows.newest(panel)
-        failures = source.forecaster.unanswerable(panel, chosen)
+        failures = source.forecaster.skipped(panel, chosen)
         parts = {}
         rows = 0
         answered = without(chosen, failures)
@@ -155,7 +155,7 @@ def is_whole(folder: Path, manifest: Manifest) -> bool:
     )
 
 
-def _is_made_of(manifest: Manifest, source: Source, data: str) -> bool:
+def _is_made_of(manifest: Manifest, source: ForecastSource, data: str) -> bool:
     asked = (source.version, source.digest, source.paths)
     made = (manifest.model_version, manifest.model_digest, manifest.paths)
     return manifest.data == data and asked == made
@@ -168,7 +168,7 @@ def without(chosen: Windows, failures: dict[int, str]) -> Windows:
     return chosen.take(keep)
 
 
-def forecast(source: Source, panel: Panel, part: Windows) -> pd.DataFrame:
+def forecast(source: ForecastSource, panel: Panel, part: Windows) -> pd.DataFrame:
     """Return the forecast table of some windows."""
     answers = source.forecaster(panel, part)
     told = table(panel, part, answers, source.forecaster.levels, version=source.version)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from foreseq.durable import files
 from foreseq.forecasting.bundle import Bundle, Seen
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 from foreseq.monitoring import actuals, decisions, origins, page
 from foreseq.monitoring.actuals import COLUMNS, Actuals
 from foreseq.monitoring.assessment import Assessment, Evidence, assess
@@ -121,5 +121,5 @@ def _expected(champion: Bundle, newest: Panel, ours: pd.DataFrame) -> pd.DataFra
     if not len(live):
         return pd.DataFrame(columns=COLUMNS)
     gap = origins.cadence(live, newest, champion.experiment.dataset.horizon)
-    tested = Forecaster(champion.experiment, champion.evaluated)
+    tested = Ensemble(champion.experiment, champion.evaluated)
     return origins.reference_backtest(tested, newest, champion.evaluated.seen, live[0], gap)

@@ -14,7 +14,7 @@ from foreseq import metrics
 from foreseq.errors import DataRefused
 from foreseq.forecasting import calibration
 from foreseq.forecasting.bundle import Bundle
-from foreseq.forecasting.ensemble import HELD_BACK, Forecaster
+from foreseq.forecasting.ensemble import HELD_BACK, Ensemble
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -62,8 +62,8 @@ def recalibrate(fitted: Bundle, newest: Panel) -> Recalibrated:
             remedy="train one with intervals.levels",
         )
     unseen = _unseen(fitted, newest)
-    bare = Forecaster(fitted.experiment, fitted.final._replace(calibration=None))
-    forecasts = calibration.of_levels(bare.unkept(newest, unseen), bare.levels, levels)
+    bare = Ensemble(fitted.experiment, fitted.final._replace(calibration=None))
+    forecasts = calibration.of_levels(bare.raw(newest, unseen), bare.levels, levels)
     actual = windows.futures(newest, unseen, forecasts.shape[1])
     units = bare.units(newest, unseen)
     log = bool(fitted.experiment.network.log)

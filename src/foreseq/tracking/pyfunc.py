@@ -11,7 +11,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from foreseq.forecasting import bundle, ensemble
-from foreseq.forecasting.ensemble import Forecaster
+from foreseq.forecasting.ensemble import Ensemble
 
 DIGITS = 12
 """Of the bundle's digest as `model_version`: a model does not know its registered name."""
@@ -25,7 +25,7 @@ class Forecast(PythonModel):
         folder = Path(context.artifacts["bundle"])
         loaded = bundle.load(folder)
         self.version = bundle.digest(folder)[:DIGITS]
-        self.forecaster = Forecaster(loaded.experiment, loaded.final)
+        self.forecaster = Ensemble(loaded.experiment, loaded.final)
 
     def predict(
         self,
