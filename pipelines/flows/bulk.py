@@ -15,8 +15,8 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from foreseq.config import DatasetConfig
 from foreseq.durable import files, resume
 from foreseq.forecasting import bulk, bundle
-from foreseq.forecasting.bulk import Job, Part
-from foreseq.forecasting.writer import Manifest
+from foreseq.forecasting.bulk import Job
+from foreseq.forecasting.writer import Manifest, Part
 from foreseq.ingest.fetch import fetch
 from foreseq.pipelines.flows.parts import write_part
 from foreseq.pipelines.runtime import cluster, console, environment
@@ -26,7 +26,7 @@ from foreseq.tracking import registry
 
 @flow
 def forecast_files(
-    model: str, history: DatasetConfig | None, output: Path, paths: int = 0
+    model: str, history: DatasetConfig | None, output: Path, sample_paths: int = 0
 ) -> Manifest:
     """Forecast the steps after the last observation of every series of many files.
 
@@ -34,7 +34,7 @@ def forecast_files(
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
         history: Where the files are; None: where the model's own data came from.
         output: Folder for the forecasts.
-        paths: To simulate for each series.
+        sample_paths: Trajectories to simulate for each series.
     """
     version = registry.resolve(model)
     folder = registry.fetch(version).absolute()
@@ -42,9 +42,10 @@ def forecast_files(
     shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
     dataset = (history or told).model_copy(update=shape)
     source = fetch(dataset, environment.data() / "raw").absolute()
-    planned = bulk.plan(dataset, source, output, str(version), version.digest)
-    job = planned.model_copy(update={"paths": paths})
-    with resume.claim(environment.data() / "unfinished", job.beside.name.rpartition(".")[2]):
+    job = bulk.plan(
+        dataset, source, output, str(version), version.digest, sample_paths=sample_paths
+    )
+    with resume.claim(environment.data() / "unfinished", job.unfinished.name.rpartition(".")[2]):
         manifest = bulk.finished(job)
         if manifest is None:
             manifest = bulk.finish(job, _write(job, folder))

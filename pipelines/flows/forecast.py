@@ -23,13 +23,13 @@ def write(
     version: ModelVersion,
     folder: Path,
     output: Path,
-    paths: int = 0,
+    sample_paths: int = 0,
     fitted: Bundle | None = None,
 ) -> Manifest:
     """Forecast every series of an ingested panel into a folder, whole or not at all."""
     fitted = fitted or bundle.load(registry.fetch(version))
     forecaster = Ensemble(fitted.experiment, fitted.final)
-    source = ForecastSource(forecaster, str(version), version.digest, paths)
+    source = ForecastSource(forecaster, str(version), version.digest, sample_paths)
     return writer.write(source, panel.load(folder), output)
 
 
@@ -43,17 +43,19 @@ def history_of(version: ModelVersion, history: DatasetConfig | None) -> Ingested
 
 
 @flow
-def forecast(model: str, history: DatasetConfig | None, output: Path, paths: int = 0) -> Manifest:
+def forecast(
+    model: str, history: DatasetConfig | None, output: Path, sample_paths: int = 0
+) -> Manifest:
     """Forecast the steps after the last observation of every series.
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
         history: Where the series are; None: where the model's own data came from.
         output: Folder for the forecasts.
-        paths: Simulated paths of each series, a column each.
+        sample_paths: Trajectories to simulate for each series, a column each.
     """
     version = registry.resolve(model)
-    manifest = write(version, history_of(version, history).folder, output, paths)
+    manifest = write(version, history_of(version, history).folder, output, sample_paths)
     failed = f", {len(manifest.failures)} without" if manifest.failures else ""
     console.say(f"forecast {manifest.series} series x {manifest.horizon} steps{failed}: {output}")
     return manifest

@@ -11,9 +11,9 @@ from prefect.cache_policies import NO_CACHE
 
 from foreseq.errors import BundleRefused
 from foreseq.forecasting import bulk, bundle
-from foreseq.forecasting.bulk import Job, Part
+from foreseq.forecasting.bulk import Job
 from foreseq.forecasting.ensemble import Ensemble
-from foreseq.forecasting.writer import ForecastSource
+from foreseq.forecasting.writer import ForecastSource, Part
 
 
 @task(cache_policy=NO_CACHE, retries=2)
@@ -25,18 +25,19 @@ def write_part(job: Job, number: int, folder: Path) -> Part:
         number: Position of the file.
         folder: The bundle that forecasts, as this machine sees it.
     """
-    return bulk.write(job, number, _source(folder, job.model_version, job.model_digest, job.paths))
+    source = _source(folder, job.model_version, job.model_digest, job.sample_paths)
+    return bulk.write(job, number, source)
 
 
 @cache
-def _source(folder: Path, version: str, digest: str, paths: int) -> ForecastSource:
+def _source(folder: Path, version: str, digest: str, sample_paths: int) -> ForecastSource:
     """Load the forecaster, once a process, and only if it is the one that is meant."""
     if not folder.exists():
         folder = _fetch(version)
     fitted = bundle.load(folder)
     if bundle.digest(folder) != digest:
         raise BundleRefused(f"{folder}: needed the bundle {digest[:12]}, found another; try again")
-    return ForecastSource(Ensemble(fitted.experiment, fitted.final), version, digest, paths)
+    return ForecastSource(Ensemble(fitted.experiment, fitted.final), version, digest, sample_paths)
 
 
 def _fetch(version: str) -> Path:

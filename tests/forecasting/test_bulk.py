@@ -72,7 +72,7 @@ def test_in_any_order_the_output_is_the_same(source, folder, tmp_path):
 def test_what_is_done_is_not_done_again_and_what_is_damaged_is(source, folder, tmp_path):
     job = plan(folder, tmp_path / "out", source)
     first = [bulk.write(job, number, source) for number in (0, 1)]
-    (job.beside / "part-00001.parquet").write_bytes(b"half a part")
+    (job.unfinished / "part-00001.parquet").write_bytes(b"half a part")
     assert bulk.done(job, 0) == first[0]
     assert bulk.done(job, 1) is None
     assert bulk.done(job, 2) is None

@@ -83,7 +83,7 @@ def test_nothing_after_a_cutoff_changes_its_forecast(log, cutoff):
     assert np.isfinite(one).all()
 
 
-def test_forecasts_and_paths_of_counts_are_counts():
+def test_forecasts_and_sample_paths_of_counts_are_counts():
     levels = "intervals.levels=[0.1,0.5,0.9]"
     forecaster = make_forecaster("network.output_domain=integer", levels)
     panel = sold()
@@ -91,7 +91,7 @@ def test_forecasts_and_paths_of_counts_are_counts():
     forecaster.calibration = ensemble.calibrate(forecaster, panel, held_back)
     chosen = windows.newest(panel)
     told = forecaster(panel, chosen)
-    drawn = forecaster.paths(panel, chosen, told, 20)
+    drawn = forecaster.sample_paths(panel, chosen, told, 20)
     counts = [0, 2, 3]
     for answers in (told, drawn):
         assert (answers[counts] == np.rint(answers[counts])).all()

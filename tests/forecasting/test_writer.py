@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 from foreseq.config import build_experiment
 from foreseq.errors import ConfigError
@@ -85,6 +86,16 @@ def test_a_folder_of_forecasts_holds_the_table_of_every_series(source, tmp_path)
         "part-00000.parquet",
     ]
     assert writer.read_manifest(tmp_path / "out") == manifest
+
+
+@pytest.mark.parametrize(("freq", "unit"), [("D", "us"), ("100ns", "ns")])
+def test_times_are_microseconds_unless_that_would_change_them(source, tmp_path, freq, unit):
+    panel = from_series({"a": np.arange(20.0)}, freq=freq, season=4, start="2024-01-01")
+    writer.write(source, panel, tmp_path / "out")
+    schema = parquet.read_schema(tmp_path / "out" / "part-00000.parquet")
+    assert {schema.field(name).type.unit for name in ("ds", "cutoff")} == {unit}
+    whole = ensemble.from_panel(source.forecaster, panel, version="demo/1")
+    np.testing.assert_array_equal(writer.read(tmp_path / "out")["ds"], whole["ds"])
 
 
 def test_parts_are_the_whole_in_order(source, tmp_path, monkeypatch):
@@ -199,16 +210,18 @@ def test_an_empty_folder_is_filled(source, tmp_path):
     assert writer.write(source, make_panel(), tmp_path / "out").series == 5
 
 
-def test_paths_are_columns_whose_median_is_the_forecast(source, tmp_path):
+def test_sample_paths_are_columns_whose_median_is_the_forecast(source, tmp_path):
     told = source.forecaster
     made = Ensemble(told.experiment, bundle.State(told.members, None, CALIBRATION))
-    manifest = writer.write(source._replace(forecaster=made, paths=5), make_panel(), tmp_path)
+    manifest = writer.write(
+        source._replace(forecaster=made, sample_paths=5), make_panel(), tmp_path
+    )
     table = writer.read(tmp_path)
-    drawn = np.sort(table[[f"path{number}" for number in range(1, 6)]], axis=1)
+    drawn = np.sort(table[[f"sample{number}" for number in range(1, 6)]], axis=1)
     np.testing.assert_allclose(drawn[:, [0, 2, 4]], table[["q10", "q50", "q90"]], rtol=1e-6)
-    assert manifest.paths == 5
+    assert manifest.sample_paths == 5
     before = listing(tmp_path)
-    writer.write(source._replace(forecaster=made, paths=5), make_panel(), tmp_path)
+    writer.write(source._replace(forecaster=made, sample_paths=5), make_panel(), tmp_path)
     assert listing(tmp_path) == before
     writer.write(source._replace(forecaster=made), make_panel(), tmp_path)
-    assert "path1" not in writer.read(tmp_path)
+    assert "sample1" not in writer.read(tmp_path)

@@ -1,8 +1,8 @@
-"""Forecasts of more series than fit in memory: file by file, in any order, by any number of hands.
+"""Forecasts of more series than fit in memory: file by file, in any order, by many workers.
 
-Each input file holds whole series and becomes one Parquet part. What is done is on the disk beside
-the target, under what it is made of, so that a job that was stopped goes on, and two that make the
-same do no harm to each other. The target appears when every file has been looked at.
+Each input file holds whole series and becomes one Parquet part. Finished parts wait in a folder
+next to the target whose name is a digest of model and input, so that a job that was stopped can be
+resumed and two equal jobs do not disturb each other. The target appears when every part is there.
 """
 
 import hashlib
@@ -16,172 +16,131 @@ import pyarrow.compute as pc
 import pyarrow.dataset as parquet
 from numpy.typing import NDArray
 
-from foreseq.config import Config, DatasetConfig
+from foreseq.config import DatasetConfig
 from foreseq.durable import files
 from foreseq.errors import DataRefused
 from foreseq.forecasting import writer
-from foreseq.forecasting.writer import ForecastSource, Manifest
+from foreseq.forecasting.writer import ForecastSource, Manifest, Part, Request, part_name
 from foreseq.ingest.fetch import content
 from foreseq.ingest.read import read_file
 from foreseq.ingest.table import to_panel
-from foreseq.series import windows
 
 ENDINGS = (".parquet", ".pq")
 
 
-class Job(Config):
+class Job(Request):
     """What is to be forecast, with what, and where to."""
 
     dataset: DatasetConfig
     """How the files are read: frequency, season and horizon are the forecaster's."""
     files: tuple[Path, ...]
-    """The input, each file whole series."""
+    """The input; every series is in one file."""
     series: tuple[int, ...]
-    """How many in each file."""
+    """Number of series in each file."""
     output: Path
-    model_version: str
-    model_digest: str
-    data: str
-    """Fingerprint of the input and of how it is read."""
-    paths: int = 0
-    """Paths to simulate for each series."""
 
     @property
-    def beside(self) -> Path:
-        """Where parts wait for the others, under what they are made of."""
-        made_of = f"{self.model_version} {self.model_digest} {self.data} {self.paths}".encode()
-        name = f".{self.output.name}.{hashlib.sha256(made_of).hexdigest()[:16]}"
+    def unfinished(self) -> Path:
+        """Where parts wait for the others; the name depends on what they are made of."""
+        made_of = f"{self.model_version} {self.model_digest} {self.data} {self.sample_paths}"
+        name = f".{self.output.name}.{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
         return self.output.with_name(name)
 
 
-class Part(Config):
-    """What became of one file."""
-
-    sha256: str | None
-    """Of the Parquet part; None: there is none, as the file was refused."""
-    series: int
-    """Series forecast."""
-    rows: int
-    failures: dict[str, str]
-    """Series without a forecast, and why."""
-    refused: str | None
-    """Why the file as a whole was refused."""
-
-
-def plan(dataset: DatasetConfig, source: Path, output: Path, version: str, digest: str) -> Job:
-    """Look at the input, and at whether the output may be written.
+def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
+    dataset: DatasetConfig,
+    source: Path,
+    output: Path,
+    version: str,
+    digest: str,
+    *,
+    sample_paths: int = 0,
+) -> Job:
+    """List the input files and check that the output may be written.
 
     Args:
-        dataset: How to read it.
+        dataset: How to read the input.
         source: A file, or a folder of Parquet files.
         output: A new folder, or an older output, which is replaced.
         version: Name and version of the forecaster.
         digest: Of its bundle.
+        sample_paths: Trajectories to simulate for each series.
 
     Raises:
         ConfigError: If the output folder holds something else.
         DataRefused: If there is no file, or a series is in two of them.
     """
-    writer.may_be_replaced(output)
-    found = [source] if source.is_file() else sorted(_parquet_files(source))
-    if not found:
+    writer.check_replaceable(output)
+    inputs = [source] if source.is_file() else sorted(_parquet_files(source))
+    if not inputs:
         raise DataRefused(
             "a folder must hold Parquet files",
             found="none",
             file=str(source),
             remedy="name a CSV itself rather than its folder",
         )
-    told = dataset.model_dump_json(exclude={"source"})
+    reading = dataset.model_dump_json(exclude={"source"})
     return Job(
         dataset=dataset,
-        files=tuple(found),
-        series=_series(found, dataset),
+        files=tuple(inputs),
+        series=_series(inputs, dataset),
         output=output.absolute(),
         model_version=version,
         model_digest=digest,
-        data=hashlib.sha256(f"{content(source)} {told}".encode()).hexdigest(),
+        data=hashlib.sha256(f"{content(source)} {reading}".encode()).hexdigest(),
+        horizon=dataset.horizon,
+        sample_paths=sample_paths,
     )
 
 
 def finished(job: Job) -> Manifest | None:
-    """Return the manifest of the output if it is there already, whole and of this very job."""
-    there = writer.read_manifest(job.output)
-    if there and writer.is_whole(job.output, there):
-        made_of = (there.model_version, there.model_digest, there.data, there.paths)
-        asked = (job.model_version, job.model_digest, job.data, job.paths)
-        return there if made_of == asked else None
-    return None
+    """Return the manifest of the output if it is already there, undamaged and of this job."""
+    return writer.existing(job.output, job)
 
 
 def done(job: Job, number: int) -> Part | None:
-    """Return what became of a file if it has been looked at, and its part is as it was written."""
+    """Return the part of a file if it is already written and undamaged."""
     try:
         part = Part.model_validate_json(_record(job, number).read_bytes())
     except (OSError, ValueError):
         return None
-    file = job.beside / _name(number)
+    file = job.unfinished / part_name(number)
     whole = part.sha256 is None or (file.is_file() and files.sha256(file) == part.sha256)
     return part if whole else None
 
 
 def write(job: Job, number: int, source: ForecastSource) -> Part:
-    """Forecast the series of one file, whole or not at all, unless that is done.
-
-    Args:
-        job: What it belongs to.
-        number: Position of the file.
-        source: What forecasts.
-    """
+    """Forecast the series of one file, whole or not at all, unless that is done."""
     part = done(job, number)
     if part is None:
         part = _write(job, number, source)
-        with files.new_file(_record(job, number)) as beside:
-            beside.write_text(part.model_dump_json(indent=2), encoding="utf-8")
+        with files.new_file(_record(job, number)) as temporary:
+            temporary.write_text(part.model_dump_json(indent=2), encoding="utf-8")
     return part
 
 
 def finish(job: Job, parts: Sequence[Part]) -> Manifest:
-    """Put the output in its place, now that every file has been looked at; return its manifest."""
-    manifest = Manifest(
-        model_version=job.model_version,
-        model_digest=job.model_digest,
-        data=job.data,
-        horizon=job.dataset.horizon,
-        series=sum(part.series for part in parts),
-        rows=sum(part.rows for part in parts),
-        parts={_name(n): part.sha256 for n, part in enumerate(parts) if part.sha256},
-        failures={name: why for part in parts for name, why in part.failures.items()},
-        refused={job.files[n].name: part.refused for n, part in enumerate(parts) if part.refused},
-        paths=job.paths,
-    )
-    with files.new_folder(job.output) as beside:
-        for name in manifest.parts:  # a job that is stopped here still has its parts
-            _link(job.beside / name, beside / name)
-        writer.conclude(beside, manifest)
-    shutil.rmtree(job.beside, ignore_errors=True)
+    """Move the output to its place, now that every file has its part; return its manifest."""
+    with files.new_folder(job.output) as temporary:
+        for number, part in enumerate(parts):  # linked: a job that is stopped here keeps its parts
+            if part.sha256:
+                _link(job.unfinished / part_name(number), temporary / part_name(number))
+        manifest = writer.seal(temporary, job, parts, [file.name for file in job.files])
+    shutil.rmtree(job.unfinished, ignore_errors=True)
     return manifest
 
 
 def _write(job: Job, number: int, source: ForecastSource) -> Part:
     file = job.files[number]
-    told = job.dataset.model_copy(update={"source": str(file)})
+    dataset = job.dataset.model_copy(update={"source": str(file)})
     try:
-        panel, _ = to_panel(read_file(file, told), told, file=str(file))
+        panel, _ = to_panel(read_file(file, dataset), dataset, file=str(file))
     except DataRefused as error:
-        return Part(sha256=None, series=0, rows=0, failures={}, refused=str(error))
-    chosen = windows.newest(panel)
-    failures = source.forecaster.skipped(panel, chosen)
-    frame = writer.forecast(source, panel, writer.without(chosen, failures))
-    target = job.beside / _name(number)
-    with files.new_file(target) as beside:
-        writer.store(frame, beside)
-    return Part(
-        sha256=files.sha256(target),
-        series=chosen.count - len(failures),
-        rows=len(frame),
-        failures={str(panel.ids[row]): reason for row, reason in failures.items()},
-        refused=None,
-    )
+        return Part(sha256=None, series=0, rows=0, refused=str(error))
+    chosen, failures = writer.forecastable(source, panel)
+    with files.new_file(job.unfinished / part_name(number)) as temporary:
+        part = writer.write_part(source, panel, chosen, temporary)
+    return part.model_copy(update={"failures": failures})
 
 
 def _link(file: Path, target: Path) -> None:
@@ -191,36 +150,33 @@ def _link(file: Path, target: Path) -> None:
         shutil.copyfile(file, target)
 
 
-def _name(number: int) -> str:
-    return f"part-{number:05}.parquet"
-
-
 def _record(job: Job, number: int) -> Path:
-    return job.beside / f"part-{number:05}.json"
+    return job.unfinished / f"part-{number:05}.json"
 
 
 def _parquet_files(folder: Path) -> list[Path]:
-    """Return the Parquet files below a folder, but not what was left half-written."""
-    found = [file for file in folder.rglob("*") if file.suffix in ENDINGS and file.is_file()]
+    """Return the Parquet files below a folder, without hidden and half-written ones."""
     return [
         file
-        for file in found
-        if not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+        for file in folder.rglob("*")
+        if file.suffix in ENDINGS
+        and file.is_file()
+        and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
     ]
 
 
-def _series(found: list[Path], dataset: DatasetConfig) -> tuple[int, ...]:
-    """Return how many series each file has, after checking that none is in two files."""
-    if len(found) == 1 and found[0].suffix not in ENDINGS:
-        return (0,)  # a CSV, told when it is read
-    names = [_names(file, dataset) for file in found]
-    hashes = np.concatenate([pd.util.hash_array(each) for each in names])
+def _series(inputs: list[Path], dataset: DatasetConfig) -> tuple[int, ...]:
+    """Return the number of series in each file, after checking that none is in two files."""
+    if len(inputs) == 1 and inputs[0].suffix not in ENDINGS:
+        return (0,)  # a CSV: not known before it is read
+    names = [_names(file, dataset) for file in inputs]
+    hashes = np.concatenate([pd.util.hash_array(ids) for ids in names])
     unique, count = np.unique(hashes, return_counts=True)
     if (count > 1).any():
         twice = unique[count > 1]
         seen: dict[str, Path] = {}
-        for file, each in zip(found, names, strict=True):
-            for name in each[np.isin(pd.util.hash_array(each), twice)].tolist():
+        for file, ids in zip(inputs, names, strict=True):
+            for name in ids[np.isin(pd.util.hash_array(ids), twice)].tolist():
                 if name in seen:
                     raise DataRefused(
                         "each series must be in one file, whole",
@@ -230,7 +186,7 @@ def _series(found: list[Path], dataset: DatasetConfig) -> tuple[int, ...]:
                         remedy="put it into one file, or forecast without --workers and --dask",
                     )
                 seen[name] = file
-    return tuple(len(each) for each in names)
+    return tuple(len(ids) for ids in names)
 
 
 def _names(file: Path, dataset: DatasetConfig) -> NDArray[np.object_]:

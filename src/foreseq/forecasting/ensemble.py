@@ -10,10 +10,10 @@ from pandas.api.extensions import ExtensionArray
 
 from foreseq.config import MEDIAN, ColumnsConfig, ResolvedExperiment
 from foreseq.errors import BundleRefused, DataRefused
-from foreseq.forecasting import calibration, sample_paths
+from foreseq.forecasting import calibration
 from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
-from foreseq.forecasting.sample_paths import at_levels
+from foreseq.forecasting.sample_paths import at_levels, draw
 from foreseq.ingest.table import to_panel
 from foreseq.network import output_domain, predict
 from foreseq.network.outputs import median_output
@@ -97,7 +97,7 @@ class Ensemble:
         """Return the point forecast alone, the median, shape (windows, horizon)."""
         return median_output(self(panel, chosen), self.levels)
 
-    def paths(
+    def sample_paths(
         self, panel: Panel, chosen: Windows, quantiles: NDArray[np.float64], count: int
     ) -> NDArray[np.float64]:
         """Return courses that each window may take, shape (windows, horizon, count).
@@ -118,7 +118,7 @@ class Ensemble:
         ids = panel.ids[chosen.series].tolist()
         named = [f"{name} {cutoff}" for name, cutoff in zip(ids, chosen.cutoff, strict=True)]
         seeds = [crc32(name.encode()) for name in named]
-        drawn = sample_paths.draw(self.calibration, quantiles, count, seeds)
+        drawn = draw(self.calibration, quantiles, count, seeds)
         return output_domain.keep(self.experiment.network, panel, chosen, drawn)
 
     def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
@@ -242,18 +242,18 @@ def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
         result = result.drop(columns="q50")
     if not sample_paths:
         return result
-    return with_paths(result, forecaster.paths(panel, chosen, forecast, sample_paths))
+    return with_sample_paths(result, forecaster.sample_paths(panel, chosen, forecast, sample_paths))
 
 
-def with_paths(forecast: pd.DataFrame, drawn: NDArray[np.float64]) -> pd.DataFrame:
-    """Return a forecast table with a column for each path, `path1`, `path2` and so on.
+def with_sample_paths(forecast: pd.DataFrame, drawn: NDArray[np.float64]) -> pd.DataFrame:
+    """Return a forecast table with a column for each sample path: `sample1`, `sample2`.
 
     Args:
         forecast: From `table`.
         drawn: Of the same windows, shape (windows, horizon, count).
     """
     count = drawn.shape[-1]
-    columns = [f"path{number}" for number in range(1, count + 1)]
+    columns = [f"sample{number}" for number in range(1, count + 1)]
     told = pd.DataFrame(drawn.reshape(-1, count).astype(np.float32), columns=columns)
     return pd.concat([forecast, told], axis=1)
 

@@ -1,5 +1,10 @@
-"""Forecasts of many series as a folder: Parquet parts, a manifest, `_SUCCESS` when all is there."""
+"""Forecasts of many series as a folder: Parquet parts, a manifest, and `_SUCCESS` if all is there.
 
+One writer for both roads: `write` forecasts a panel in memory, `bulk` forecasts file by file. Both
+make parts by `write_part` and end with `seal`.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,103 +15,169 @@ from pydantic import Field
 from foreseq.config import Config
 from foreseq.durable import files
 from foreseq.errors import ConfigError
-from foreseq.forecasting.ensemble import Ensemble, table, with_paths
+from foreseq.forecasting.ensemble import Ensemble, table, with_sample_paths
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 MANIFEST, SUCCESS = "_manifest.json", "_SUCCESS"
-"""With an underscore, so that whoever reads the folder as Parquet reads the parts alone."""
+"""With an underscore: most readers of a Parquet folder ignore such files."""
 REPEATED = ["unique_id", "ds", "cutoff", "model_version"]
-"""Columns whose values come again: Parquet writes those as a dictionary, faster than it tries the
-same on forecasts, which all differ."""
+"""Columns of few values, written as Parquet dictionaries; forecasts all differ, so trying a
+dictionary on them would only take time."""
 PART = 50_000
 """Series in one Parquet part."""
 
 
-class Manifest(Config):
-    """What a folder of forecasts holds, and what it was made of."""
+class Request(Config):
+    """What determines the forecasts of a folder: equal requests give equal folders."""
 
     model_version: str
     """Name and version of the forecaster."""
     model_digest: str
     """SHA-256 of its bundle."""
     data: str
-    """Fingerprint of the histories."""
+    """Fingerprint of the histories and of how they are read."""
     horizon: int
+    sample_paths: int = 0
+    """Simulated trajectories of each series."""
+
+    def is_same(self, other: "Request") -> bool:
+        """Return whether both ask for the same forecasts."""
+        return all(getattr(self, name) == getattr(other, name) for name in Request.model_fields)
+
+
+class Manifest(Request):
+    """What a folder of forecasts holds, and what it was made of."""
+
     series: int
-    """Series forecast."""
+    """Series with a forecast."""
     rows: int
     parts: dict[str, str]
-    """File name to its SHA-256."""
+    """SHA-256 by file name."""
     failures: dict[str, str]
     """Series without a forecast, and why."""
-    paths: int = 0
-    """Simulated paths of each series."""
     refused: dict[str, str] = Field(default_factory=dict)
     """Input files that broke a rule as a whole, and which."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every series has a forecast."""
+        return not self.failures and not self.refused
+
+
+class Part(Config):
+    """One Parquet part, or why there is none."""
+
+    sha256: str | None
+    """Of the file; None if the input was refused."""
+    series: int
+    """Series with a forecast."""
+    rows: int
+    failures: dict[str, str] = Field(default_factory=dict)
+    """Series without a forecast, and why."""
+    refused: str | None = None
+    """Why the input as a whole was refused."""
+
 
 class ForecastSource(NamedTuple):
-    """What forecasts: the name, and the digest that identifies it."""
+    """A forecaster with its name and the digest that identifies it."""
 
     forecaster: Ensemble
     version: str
     digest: str
-    paths: int = 0
-    """Paths to simulate for each series."""
+    sample_paths: int = 0
+    """Trajectories to simulate for each series."""
 
 
 def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
-    """Forecast what follows the last observation of every series, whole or not at all.
+    """Forecast the steps after the last observation of every series, whole or not at all.
 
-    A folder that holds the very forecasts already is left as it is.
+    A folder that already holds these forecasts stays untouched.
 
     Args:
-        source: What forecasts.
+        source: The forecaster.
         panel: The histories.
         folder: New, empty, or an older output of this function, which is replaced.
 
     Raises:
         ConfigError: If the folder holds something else.
     """
-    may_be_replaced(folder)
-    there = read_manifest(folder)
-    data = panel.fingerprint()
-    if there and is_whole(folder, there) and _is_made_of(there, source, data):
-        return there
-    with files.new_folder(folder) as beside:
-        chosen = windows.newest(panel)
-        failures = source.forecaster.skipped(panel, chosen)
-        parts = {}
-        rows = 0
-        answered = without(chosen, failures)
-        for number, part in enumerate(
-            list(windows.batches(answered, -(-PART // (1 + source.paths)))) or [answered]
-        ):
-            file = beside / f"part-{number:05}.parquet"
-            frame = forecast(source, panel, part)
-            store(frame, file)
-            parts[file.name] = files.sha256(file)
-            rows += len(frame)
-        manifest = Manifest(
-            model_version=source.version,
-            model_digest=source.digest,
-            data=data,
-            horizon=source.forecaster.experiment.dataset.horizon,
-            series=chosen.count - len(failures),
-            rows=rows,
-            parts=parts,
-            failures={str(panel.ids[row]): reason for row, reason in failures.items()},
-            paths=source.paths,
-        )
-        conclude(beside, manifest)
+    check_replaceable(folder)
+    request = Request(
+        model_version=source.version,
+        model_digest=source.digest,
+        data=panel.fingerprint(),
+        horizon=source.forecaster.experiment.dataset.horizon,
+        sample_paths=source.sample_paths,
+    )
+    if manifest := existing(folder, request):
+        return manifest
+    with files.new_folder(folder) as temporary:
+        chosen, failures = forecastable(source, panel)
+        size = -(-PART // (1 + source.sample_paths))
+        parts = [
+            write_part(source, panel, batch, temporary / part_name(number))
+            for number, batch in enumerate(list(windows.batches(chosen, size)) or [chosen])
+        ]
+        parts[0] = parts[0].model_copy(update={"failures": failures})
+        return seal(temporary, request, parts)
+
+
+def forecastable(source: ForecastSource, panel: Panel) -> tuple[Windows, dict[str, str]]:
+    """Return the newest windows that can be forecast, and by series why the others cannot."""
+    newest = windows.newest(panel)
+    skipped = source.forecaster.skipped(panel, newest)
+    keep = np.ones(newest.count, bool)
+    keep[list(skipped)] = False
+    return newest.take(keep), {str(panel.ids[row]): reason for row, reason in skipped.items()}
+
+
+def write_part(source: ForecastSource, panel: Panel, chosen: Windows, file: Path) -> Part:
+    """Forecast some windows into a Parquet file."""
+    frame = forecast(source, panel, chosen)
+    store(frame, file)
+    return Part(sha256=files.sha256(file), series=chosen.count, rows=len(frame))
+
+
+def seal(
+    folder: Path, request: Request, parts: Sequence[Part], inputs: Sequence[str] = ()
+) -> Manifest:
+    """Write the manifest next to the parts, and `_SUCCESS` if every series has a forecast.
+
+    Args:
+        folder: Holds the parts under their `part_name`.
+        request: What was asked for.
+        parts: In the order of their numbers.
+        inputs: Name of the input file of each part.
+    """
+    manifest = Manifest(
+        **{name: getattr(request, name) for name in Request.model_fields},
+        series=sum(part.series for part in parts),
+        rows=sum(part.rows for part in parts),
+        parts={part_name(n): part.sha256 for n, part in enumerate(parts) if part.sha256},
+        failures={name: reason for part in parts for name, reason in part.failures.items()},
+        refused={inputs[n]: part.refused for n, part in enumerate(parts) if part.refused},
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if manifest.is_complete:
+        (folder / SUCCESS).touch()
     return manifest
 
 
+def part_name(number: int) -> str:
+    """Return the file name of a part."""
+    return f"part-{number:05}.parquet"
+
+
 def store(frame: pd.DataFrame, file: Path) -> None:
-    """Write a forecast table as Parquet."""
-    frame.to_parquet(file, index=False, use_dictionary=REPEATED)
+    """Write a forecast table as Parquet.
+
+    Times are in microseconds, as Spark cannot read nanoseconds, unless that would change them.
+    """
+    times = frame.select_dtypes("datetime").astype("datetime64[ns]").to_numpy().view(np.int64)
+    unit = None if (times % 1000).any() else "us"
+    frame.to_parquet(file, index=False, use_dictionary=REPEATED, coerce_timestamps=unit)
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -123,11 +194,27 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
-def may_be_replaced(folder: Path) -> None:
-    """See that nothing in a folder is anyone else's.
+def existing(folder: Path, request: Request) -> Manifest | None:
+    """Return the manifest of a folder that holds the forecasts asked for, undamaged; else None."""
+    manifest = read_manifest(folder)
+    if manifest and is_whole(folder, manifest) and manifest.is_same(request):
+        return manifest
+    return None
+
+
+def is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Return whether a folder holds what its manifest says, byte for byte."""
+    return (folder / SUCCESS).exists() == manifest.is_complete and all(
+        (folder / name).is_file() and files.sha256(folder / name) == digest
+        for name, digest in manifest.parts.items()
+    )
+
+
+def check_replaceable(folder: Path) -> None:
+    """Check that a folder is new, empty, or holds nothing but forecasts.
 
     Raises:
-        ConfigError: If something is.
+        ConfigError: If it holds other files.
     """
     if not folder.exists():
         return
@@ -139,39 +226,12 @@ def may_be_replaced(folder: Path) -> None:
         )
 
 
-def conclude(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest beside the parts, and `_SUCCESS` if no series is without a forecast."""
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    if not manifest.failures and not manifest.refused:
-        (folder / SUCCESS).touch()
-
-
-def is_whole(folder: Path, manifest: Manifest) -> bool:
-    """Tell whether a folder holds what its manifest says, byte for byte."""
-    complete = not manifest.failures and not manifest.refused
-    return (folder / SUCCESS).exists() == complete and all(
-        (folder / name).is_file() and files.sha256(folder / name) == digest
-        for name, digest in manifest.parts.items()
-    )
-
-
-def _is_made_of(manifest: Manifest, source: ForecastSource, data: str) -> bool:
-    asked = (source.version, source.digest, source.paths)
-    made = (manifest.model_version, manifest.model_digest, manifest.paths)
-    return manifest.data == data and asked == made
-
-
-def without(chosen: Windows, failures: dict[int, str]) -> Windows:
-    """Return the windows that have an answer."""
-    keep = np.ones(chosen.count, bool)
-    keep[list(failures)] = False
-    return chosen.take(keep)
-
-
-def forecast(source: ForecastSource, panel: Panel, part: Windows) -> pd.DataFrame:
+def forecast(source: ForecastSource, panel: Panel, chosen: Windows) -> pd.DataFrame:
     """Return the forecast table of some windows."""
-    answers = source.forecaster(panel, part)
-    told = table(panel, part, answers, source.forecaster.levels, version=source.version)
-    if not source.paths:
-        return told
-    return with_paths(told, source.forecaster.paths(panel, part, answers, source.paths))
+    ensemble = source.forecaster
+    forecasts = ensemble(panel, chosen)
+    result = table(panel, chosen, forecasts, ensemble.levels, version=source.version)
+    if not source.sample_paths:
+        return result
+    drawn = ensemble.sample_paths(panel, chosen, forecasts, source.sample_paths)
+    return with_sample_paths(result, drawn)
