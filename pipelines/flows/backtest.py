@@ -19,9 +19,9 @@ from foreseq.tracking import registry
 @task(cache_policy=NO_CACHE)
 def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
     """Backtest on unseen test windows, statistical baselines on some of them."""
-    fitted, series = bundle.load(bundle_folder), panel.load(folder)
-    tested = unseen_backtest(fitted, series)
-    comparison = compare(tested, series, fitted.experiment)
+    fitted, history = bundle.load(bundle_folder), panel.load(folder)
+    tested = unseen_backtest(fitted, history)
+    comparison = compare(tested, history, fitted.experiment)
     if comparison.backtest is None:
         console.say(f"compared {comparison.sample}")
         return tested.scores()
@@ -32,10 +32,10 @@ def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
 
 @flow
 def backtest(model: str, history: DatasetConfig | None) -> dict[str, Scores]:
-    """Score a forecaster beside the naive ones; return the measures of each."""
+    """Score a forecaster and the naive ones; return the measures by name."""
     version = registry.resolve(model)
     ingested = history_of(version, history)
     scores = score(registry.fetch(version), ingested.folder)
-    for name, each in scores.items():
-        console.say(f"{name:<15} MASE {each.mase:.4f}  sMAPE {each.smape:.3f}  MAE {each.mae:.5g}")
+    for name, own in scores.items():
+        console.say(f"{name:<15} MASE {own.mase:.4f}  sMAPE {own.smape:.3f}  MAE {own.mae:.5g}")
     return scores

@@ -31,16 +31,16 @@ def forecast_files(
     """Forecast the steps after the last observation of every series of many files.
 
     Args:
-        model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
-        history: Where the files are; None: where the model's own data came from.
+        model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version is used.
+        history: Source of the files; None: the model's training source.
         output: Folder for the forecasts.
         sample_paths: Trajectories to simulate for each series.
     """
     version = registry.resolve(model)
     folder = registry.fetch(version).absolute()
-    told = bundle.load(folder).experiment.dataset
-    shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
-    dataset = (history or told).model_copy(update=shape)
+    trained = bundle.load(folder).experiment.dataset
+    shape = {"freq": trained.freq, "season": trained.season, "horizon": trained.horizon}
+    dataset = (history or trained).model_copy(update=shape)
     source = fetch(dataset, environment.data() / "raw").absolute()
     job = bulk.plan(
         dataset, source, output, str(version), version.digest, sample_paths=sample_paths
@@ -69,22 +69,22 @@ def runner(workers: int, dask: str | None) -> TaskRunner[Any]:
 
 
 def _write(job: Job, folder: Path) -> list[Part]:
-    """Write what is missing, and tell how it goes."""
+    """Write the missing parts and show progress."""
     parts = {n: part for n in range(len(job.files)) if (part := bulk.done(job, n))}
     missing = [n for n in range(len(job.files)) if n not in parts]
-    with _one_core_each(), series_progress(sum(job.series)) as show:
+    with _one_core_per_process(), series_progress(sum(job.series)) as show:
         show(sum(job.series[n] for n in parts), fresh=False)
         futures = {write_part.submit(job, n, folder): n for n in missing}
         for future in as_completed(list(futures)):
             number = futures[future]
             parts[number] = future.result()
             show(job.series[number], fresh=True)
-    _hear_the_cluster()
+    _flush_cluster_logs()
     return [parts[n] for n in range(len(job.files))]
 
 
-def _hear_the_cluster() -> None:
-    """Wait for what a cluster's workers log: the server they tell it to may end with the flow."""
+def _flush_cluster_logs() -> None:
+    """Wait for the logs of a cluster's workers: the server they go to may end with the flow."""
     context = FlowRunContext.get()
     client = context and getattr(context.task_runner, "client", None)
     if client:
@@ -92,8 +92,8 @@ def _hear_the_cluster() -> None:
 
 
 @contextmanager
-def _one_core_each() -> Iterator[None]:
-    """Give the processes that are started meanwhile one core each."""
+def _one_core_per_process() -> Iterator[None]:
+    """Limit processes that are started within the block to one core."""
     before = {name: os.environ.get(name) for name in files.ONE_CORE}
     os.environ.update(files.ONE_CORE)
     try:

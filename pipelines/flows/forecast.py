@@ -34,11 +34,11 @@ def write(
 
 
 def history_of(version: ModelVersion, history: DatasetConfig | None) -> Ingested:
-    """Ingest histories as a version needs them; None: from where its own data came."""
-    told = bundle.load(registry.fetch(version)).experiment.dataset
+    """Ingest histories as a version needs them; None: those of its own training source."""
+    dataset = bundle.load(registry.fetch(version)).experiment.dataset
     if history is None:
-        return ingest(told)
-    shape = {"freq": told.freq, "season": told.season, "horizon": told.horizon}
+        return ingest(dataset)
+    shape = {"freq": dataset.freq, "season": dataset.season, "horizon": dataset.horizon}
     return ingest(history.model_copy(update=shape))
 
 
@@ -49,8 +49,8 @@ def forecast(
     """Forecast the steps after the last observation of every series.
 
     Args:
-        model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version answers.
-        history: Where the series are; None: where the model's own data came from.
+        model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version is used.
+        history: Source of the series; None: the model's training source.
         output: Folder for the forecasts.
         sample_paths: Trajectories to simulate for each series, a column each.
     """

@@ -14,7 +14,7 @@ from foreseq.pipelines.runtime import console, environment
 
 
 def may_pass(_task: Any, _run: Any, state: Any) -> bool:
-    """Tell whether trying again can help: a source out of reach, not one that breaks a rule."""
+    """Return whether a retry can help: if the source is out of reach, not if it breaks a rule."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, DataRefused) and isinstance(error.__cause__, OSError)
 
@@ -32,7 +32,7 @@ def read(dataset: DatasetConfig) -> Ingested:
 
 @flow
 def ingest(dataset: DatasetConfig) -> Ingested:
-    """Bring a dataset into the store; return where its panel is and what was mended."""
+    """Bring a dataset into the store; return where its panel is and what was repaired."""
     ingested = read(dataset)
     console.say(f"data     {ingested.repairs}")
     if ingested.changes:

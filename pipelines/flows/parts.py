@@ -18,20 +18,14 @@ from foreseq.forecasting.writer import ForecastSource, Part
 
 @task(cache_policy=NO_CACHE, retries=2)
 def write_part(job: Job, number: int, folder: Path) -> Part:
-    """Forecast the series of one file.
-
-    Args:
-        job: What it belongs to.
-        number: Position of the file.
-        folder: The bundle that forecasts, as this machine sees it.
-    """
+    """Forecast the series of file `number` with the bundle in `folder`, a path of this machine."""
     source = _source(folder, job.model_version, job.model_digest, job.sample_paths)
     return bulk.write(job, number, source)
 
 
 @cache
 def _source(folder: Path, version: str, digest: str, sample_paths: int) -> ForecastSource:
-    """Load the forecaster, once a process, and only if it is the one that is meant."""
+    """Load the forecaster, once per process, after checking its digest."""
     if not folder.exists():
         folder = _fetch(version)
     fitted = bundle.load(folder)

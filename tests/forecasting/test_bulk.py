@@ -17,7 +17,7 @@ from foreseq.training.loop import Fitted
 
 @pytest.fixture(scope="module")
 def source():
-    told = {
+    fields = {
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
         "network": {
             "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "naive_lags": [7],
@@ -25,7 +25,7 @@ def source():
             "quantiles": [0.1, 0.5, 0.9],
         },
     }  # fmt: skip
-    experiment = build_experiment(told)
+    experiment = build_experiment(fields)
     weights = network_weights.get_weights(model_cache.build(experiment))
     panel = from_series({"a": np.arange(30.0)}, freq="D", season=7, start="2024-01-01")
     state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
@@ -57,8 +57,8 @@ def test_the_parts_hold_what_forecasting_the_whole_table_gives(source, folder, t
     manifest = carry_out(plan(folder, tmp_path / "out", source), source)
     assert (manifest.series, manifest.rows, len(manifest.parts)) == (12, 36, 3)
     whole = ensemble.from_table(source.forecaster, pd.read_parquet(folder), version="demo/1")
-    found = writer.read(tmp_path / "out").sort_values(["unique_id", "ds"], ignore_index=True)
-    pd.testing.assert_frame_equal(found, whole, check_dtype=False)
+    table = writer.read(tmp_path / "out").sort_values(["unique_id", "ds"], ignore_index=True)
+    pd.testing.assert_frame_equal(table, whole, check_dtype=False)
     assert (tmp_path / "out" / "_SUCCESS").exists()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in", "out"]
 

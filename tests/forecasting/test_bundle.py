@@ -26,15 +26,15 @@ import numpy as np
 from foreseq.forecasting import bundle; from foreseq.series import panel, windows
 from foreseq.forecasting.ensemble import Ensemble
 fitted, series = bundle.load(Path(sys.argv[1])), panel.load(Path(sys.argv[2]))
-answers = Ensemble(fitted.experiment, fitted.final)(series, windows.newest(series))
-np.save(sys.argv[3], answers, allow_pickle=False)
+forecasts = Ensemble(fitted.experiment, fitted.final)(series, windows.newest(series))
+np.save(sys.argv[3], forecasts, allow_pickle=False)
 assert not {"mlflow", "prefect"} & set(sys.modules)
 """
 
 
 def make_bundle(panel, *, members=2):
-    """Return a bundle of weights that nobody trained."""
-    told = {
+    """Return a bundle of random weights."""
+    fields = {
         "dataset": {"source": "memory", "horizon": 3, "freq": "MS", "season": 4},
         "network": {
             "cells": {"units": [8]},
@@ -48,21 +48,21 @@ def make_bundle(panel, *, members=2):
         },
         "training": {"max_steps": 1, "members": members},
     }
-    experiment = resolved(told)
+    experiment = resolved(fields)
     rng = np.random.default_rng(1)
     shapes = [v.shape for v in model_cache.build(experiment).trainable_variables]
     made = [
         Fitted([rng.normal(0, 0.2, shape).astype("f4") for shape in shapes], 1, ())
         for _ in range(2 * members)
     ]
-    missed = Calibration((0.1, 0.5, 0.9), np.array([[-1 / 3, 0, 0.1]] * 3), log=False)
+    fitted = Calibration((0.1, 0.5, 0.9), np.array([[-1 / 3, 0, 0.1]] * 3), log=False)
     return Bundle(
         experiment,
         Origin(data=panel.fingerprint(), steps=(1,) * members),
         evaluated=bundle.state(panel, panel.lengths - 3, made[:members])._replace(
-            calibration=missed
+            calibration=fitted
         ),
-        final=bundle.state(panel, panel.lengths, made[members:])._replace(calibration=missed),
+        final=bundle.state(panel, panel.lengths, made[members:])._replace(calibration=fitted),
     )
 
 
@@ -77,7 +77,7 @@ def make_panel():
 
 
 def vouch(folder):
-    """Rewrite the manifest for whatever the files now are."""
+    """Rewrite the manifest for the files as they are now."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"] = {name: files.sha256(folder / name) for name in manifest["files"]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -97,11 +97,11 @@ def saved(made, tmp_path):
 def test_a_bundle_loaded_in_a_new_process_forecasts_the_same_bits(made, saved, tmp_path):
     series = make_panel()
     panels.save(series, tmp_path / "panel")
-    answers = Ensemble(made.experiment, made.final)(series, windows.newest(series))
-    there = tmp_path / "answers.npy"
+    forecasts = Ensemble(made.experiment, made.final)(series, windows.newest(series))
+    there = tmp_path / "forecasts.npy"
     script = [sys.executable, "-c", FORECAST_ELSEWHERE, saved, tmp_path / "panel", there]
     subprocess.run(script, check=True)  # noqa: S603 - our own words
-    assert np.load(there).tobytes() == answers.tobytes()
+    assert np.load(there).tobytes() == forecasts.tobytes()
 
 
 def test_what_is_loaded_is_what_was_saved(made, saved):
@@ -224,9 +224,9 @@ def test_integer_steps_survive(tmp_path):
     assert bundle.load(saved).final.seen.last.tolist() == [26]
 
 
-@pytest.mark.parametrize("told", ["[1]", '{"levels": [0.5], "log": false, "offsets": [1.0]}'])
-def test_a_calibration_that_is_none_is_refused(saved, told):
-    (saved / "calibration.json").write_text(told)
+@pytest.mark.parametrize("content", ["[1]", '{"levels": [0.5], "log": false, "offsets": [1.0]}'])
+def test_a_calibration_that_is_none_is_refused(saved, content):
+    (saved / "calibration.json").write_text(content)
     vouch(saved)
     with pytest.raises(BundleRefused, match="another version"):
         bundle.load(saved)

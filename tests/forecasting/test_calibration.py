@@ -16,9 +16,9 @@ NAN = float("nan")
 def fit(missed, unit=None, *, levels=LEVELS, log=False):
     """Fit on forecasts of zero (one, for logarithms) that missed by so much."""
     missed = np.asarray(missed, dtype=np.float64)
-    answers = np.full((*missed.shape, len(levels)), float(log))
+    forecasts = np.full((*missed.shape, len(levels)), float(log))
     unit = np.ones(len(missed)) if unit is None else np.asarray(unit, dtype=np.float64)
-    return calibration.fit(np.exp(missed) if log else missed, answers, unit, levels, log=log)
+    return calibration.fit(np.exp(missed) if log else missed, forecasts, unit, levels, log=log)
 
 
 @given(st.integers(1, 400), st.sampled_from([0.6, 0.8, 0.9, 0.95, 0.99]))
@@ -50,7 +50,7 @@ def test_each_step_ahead_has_its_own_width(rng):
     assert (fitted.offsets[:, 1] == 0).all()
 
 
-def test_where_misses_are_few_neighbouring_steps_lend_theirs():
+def test_where_misses_are_few_neighbouring_steps_are_used():
     few = fit(np.tile([1.0, 2.0, 3.0], (5, 1)))
     assert few.offsets[:, 2].tolist() == [3.0, 3.0, 3.0]
     many = fit(np.tile([1.0, 2.0, 3.0], (100, 1)))
@@ -72,8 +72,8 @@ def test_new_windows_are_covered_as_often_as_it_says(rng, log):
     missed = rng.standard_t(3, size=(6000, horizon)) * unit[:, None] * np.arange(1, horizon + 1)
     missed = np.clip(missed, -50, 50)
     fitted = fit(missed[:3000], unit[:3000], log=log)
-    answers = np.full((3000, horizon, 3), float(log))
-    bounds = calibration.apply(fitted, answers, unit[3000:])
+    forecasts = np.full((3000, horizon, 3), float(log))
+    bounds = calibration.apply(fitted, forecasts, unit[3000:])
     actual = np.exp(missed[3000:]) if log else missed[3000:]
     covered = [
         metrics.coverage(actual[:, step], bounds[:, step, 0], bounds[:, step, 2])
@@ -85,10 +85,10 @@ def test_new_windows_are_covered_as_often_as_it_says(rng, log):
 def test_quantiles_ascend_around_a_median_that_stays(rng):
     levels = (0.05, 0.1, 0.5, 0.9, 0.95)
     fitted = Calibration(levels, rng.normal(size=(3, 5)) * [1, 1, 0, 1, 1], log=False)
-    answers = rng.normal(size=(50, 3, 5))
-    bounds = calibration.apply(fitted, answers, rng.gamma(1, size=50))
+    forecasts = rng.normal(size=(50, 3, 5))
+    bounds = calibration.apply(fitted, forecasts, rng.gamma(1, size=50))
     assert (np.diff(bounds, axis=-1) >= 0).all()
-    np.testing.assert_array_equal(bounds[..., 2], answers[..., 2])
+    np.testing.assert_array_equal(bounds[..., 2], forecasts[..., 2])
 
 
 def test_intervals_of_logarithms_stay_above_zero():
@@ -97,16 +97,16 @@ def test_intervals_of_logarithms_stay_above_zero():
     assert (bounds > 0).all()
 
 
-def test_a_window_without_an_answer_has_no_interval_either():
+def test_a_window_without_a_forecast_has_no_interval_either():
     fitted = fit(np.ones((100, 2)))
     assert np.isnan(calibration.apply(fitted, np.full((1, 2, 3), NAN), np.zeros(1))).all()
 
 
 def test_a_level_that_the_network_does_not_know_starts_from_its_median():
-    answers = np.array([[[1.0, 2.0, 3.0]]])
-    told = calibration.of_levels(answers, (0.1, 0.5, 0.9), (0.05, 0.1, 0.5, 0.95))
-    assert told.tolist() == [[[2.0, 1.0, 2.0, 2.0]]]
-    assert calibration.of_levels(answers[..., :1], (), LEVELS).tolist() == [[[1.0] * 3]]
+    forecasts = np.array([[[1.0, 2.0, 3.0]]])
+    outputs = calibration.of_levels(forecasts, (0.1, 0.5, 0.9), (0.05, 0.1, 0.5, 0.95))
+    assert outputs.tolist() == [[[2.0, 1.0, 2.0, 2.0]]]
+    assert calibration.of_levels(forecasts[..., :1], (), LEVELS).tolist() == [[[1.0] * 3]]
 
 
 def test_a_constant_does_not_move_and_a_season_longer_than_the_past_is_no_obstacle():
@@ -116,7 +116,7 @@ def test_a_constant_does_not_move_and_a_season_longer_than_the_past_is_no_obstac
 
 def test_a_calibration_survives_json_to_the_last_bit(rng):
     fitted = fit(rng.normal(size=(100, 3)))
-    again = Calibration.from_told(json.loads(json.dumps(fitted.as_told())))
+    again = Calibration.from_json(json.loads(json.dumps(fitted.to_json())))
     assert again.offsets.tobytes() == fitted.offsets.tobytes()
     assert (again.levels, again.log) == (fitted.levels, fitted.log)
 
@@ -124,7 +124,7 @@ def test_a_calibration_survives_json_to_the_last_bit(rng):
 @pytest.mark.parametrize("offsets", [[[1.0, 2.0]], [1.0, 2.0, 3.0], [[NAN, 0.0, 0.0]]])
 def test_a_calibration_of_another_shape_is_refused(offsets):
     with pytest.raises(ValueError, match="offsets"):
-        Calibration.from_told({"levels": LEVELS, "offsets": offsets, "log": False})
+        Calibration.from_json({"levels": LEVELS, "offsets": offsets, "log": False})
 
 
 def test_what_pushed_all_series_up_may_push_them_down_the_next_time():
@@ -139,9 +139,9 @@ def test_a_level_without_a_mirror_is_ranked_alone():
 
 def test_the_bounds_of_a_network_of_quantiles_move_apart_alike(rng):
     actual = rng.normal(size=(500, 1))
-    answers = np.tile([-0.5, 0.0, 2.0], (500, 1, 1))
-    fitted = calibration.fit(actual, answers, np.ones(500), LEVELS, log=False)
+    forecasts = np.tile([-0.5, 0.0, 2.0], (500, 1, 1))
+    fitted = calibration.fit(actual, forecasts, np.ones(500), LEVELS, log=False)
     assert fitted.offsets[0, 0] == -fitted.offsets[0, 2]
-    bounds = calibration.apply(fitted, answers, np.ones(500))
+    bounds = calibration.apply(fitted, forecasts, np.ones(500))
     covered = metrics.coverage(actual[:, 0], bounds[:, 0, 0], bounds[:, 0, 2])
     assert covered == pytest.approx(0.8, abs=0.01)

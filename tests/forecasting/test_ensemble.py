@@ -19,8 +19,8 @@ HORIZON = 3
 
 
 def make_forecaster(*overrides, members=2):
-    """Return a forecaster of weights that nobody trained."""
-    told = {
+    """Return a forecaster of random weights."""
+    fields = {
         "dataset": {"source": "memory", "horizon": HORIZON, "freq": "D", "season": 7},
         "network": {
             "cells": {"units": [8]},
@@ -33,7 +33,7 @@ def make_forecaster(*overrides, members=2):
             "calendar": True,
         },
     }
-    experiment = build_experiment(told, overrides)
+    experiment = build_experiment(fields, overrides)
     rng = np.random.default_rng(1)
     shapes = [v.shape for v in model_cache.build(experiment).trainable_variables]
     weights = [
@@ -90,13 +90,13 @@ def test_forecasts_and_sample_paths_of_counts_are_counts():
     held_back = Windows(np.repeat(np.arange(4), 5), np.tile(np.arange(20, 25), 4))
     forecaster.calibration = ensemble.calibrate(forecaster, panel, held_back)
     chosen = windows.newest(panel)
-    told = forecaster(panel, chosen)
-    drawn = forecaster.sample_paths(panel, chosen, told, 20)
+    quantiles = forecaster(panel, chosen)
+    drawn = forecaster.sample_paths(panel, chosen, quantiles, 20)
     counts = [0, 2, 3]
-    for answers in (told, drawn):
-        assert (answers[counts] == np.rint(answers[counts])).all()
-        assert (answers[counts] >= 0).all()
-        assert (answers[1] != np.rint(answers[1])).any()
+    for forecasts in (quantiles, drawn):
+        assert (forecasts[counts] == np.rint(forecasts[counts])).all()
+        assert (forecasts[counts] >= 0).all()
+        assert (forecasts[1] != np.rint(forecasts[1])).any()
 
 
 def test_a_backtest_and_production_give_the_same_forecast(forecaster):
@@ -114,27 +114,27 @@ def test_a_backtest_and_production_give_the_same_forecast(forecaster):
 def test_an_ensemble_of_two_is_the_mean_of_its_members(forecaster):
     panel = make_panel()
     chosen = windows.newest(panel)
-    each = []
+    members = []
     for weights in forecaster.members:
         network_weights.set_weights(forecaster.model, weights)
-        each.append(predict.predict(forecaster.model, panel, chosen))
-    assert not np.array_equal(*each)
-    np.testing.assert_array_equal(forecaster(panel, chosen), np.mean(each, axis=0, dtype="f8"))
+        members.append(predict.predict(forecaster.model, panel, chosen))
+    assert not np.array_equal(*members)
+    np.testing.assert_array_equal(forecaster(panel, chosen), np.mean(members, axis=0, dtype="f8"))
 
 
 def test_quantiles_ascend_and_the_point_is_the_median():
     forecaster = make_forecaster("network.quantiles=[0.1,0.5,0.8,0.9]", members=3)
     panel = make_panel()
-    answers = forecaster(panel, windows.newest(panel))
-    assert (np.diff(answers) >= 0).all()
-    np.testing.assert_array_equal(forecaster.point(panel, windows.newest(panel)), answers[..., 1])
+    forecasts = forecaster(panel, windows.newest(panel))
+    assert (np.diff(forecasts) >= 0).all()
+    np.testing.assert_array_equal(forecaster.point(panel, windows.newest(panel)), forecasts[..., 1])
 
 
 def test_a_series_without_recent_observations_has_no_forecast_and_a_reason(forecaster):
     series = {"old": [1.0] * 10 + [np.nan] * 14, "new": [1.0, 2.0] * 12}
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
-    answers = forecaster(panel, windows.newest(panel))
-    assert np.isnan(answers).all(axis=(1, 2)).tolist() == [False, True]
+    forecasts = forecaster(panel, windows.newest(panel))
+    assert np.isnan(forecasts).all(axis=(1, 2)).tolist() == [False, True]
     assert forecaster.skipped(panel, windows.newest(panel)) == {
         1: "needs an observation within the last 14 steps; bring newer history"
     }
@@ -150,7 +150,7 @@ def test_a_logarithm_needs_values_above_zero():
     assert np.isnan(forecaster(panel, windows.newest(panel))[1]).all()
 
 
-def test_reasons_are_found_beyond_the_first_block_of_rows(forecaster):
+def test_windows_are_skipped_beyond_the_first_block_of_rows(forecaster):
     series = {f"s{i:04}": [1.0, 2.0] for i in range(predict.ROWS + 5)}
     series["s0514"] = [np.nan, np.nan]
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
@@ -160,8 +160,8 @@ def test_reasons_are_found_beyond_the_first_block_of_rows(forecaster):
 def test_the_table_says_what_when_from_when_and_by_whom():
     panel = make_panel()
     chosen = Windows(np.array([0, 2]), np.array([30, 20]))
-    answers = np.arange(18.0).reshape(2, 3, 3)
-    table = ensemble.table(panel, chosen, answers, (0.05, 0.5, 0.975), version="m/3")
+    forecasts = np.arange(18.0).reshape(2, 3, 3)
+    table = ensemble.table(panel, chosen, forecasts, (0.05, 0.5, 0.975), version="m/3")
     assert table.columns.tolist() == [
         "unique_id", "ds", "y_hat", "q5", "q50", "q97.5", "cutoff", "model_version",
     ]  # fmt: skip
@@ -209,12 +209,12 @@ def test_without_one_of_the_series_it_reads_together_a_forecaster_has_no_forecas
     assert np.isnan(forecaster(less, windows.newest(less))).all()
 
 
-def test_series_beside_those_that_are_read_together_change_nothing_and_have_no_forecast():
+def test_series_apart_from_those_that_are_read_together_change_nothing_and_have_no_forecast():
     panel = make_panel()
     forecaster = make_forecaster("network.multivariate=[b,d]")
     chosen = windows.newest(panel)
-    answers = forecaster(panel, chosen)
-    assert np.isnan(answers).all(axis=(1, 2)).tolist() == [True, False, True, False]
+    forecasts = forecaster(panel, chosen)
+    assert np.isnan(forecasts).all(axis=(1, 2)).tolist() == [True, False, True, False]
     assert "reads together" in forecaster.skipped(panel, chosen)[0]
     alone = select(panel, [1, 3])
-    assert forecaster(alone, windows.newest(alone)).tobytes() == answers[[1, 3]].tobytes()
+    assert forecaster(alone, windows.newest(alone)).tobytes() == forecasts[[1, 3]].tobytes()

@@ -95,11 +95,13 @@ def test_paths_of_logarithms_stay_above_zero_and_those_of_nothing_are_nothing():
     assert np.isnan(sample_paths.draw(known, np.full((1, 2, 3), np.nan), 4, [1])).all()
 
 
-def test_a_forecaster_that_never_kept_its_misses_is_refused(fitted):
-    told = json.loads(json.dumps(fitted.as_told()))
-    again = Calibration.from_told(told)
+def test_the_ranks_of_errors_survive_json(fitted):
+    again = Calibration.from_json(json.loads(json.dumps(fitted.to_json())))
     np.testing.assert_array_equal(again.together, fitted.together)
-    del told["together"]
+
+
+def test_without_a_complete_window_held_back_sample_paths_are_refused(fitted):
+    without = fitted._replace(together=fitted.together[:0])
     quantiles, _ = forecast(fitted, 1)
     with pytest.raises(BundleRefused, match="train it again"):
-        sample_paths.draw(Calibration.from_told(told), quantiles, 5, [1])
+        sample_paths.draw(without, quantiles, 5, [1])

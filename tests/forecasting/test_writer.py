@@ -42,7 +42,7 @@ def make_panel(*, missing=()):
 
 @pytest.fixture(scope="module")
 def source():
-    told = {
+    fields = {
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 4},
         "network": {
             "cells": {"units": [8]},
@@ -56,7 +56,7 @@ def source():
             "quantiles": [0.1, 0.5, 0.9],
         },
     }
-    experiment = build_experiment(told)
+    experiment = build_experiment(fields)
     weights = network_weights.get_weights(model_cache.build(experiment))
     panel = make_panel()
     state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
@@ -75,8 +75,8 @@ def test_a_folder_of_forecasts_holds_the_table_of_every_series(source, tmp_path)
     panel = make_panel()
     manifest = writer.write(source, panel, tmp_path / "out")
     chosen = windows.newest(panel)
-    answers = source.forecaster(panel, chosen)
-    expected = ensemble.table(panel, chosen, answers, (0.1, 0.5, 0.9), version="demo/1")
+    forecasts = source.forecaster(panel, chosen)
+    expected = ensemble.table(panel, chosen, forecasts, (0.1, 0.5, 0.9), version="demo/1")
     table = writer.read(tmp_path / "out")
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
     assert (manifest.series, manifest.rows, manifest.horizon) == (5, 15, 3)
@@ -191,7 +191,7 @@ def test_a_foreign_folder_is_refused_and_kept(source, tmp_path, foreign):
     assert (tmp_path / foreign).read_text() == "{}"
 
 
-def test_a_file_put_beside_the_forecasts_is_kept(source, tmp_path):
+def test_a_file_put_next_to_the_forecasts_is_kept(source, tmp_path):
     writer.write(source, make_panel(missing="f"), tmp_path / "out")
     (tmp_path / "out" / "notes.txt").touch()
     with pytest.raises(ConfigError, match="name another"):
@@ -211,8 +211,8 @@ def test_an_empty_folder_is_filled(source, tmp_path):
 
 
 def test_sample_paths_are_columns_whose_median_is_the_forecast(source, tmp_path):
-    told = source.forecaster
-    made = Ensemble(told.experiment, bundle.State(told.members, None, CALIBRATION))
+    plain = source.forecaster
+    made = Ensemble(plain.experiment, bundle.State(plain.members, None, CALIBRATION))
     manifest = writer.write(
         source._replace(forecaster=made, sample_paths=5), make_panel(), tmp_path
     )

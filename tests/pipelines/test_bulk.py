@@ -33,8 +33,8 @@ def shops(api, tmp_path_factory) -> Iterator[DatasetConfig]:
         patch.chdir(place)
         patch.setenv("PREFECT_API_URL", api)
         examples.write(Path("shop.csv"), series=4, freq="D", length=120, seed=1)
-        told = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 7}}
-        run(build_experiment(told, ["gate.confidence=0.5", *QUICK]), None)
+        fields = {"dataset": {"name": "shop", "source": "shop.csv", "horizon": 7}}
+        run(build_experiment(fields, ["gate.confidence=0.5", *QUICK]), None)
         patch.setattr(examples, "CELLS", 480)
         examples.write(Path("shops"), series=20, freq="D", length=120, seed=2)
         yield DatasetConfig(name="shops", source="shops", horizon=1)

@@ -29,23 +29,23 @@ PARTS = (CONFIG, ORIGIN, CALIBRATION, FINAL, EVALUATED)
 
 
 class Seen(NamedTuple):
-    """Up to when each series was trained on: what a fair comparison must not ask about again."""
+    """Up to when each series was trained on: a fair comparison uses only later steps."""
 
     ids: NDArray[np.str_]
     """Shape (n_series,), ascending."""
     last: NDArray[Any]
     """Time of the newest step trained on, datetime64[ns] or int64, shape (n_series,)."""
 
-    def steps(self, series: Panel) -> NDArray[np.int64]:
-        """Return how many steps of each series were learned from; -1 if it was not there then."""
-        place = np.searchsorted(self.ids, series.ids).clip(max=len(self.ids) - 1)
-        last = self.last[place].astype(series.starts.dtype)
-        count = calendar.positions(last, series.starts, series.freq) + 1
-        return np.where(self.ids[place] == series.ids, count, -1)
+    def steps(self, panel: Panel) -> NDArray[np.int64]:
+        """Return how many steps of each series were trained on; -1 if the series is new."""
+        place = np.searchsorted(self.ids, panel.ids).clip(max=len(self.ids) - 1)
+        last = self.last[place].astype(panel.starts.dtype)
+        count = calendar.positions(last, panel.starts, panel.freq) + 1
+        return np.where(self.ids[place] == panel.ids, count, -1)
 
 
 class State(NamedTuple):
-    """The weights of every member, what they have seen, and how far they are known to miss."""
+    """The weights of every member, the data they have seen, and their calibration."""
 
     members: list[Weights]
     seen: Seen
@@ -64,26 +64,25 @@ class Origin(Config):
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A forecaster with all that is needed to use it and to judge it again."""
+    """A forecaster with all that is needed to use and to test it."""
 
     experiment: ResolvedExperiment
-    """With every choice settled."""
     origin: Origin
     evaluated: State
     """As it was tested: the test span of its own data unseen."""
     final: State
-    """What forecasts: learned again from everything, or the same as `evaluated`; calibrated alike,
-    on windows that only `evaluated` has not seen."""
+    """For forecasts: trained again on all data, or the same as `evaluated`; with the calibration
+    of `evaluated`."""
 
     @property
     def levels(self) -> tuple[float, ...]:
         """The quantiles it forecasts; none for a point forecast."""
-        known = self.final.calibration
-        return known.levels if known else self.experiment.network.quantiles
+        fitted = self.final.calibration
+        return fitted.levels if fitted else self.experiment.network.quantiles
 
 
 def state(panel: Panel, ends: NDArray[np.int64], members: list[Fitted]) -> State:
-    """Return what was learned from the first `ends` steps of each series, shape (n_series,)."""
+    """Return members trained on the first `ends` steps of each series, shape (n_series,)."""
     last = calendar.at(panel.starts, ends - 1, panel.freq)
     return State([member.weights for member in members], Seen(panel.ids, last))
 
@@ -94,7 +93,7 @@ def save(bundle: Bundle, folder: Path) -> Path:
     parts = {
         CONFIG: bundle.experiment.model_dump(mode="json"),
         ORIGIN: bundle.origin.model_dump(mode="json"),
-        CALIBRATION: calibration and calibration.as_told(),
+        CALIBRATION: calibration and calibration.to_json(),
         FINAL: _to_arrays(bundle.final),
         EVALUATED: _to_arrays(bundle.evaluated),
     }
@@ -117,7 +116,7 @@ def digest(folder: Path) -> str:
 
 def _from_parts(parts: dict[str, Any]) -> Bundle:
     stored = parts[CALIBRATION]
-    calibration = stored and Calibration.from_told(stored)
+    calibration = stored and Calibration.from_json(stored)
     return Bundle(
         experiment=ResolvedExperiment.model_validate(parts[CONFIG]),
         origin=Origin.model_validate(parts[ORIGIN]),
@@ -130,8 +129,8 @@ def _to_arrays(state: State) -> dict[str, NDArray[Any]]:
     last = state.seen.last
     weights = {
         f"member-{member}-{i:03}": array
-        for member, trained in enumerate(state.members)
-        for i, array in enumerate(trained)
+        for member, arrays in enumerate(state.members)
+        for i, array in enumerate(arrays)
     }
     unit = "time" if last.dtype.kind == "M" else "step"
     return {"ids": state.seen.ids, unit: last.view(np.int64), **weights}

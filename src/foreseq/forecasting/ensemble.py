@@ -1,4 +1,4 @@
-"""The one road from a past to a forecast: backtests and production both take it."""
+"""Forecasts from histories, by the same code in backtests and in production."""
 
 from collections.abc import Sequence
 from zlib import crc32
@@ -23,18 +23,14 @@ from foreseq.series.windows import Windows
 from foreseq.training import model_cache, network_weights
 
 HELD_BACK = 8192
-"""Most windows that calibration looks at: more cost time and change nothing."""
+"""Most windows that calibration uses: more take time and change nothing."""
 
 
 class Ensemble:
-    """A fitted ensemble, ready to answer."""
+    """A fitted ensemble of networks that forecasts windows of a panel."""
 
     def __init__(self, experiment: ResolvedExperiment, fitted: State) -> None:
-        """Rebuild the network from its config and give it the learned weights.
-
-        Args:
-            experiment: With every choice settled.
-            fitted: Weights of every member.
+        """Rebuild the network from its config and load the weights.
 
         Raises:
             BundleRefused: If the weights do not belong to that network.
@@ -46,75 +42,74 @@ class Ensemble:
         network_weights.set_weights(self.model, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return the median of the members' answers, calibrated if it is known how they miss.
+        """Return the median of the members' forecasts, calibrated if the bundle is.
 
         Args:
-            panel: Where the pasts are; of the frequency that was trained on.
-            chosen: What to forecast.
+            panel: The histories, of the frequency that was trained on.
+            chosen: Windows to forecast.
 
         Returns:
-            Shape (windows, horizon, outputs), one output for a point forecast, else one a quantile,
-            ascending, of `levels`, in the support of the series. A window with nothing to go by is
-            NaN, see `skipped`.
+            Shape (windows, horizon, outputs): one output for a point forecast, else one per
+            quantile of `levels`, ascending, within the output domain. NaN for `skipped` windows.
         """
         return output_domain.keep(self.experiment.network, panel, chosen, self.raw(panel, chosen))
 
     def raw(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return the same before it is brought into the support of the series.
+        """Return the forecasts before they are brought into the output domain.
 
-        Calibration measures these: misses by whole numbers are too coarse to tell it much.
+        Calibration needs these: errors in whole numbers are too coarse for quantiles.
         """
-        answerable = np.ones(chosen.count, bool)
-        answerable[list(self.skipped(panel, chosen))] = False
+        keep = np.ones(chosen.count, bool)
+        keep[list(self.skipped(panel, chosen))] = False
         forecast = np.full(
             (chosen.count, self.experiment.dataset.horizon, len(self.levels) or 1), np.nan
         )
-        if answerable.any():
-            forecast[answerable] = self._answer(panel, chosen.take(answerable))
+        if keep.any():
+            forecast[keep] = self._predict(panel, chosen.take(keep))
         return forecast
 
-    def _answer(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+    def _predict(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         names = self.experiment.network.multivariate
-        read, asked = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
-        answers = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
+        inputs, rows = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
+        members = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
         for member, weights in enumerate(self.members):
             network_weights.set_weights(self.model, weights)
-            answers[member] = predict.predict(self.model, read, asked)
-        forecast = np.asarray(np.median(answers, axis=0))
+            members[member] = predict.predict(self.model, inputs, rows)
+        forecast = np.asarray(np.median(members, axis=0))
         if self.calibration is not None:
-            known, levels = self.experiment.network.quantiles, self.calibration.levels
-            told = calibration.of_levels(forecast, known, levels)
-            forecast = calibration.apply(self.calibration, told, self.units(panel, chosen))
+            quantiles, levels = self.experiment.network.quantiles, self.calibration.levels
+            forecast = calibration.of_levels(forecast, quantiles, levels)
+            forecast = calibration.apply(self.calibration, forecast, self.units(panel, chosen))
         return forecast
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The quantiles it answers with; none for a point forecast."""
-        known = self.calibration
-        return known.levels if known else self.experiment.network.quantiles
+        """Quantile level of each output; none for a point forecast."""
+        fitted = self.calibration
+        return fitted.levels if fitted else self.experiment.network.quantiles
 
     def point(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return the point forecast alone, the median, shape (windows, horizon)."""
+        """Return the median alone, shape (windows, horizon)."""
         return median_output(self(panel, chosen), self.levels)
 
     def sample_paths(
         self, panel: Panel, chosen: Windows, quantiles: NDArray[np.float64], count: int
     ) -> NDArray[np.float64]:
-        """Return courses that each window may take, shape (windows, horizon, count).
+        """Return simulated trajectories of each window, shape (windows, horizon, count).
 
-        The same series and cutoff give the same paths, whatever else is asked about.
+        They depend on series and cutoff alone, not on what else is forecast.
 
         Args:
             panel: The histories.
-            chosen: What was forecast.
-            quantiles: The forecast, as `__call__` gave it.
-            count: Paths of each window.
+            chosen: The windows that were forecast.
+            quantiles: Their forecasts, from `__call__`.
+            count: Sample paths per window.
 
         Raises:
-            BundleRefused: If it is not known how misses go together.
+            BundleRefused: If the bundle is not calibrated.
         """
         if self.calibration is None:
-            raise BundleRefused("paths need intervals; train one with intervals.levels")
+            raise BundleRefused("sample paths need intervals; train with intervals.levels")
         ids = panel.ids[chosen.series].tolist()
         named = [f"{name} {cutoff}" for name, cutoff in zip(ids, chosen.cutoff, strict=True)]
         seeds = [crc32(name.encode()) for name in named]
@@ -122,16 +117,16 @@ class Ensemble:
         return output_domain.keep(self.experiment.network, panel, chosen, drawn)
 
     def units(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return how much the past of each window moves: what misses are measured in."""
+        """Return how much the past of each window varies: the unit of forecast errors."""
         context, log = self.experiment.network.context, self.experiment.network.log
-        answer = np.empty(chosen.count)
+        units = np.empty(chosen.count)
         for rows, past in windows.pasts(panel, chosen, context):
-            read = np.log(np.where(past > 0, past, np.nan)) if log else past
-            answer[rows] = calibration.unit(read, panel.season)
-        return answer
+            values = np.log(np.where(past > 0, past, np.nan)) if log else past
+            units[rows] = calibration.unit(values, panel.season)
+        return units
 
     def skipped(self, panel: Panel, chosen: Windows) -> dict[int, str]:
-        """Return, by position, the windows without an answer, and why."""
+        """Return by position the windows that cannot be forecast, and why."""
         context, names = (
             self.experiment.network.context,
             self.experiment.network.multivariate,
@@ -141,8 +136,8 @@ class Ensemble:
             return dict.fromkeys(range(chosen.count), reason)
         reasons: dict[int, str] = {}
         for rows, past in windows.pasts(panel, chosen, context):
-            first, seen = rows.start, np.isfinite(past)
-            for row in np.flatnonzero(~seen.any(axis=1)):
+            first, observed = rows.start, np.isfinite(past)
+            for row in np.flatnonzero(~observed.any(axis=1)):
                 reasons[first + int(row)] = (
                     f"needs an observation within the last {context} steps; bring newer history"
                 )
@@ -162,23 +157,23 @@ class Ensemble:
 
 
 def calibrate(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Calibration | None:
-    """Return how far a forecaster misses on windows held back; None where no interval is wanted.
+    """Return how to widen forecasts to calibrated intervals; None where no interval is wanted.
 
     Args:
         forecaster: Not calibrated yet.
         panel: The data.
-        chosen: Windows that it was not trained on; of very many, some, evenly taken.
+        chosen: Windows that it was not trained on; of very many, some are used, evenly spaced.
     """
     levels = forecaster.experiment.levels
     if not levels:
         return None
     held_back = chosen.take(slice(None, None, -(-chosen.count // HELD_BACK)))
-    answers = forecaster.raw(panel, held_back)
-    answers = calibration.of_levels(answers, forecaster.levels, levels)
+    forecasts = forecaster.raw(panel, held_back)
+    forecasts = calibration.of_levels(forecasts, forecaster.levels, levels)
     actual = windows.futures(panel, held_back, forecaster.experiment.dataset.horizon)
     units = forecaster.units(panel, held_back)
     log = bool(forecaster.experiment.network.log)
-    return calibration.fit(actual, answers, units, levels, log=log)
+    return calibration.fit(actual, forecasts, units, levels, log=log)
 
 
 def from_table(
@@ -187,10 +182,10 @@ def from_table(
     """Forecast the `horizon` steps after the last observation of every series of a long table.
 
     Args:
-        forecaster: What answers; its dataset config says how the table is read.
+        forecaster: Its dataset config says how the table is read.
         history: Columns `unique_id, ds, y`.
-        version: What to write into `model_version`.
-        file: Where the table is from, for messages.
+        version: For the column `model_version`.
+        file: Source of the table, for messages.
 
     Raises:
         DataRefused: If the table breaks a rule, or some series cannot be forecast.
@@ -214,10 +209,10 @@ def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
     """Forecast the `horizon` steps after the last observation of every series of a panel.
 
     Args:
-        forecaster: A fitted one.
+        forecaster: The fitted ensemble.
         panel: The histories.
-        version: What to write into `model_version`.
-        file: Where the data are from, for messages.
+        version: For the column `model_version`.
+        file: Source of the data, for messages.
         quantiles: Levels of the columns; None: those of the forecaster.
         sample_paths: Simulated trajectories of each series, a column each.
 
@@ -254,8 +249,8 @@ def with_sample_paths(forecast: pd.DataFrame, drawn: NDArray[np.float64]) -> pd.
     """
     count = drawn.shape[-1]
     columns = [f"sample{number}" for number in range(1, count + 1)]
-    told = pd.DataFrame(drawn.reshape(-1, count).astype(np.float32), columns=columns)
-    return pd.concat([forecast, told], axis=1)
+    samples = pd.DataFrame(drawn.reshape(-1, count).astype(np.float32), columns=columns)
+    return pd.concat([forecast, samples], axis=1)
 
 
 def table(
@@ -269,26 +264,26 @@ def table(
     """Return forecasts as the long table `unique_id, ds, y_hat, q.., cutoff, model_version`.
 
     Args:
-        panel: What was forecast.
-        chosen: The windows, in the order of `forecast`.
+        panel: The histories.
+        chosen: The windows that were forecast.
         forecast: Shape (windows, horizon, outputs).
         quantiles: Level of each output; none for a point forecast.
-        version: What made the forecast.
+        version: For the column `model_version`.
     """
     count, horizon = forecast.shape[:2]
     starts = panel.starts[chosen.series][:, None]
     ahead = chosen.cutoff[:, None] + np.arange(horizon)
     columns = {
-        "unique_id": _words(panel.ids[chosen.series]).repeat(horizon),
+        "unique_id": _strings(panel.ids[chosen.series]).repeat(horizon),
         "ds": calendar.at(starts, ahead, panel.freq).ravel(),
         "y_hat": median_output(forecast, quantiles).ravel(),
         **{f"q{100 * level:g}": forecast[..., i].ravel() for i, level in enumerate(quantiles)},
         "cutoff": np.repeat(calendar.at(starts[:, 0], chosen.cutoff - 1, panel.freq), horizon),
-        "model_version": _words([version]).repeat(count * horizon),
+        "model_version": _strings([version]).repeat(count * horizon),
     }
     return pd.DataFrame(columns, copy=False)
 
 
-def _words(words: Sequence[str] | NDArray[np.str_]) -> ExtensionArray:
-    """Return words as pandas keeps them; repeating these is cheap, converting repeated ones not."""
-    return pd.Series(np.asarray(words, dtype=object)).array
+def _strings(strings: Sequence[str] | NDArray[np.str_]) -> ExtensionArray:
+    """Return strings as a pandas array: repeating it is cheaper than converting repeated ones."""
+    return pd.Series(np.asarray(strings, dtype=object)).array

@@ -1,9 +1,9 @@
-"""Whole courses that a series may take, so that sums over the horizon have an interval, too.
+"""Sample paths: simulated trajectories, so that sums over the horizon have intervals, too.
 
-Quantiles say how far each step may go, not whether the steps go together. Past misses tell that:
-each path takes, at every step, the quantile at the rank that one window held back had there (the
-Schaake shuffle of Clark et al. 2004, an empirical copula). At each step the paths are spread
-exactly as the quantiles say. As for the intervals, every window counts mirrored as well.
+Quantiles describe each step alone, not how steps depend on each other. Past errors show that: a
+path takes, at every step, the quantile at the rank that the error of one window held back had there
+(the Schaake shuffle of Clark et al. 2004, an empirical copula). At each step the paths have exactly
+the distribution of the quantiles. As for the intervals, every window also counts mirrored.
 """
 
 from collections.abc import Sequence
@@ -21,24 +21,24 @@ NORMAL = NormalDist()
 def draw(
     calibration: Calibration, quantiles: NDArray[np.float64], count: int, seeds: Sequence[int]
 ) -> NDArray[np.float64]:
-    """Return paths that are spread, at each step, as the quantiles say.
+    """Return sample paths that have, at each step, the distribution of the quantiles.
 
     Args:
-        calibration: Knows how the misses of one window go together.
+        calibration: Holds the ranks of errors of windows held back.
         quantiles: Calibrated, shape (windows, horizon, levels).
-        count: Paths of each window.
-        seeds: One per window: equal ones give paths of equal ranks.
+        count: Sample paths per window.
+        seeds: One per window; equal seeds give paths of equal ranks.
 
     Returns:
         Shape (windows, horizon, count); NaN where there are no quantiles.
 
     Raises:
-        BundleRefused: If no complete window was held back, so that nothing is known.
+        BundleRefused: If no complete window was held back.
     """
     if not len(calibration.together):
         raise BundleRefused(
-            "paths need to know how misses go together, and this forecaster does not: it was"
-            " trained by an older version, or on no complete validation window; train it again"
+            "sample paths need a complete validation window, and this forecaster had none;"
+            " train it again with more history"
         )
     spread = at_ranks(calibration, quantiles, count)
     ranks = np.stack([_ranks(calibration.together, count, seed) for seed in seeds])
@@ -50,12 +50,12 @@ def at_ranks(
 ) -> NDArray[np.float64]:
     """Return `count` equally likely values of each step, ascending, shape (..., horizon, count).
 
-    Between levels and beyond them they lie on lines over normal scores, which is exact where
-    misses are normal; of a forecaster on logarithms, on lines of logarithms.
+    Between and beyond the levels, values (or their logarithms, if the forecaster works on those)
+    are linear in normal scores, which is exact for normal errors.
 
     Example:
-        >>> known = Calibration((0.1, 0.5, 0.9), np.zeros((1, 3)), log=False)
-        >>> at_ranks(known, np.array([[[-1.0, 0.0, 2.0]]]), 5).round(3).tolist()
+        >>> fitted = Calibration((0.1, 0.5, 0.9), np.zeros((1, 3)), log=False)
+        >>> at_ranks(fitted, np.array([[[-1.0, 0.0, 2.0]]]), 5).round(3).tolist()
         [[[-1.0, -0.409, 0.0, 0.818, 2.0]]]
     """
     weights = _weights(calibration.levels, (np.arange(count) + 0.5) / count)
@@ -102,7 +102,7 @@ def at_levels(
 
 
 def _weights(levels: tuple[float, ...], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what each level's quantile weighs in the values wanted, shape (levels, wanted)."""
+    """Return the weight of each level's quantile in the values wanted, shape (levels, wanted)."""
     if len(levels) == 1:
         return np.ones((1, len(wanted)))
     known = np.array([NORMAL.inv_cdf(level) for level in levels])
@@ -116,9 +116,9 @@ def _weights(levels: tuple[float, ...], wanted: NDArray[np.float64]) -> NDArray[
 
 
 def _ranks(together: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Return the rank of each path at each step, shape (horizon, count): each rank once a step.
+    """Return the rank of each path at each step, shape (horizon, count); no rank comes twice.
 
-    Windows are drawn as evenly as they go; those drawn more than once part by lot.
+    Windows are drawn as evenly as possible; ties of those drawn more than once break at random.
     """
     rng = np.random.default_rng(seed)
     both = np.concatenate([together, len(together) - 1 - together])  # (windows, horizon)
