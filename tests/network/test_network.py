@@ -16,8 +16,8 @@ NAIVE = (baselines.naive, baselines.seasonal_naive)
 
 
 def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
-    """Return a network as it is born: its head is zero, so it answers its baseline."""
-    told = {
+    """Return an untrained network: its head is zero, so it gives the naive forecast."""
+    fields = {
         "cells": ResolvedCells(units=(8,)),
         "context": 16,
         "patch": 4,
@@ -30,7 +30,7 @@ def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
         "shrunken_trend": False,
         "output_domain": "real",
     }
-    config = ResolvedNetwork(**(told | choices))
+    config = ResolvedNetwork(**(fields | choices))
     return build.forecaster(
         config, horizon=HORIZON, season=SEASON, dates=dates, seed=seed, cutoffs=cutoffs
     )
@@ -59,22 +59,22 @@ def shaken_network(request):
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
 @pytest.mark.parametrize(
-    ("baseline", "method"),
+    ("naive_lags", "method"),
     [((SEASON,), baselines.seasonal_naive), ((1,), baselines.naive)],
 )
-def test_a_network_is_born_as_its_baseline(baseline, method, log, decoder):
+def test_an_untrained_network_gives_the_naive_forecast(naive_lags, method, log, decoder):
     panel = make_panel()
     chosen = windows.newest(panel)
-    born = make_network(naive_lags=baseline, log=log, decoder=decoder)
-    answers = predict.predict(born, panel, chosen)
-    np.testing.assert_allclose(answers[..., 0], method(panel, chosen, HORIZON), rtol=2e-6)
+    untrained = make_network(naive_lags=naive_lags, log=log, decoder=decoder)
+    forecasts = predict.predict(untrained, panel, chosen)
+    np.testing.assert_allclose(forecasts[..., 0], method(panel, chosen, HORIZON), rtol=2e-6)
 
 
 def test_without_a_baseline_a_network_is_born_as_the_mean_of_the_newest_season():
     panel = make_panel()
-    answers = predict.predict(make_network(naive_lags=()), panel, windows.newest(panel))
+    forecasts = predict.predict(make_network(naive_lags=()), panel, windows.newest(panel))
     means = [panel.series(i)[-SEASON:].mean() for i in range(panel.n_series)]
-    np.testing.assert_allclose(answers[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
+    np.testing.assert_allclose(forecasts[..., 0], np.repeat(means, HORIZON).reshape(-1, HORIZON))
 
 
 def below_newest(model):
@@ -82,20 +82,20 @@ def below_newest(model):
     season = np.array([5.0, 9.0, 1.0, 7.0])
     rising = np.concatenate([season + 10 * year for year in range(4)])
     panel = from_series({"a": rising}, freq="1", season=SEASON)
-    answers = predict.predict(model, panel, windows.newest(panel))
+    forecasts = predict.predict(model, panel, windows.newest(panel))
     newest = baselines.seasonal_naive(panel, windows.newest(panel), HORIZON)
-    return (newest - answers[..., 0])[:, :SEASON]
+    return (newest - forecasts[..., 0])[:, :SEASON]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize(
-    ("relevel", "below"),
+    ("adjustment", "below"),
     [(True, 0), (False, 10), ("learned", 10 / (1 + np.exp(2)))],
     ids=["wholly", "not", "mostly"],
 )
-def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder, relevel, below):
-    born = make_network(naive_lags=(4, 8, 12), decoder=decoder, level_adjustment=relevel)
-    np.testing.assert_allclose(below_newest(born), below, atol=1e-3)
+def test_earlier_seasons_can_be_weighed_at_the_level_of_the_newest(decoder, adjustment, below):
+    untrained = make_network(naive_lags=(4, 8, 12), decoder=decoder, level_adjustment=adjustment)
+    np.testing.assert_allclose(below_newest(untrained), below, atol=1e-3)
 
 
 @pytest.mark.parametrize(("lean", "below"), [(30, 0), (-30, 10)], ids=["wholly", "not"])
@@ -106,59 +106,59 @@ def test_how_far_earlier_seasons_are_moved_can_be_learned(lean, below):
     np.testing.assert_allclose(below_newest(learner), below, atol=1e-3)
 
 
-def drifting(values, *, decoder="direct"):
-    """Return what a newborn network forecasts for a series, over its last value."""
+def trend_of(values, *, decoder="direct"):
+    """Return the forecast of an untrained network for a series, minus its last value."""
     panel = from_series({"a": values}, freq="1", season=1)
-    born = make_network(naive_lags=(1,), shrunken_trend=True, decoder=decoder, patch=2)
-    answers = predict.predict(born, panel, windows.newest(panel))
-    return answers[0, :, 0] - panel.values[-1]
+    untrained = make_network(naive_lags=(1,), shrunken_trend=True, decoder=decoder, patch=2)
+    forecasts = predict.predict(untrained, panel, windows.newest(panel))
+    return forecasts[0, :, 0] - panel.values[-1]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_the_last_value_goes_on_by_what_is_certain_of_its_drift(decoder):
-    moves = np.tile([1.5, 2.5], 12)  # around 2 by 0.5, and the last two horizons hold 12 of them
-    doubt = 12 * 0.5**2 / (12 - 3) / 12
-    certain = 1 - 3**2 * doubt / 2**2
-    found = drifting(10 + np.cumsum(moves), decoder=decoder)
-    np.testing.assert_allclose(found, 2 * certain * np.arange(1, HORIZON + 1), rtol=1e-3)
+def test_the_last_value_continues_the_certain_part_of_its_trend(decoder):
+    changes = np.tile([1.5, 2.5], 12)  # around 2 by 0.5, and the last two horizons hold 12 of them
+    variance = 12 * 0.5**2 / (12 - 3) / 12
+    certain = 1 - 3**2 * variance / 2**2
+    trend = trend_of(10 + np.cumsum(changes), decoder=decoder)
+    np.testing.assert_allclose(trend, 2 * certain * np.arange(1, HORIZON + 1), rtol=1e-3)
 
 
-def test_a_drift_within_three_standard_errors_is_luck():
-    moves = np.tile([5.0, -4.0, 3.0, -2.0], 6)
-    np.testing.assert_allclose(drifting(10 + np.cumsum(moves)), 0, atol=1e-4)
+def test_a_trend_within_three_standard_errors_is_noise():
+    changes = np.tile([5.0, -4.0, 3.0, -2.0], 6)
+    np.testing.assert_allclose(trend_of(10 + np.cumsum(changes)), 0, atol=1e-4)
 
 
 def test_a_line_goes_on_whatever_is_missing_of_it():
     line = 3.0 * np.arange(24)
     line[[-3, -6, -7]] = np.nan
-    np.testing.assert_allclose(drifting(line), 3.0 * np.arange(1, HORIZON + 1), rtol=1e-3)
+    np.testing.assert_allclose(trend_of(line), 3.0 * np.arange(1, HORIZON + 1), rtol=1e-3)
 
 
-def test_few_known_steps_do_not_make_a_drift_certain():
-    np.testing.assert_allclose(drifting([1.0, 2.0, 3.1, 4.0]), 0, atol=1e-4)
+def test_few_known_steps_do_not_make_a_trend_certain():
+    np.testing.assert_allclose(trend_of([1.0, 2.0, 3.1, 4.0]), 0, atol=1e-4)
 
 
 def test_a_missing_newest_season_leaves_the_level_of_what_was_seen():
     panel = from_series({"a": [5.0, 7.0] * 6 + [np.nan] * 4}, freq="1", season=SEASON)
-    answers = predict.predict(make_network(), panel, windows.newest(panel))
-    np.testing.assert_allclose(answers, 6.0, rtol=1e-6)
+    forecasts = predict.predict(make_network(), panel, windows.newest(panel))
+    np.testing.assert_allclose(forecasts, 6.0, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("scale", "level"), [("mean", 6.0), ("last", 4.0), ("robust", 5.0)], ids=str
 )
 def test_the_level_is_taken_as_the_scale_says(scale, level):
-    """Without a baseline, a network is born as its level."""
+    """Without naive lags, an untrained network forecasts its level."""
     season = {
         "mean": [5.0, 5.0, 11.0, 3.0],
         "last": [5.0, 11.0, 4.0, np.nan],
         "robust": [1.0, 5.0, 5.0, 90.0],
     }
     panel = from_series({"a": [8.0] * 12 + season[scale]}, freq="1", season=SEASON)
-    answers = predict.predict(
+    forecasts = predict.predict(
         make_network(naive_lags=(), scale=scale), panel, windows.newest(panel)
     )
-    np.testing.assert_allclose(answers, level, rtol=1e-6)
+    np.testing.assert_allclose(forecasts, level, rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", ["mean", "last", "robust"])
@@ -211,23 +211,23 @@ def test_no_windows_have_no_answers(shaken_network):
 
 def test_a_window_without_an_observation_still_gets_finite_numbers(shaken_network):
     panel = from_series({"a": [np.nan] * 20}, freq="1", season=SEASON)
-    answers = predict.predict(shaken_network, panel, windows.newest(panel))
-    assert np.isfinite(answers).all()
+    forecasts = predict.predict(shaken_network, panel, windows.newest(panel))
+    assert np.isfinite(forecasts).all()
 
 
 def test_quantiles_ascend_even_where_the_network_crosses_them():
     model = shaken(make_network(quantiles=(0.1, 0.5, 0.9)))
     panel = make_panel()
-    answers = predict.predict(model, panel, windows.newest(panel))
+    forecasts = predict.predict(model, panel, windows.newest(panel))
     raw = model.predict_on_batch(predict.inputs(model, panel, windows.newest(panel))._asdict())
     assert (np.diff(raw) < 0).any()
-    assert (np.diff(answers) >= 0).all()
+    assert (np.diff(forecasts) >= 0).all()
 
 
 @pytest.mark.parametrize("quantiles", [(), (0.5,), (0.1, 0.5), (0.5, 0.7, 0.9), (0.2, 0.5, 0.9)])
 def test_the_middle_is_the_median_wherever_it_stands(quantiles):
-    answers = np.array([quantiles or (0.5,)])
-    assert outputs.median_output(answers, quantiles).tolist() == [0.5]
+    forecasts = np.array([quantiles or (0.5,)])
+    assert outputs.median_output(forecasts, quantiles).tolist() == [0.5]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -237,9 +237,9 @@ def test_dates_of_the_future_are_part_of_the_answer(decoder):
     batch = windows.gather(panel, windows.newest(panel), 16, HORIZON, dates=False)
     rng = np.random.default_rng(1)
     calendar = rng.normal(size=(panel.n_series, 16 + HORIZON, 2)).astype(np.float32)
-    told = batch._replace(calendar=calendar)._asdict()
+    altered = batch._replace(calendar=calendar)._asdict()
     other = batch._replace(calendar=np.concatenate([calendar[:, :-1], calendar[:, :1]], 1))
-    changed = model.predict_on_batch(told) != model.predict_on_batch(other._asdict())
+    changed = model.predict_on_batch(altered) != model.predict_on_batch(other._asdict())
     assert changed[..., -1, :].all()
     assert not changed[..., :-1, :].any()
 
@@ -257,19 +257,19 @@ def test_same_seed_same_weights_and_other_seed_other_weights(kind):
 def test_several_lags_begin_with_equal_weights():
     panel = make_panel()
     chosen = windows.newest(panel)
-    answers = predict.predict(make_network(naive_lags=(1, SEASON)), panel, chosen)
+    forecasts = predict.predict(make_network(naive_lags=(1, SEASON)), panel, chosen)
     both = [method(panel, chosen, HORIZON) for method in NAIVE]
-    np.testing.assert_allclose(answers[..., 0], np.mean(both, axis=0), rtol=2e-6)
+    np.testing.assert_allclose(forecasts[..., 0], np.mean(both, axis=0), rtol=2e-6)
 
 
 def test_a_lag_that_was_not_observed_weighs_nothing():
     panel = from_series({"a": [5.0, 7.0, 6.0, 9.0] * 4 + [np.nan]}, freq="1", season=SEASON)
-    answers = predict.predict(make_network(naive_lags=(1, SEASON)), panel, windows.newest(panel))
-    np.testing.assert_allclose(answers[0, :3, 0], [7.0, 6.0, 9.0], rtol=1e-6)
+    forecasts = predict.predict(make_network(naive_lags=(1, SEASON)), panel, windows.newest(panel))
+    np.testing.assert_allclose(forecasts[0, :3, 0], [7.0, 6.0, 9.0], rtol=1e-6)
 
 
 def test_a_recursion_reads_its_own_answer_and_segments_do_not():
-    """The answer to the first patch reaches the second only where it is fed back."""
+    """The forecast of the first patch reaches the second only where it is fed back."""
     panel = make_panel()
     chosen = windows.newest(panel)
     reached = {}
@@ -288,25 +288,25 @@ PASSES = [("direct", "gru"), ("direct", "lstm"), ("segment", "gru"), ("segment",
 
 
 def one_pass(decoder, kind, panel, cutoff, *, cutoffs=3):
-    """Return what one pass says at each cutoff of the windows that end at `cutoff`."""
-    told = {
+    """Return the forecasts of one pass at each cutoff of the windows that end at `cutoff`."""
+    fields = {
         "decoder": decoder,
         "cells": ResolvedCells(kind=kind, units=(8, 8)),
         "naive_lags": (1, 4),
     }
-    many, one = shaken(make_network(cutoffs=cutoffs, **told)), shaken(make_network(**told))
+    many, one = shaken(make_network(cutoffs=cutoffs, **fields)), shaken(make_network(**fields))
     chosen = Windows(np.arange(panel.n_series), np.full(panel.n_series, cutoff))
-    answers = many.predict_on_batch(predict.inputs(many, panel, chosen)._asdict())
-    return one, answers[:, :, 0]  # (windows, cutoffs, horizon, outputs)
+    forecasts = many.predict_on_batch(predict.inputs(many, panel, chosen)._asdict())
+    return one, forecasts[:, :, 0]  # (windows, cutoffs, horizon, outputs)
 
 
 @pytest.mark.parametrize(("decoder", "kind"), PASSES)
 def test_the_earliest_cutoff_of_a_pass_is_forecast_as_if_it_were_alone(decoder, kind):
     panel = make_panel()
-    one, answers = one_pass(decoder, kind, panel, 40)
+    one, forecasts = one_pass(decoder, kind, panel, 40)
     alone = predict.predict(one, panel, Windows(np.arange(30), np.full(30, 32)))
-    np.testing.assert_allclose(answers[:, 0], alone, rtol=1e-5)
-    assert np.isfinite(answers).all()
+    np.testing.assert_allclose(forecasts[:, 0], alone, rtol=1e-5)
+    assert np.isfinite(forecasts).all()
 
 
 @pytest.mark.parametrize(("decoder", "kind"), PASSES)
@@ -321,9 +321,9 @@ def test_no_cutoff_of_a_pass_sees_what_came_after_it(decoder, kind):
 
 def test_cutoffs_before_the_first_observation_disturb_none_that_come_later():
     panel = make_panel(length=9)
-    one, answers = one_pass("direct", "gru", panel, 9, cutoffs=6)  # the earliest at -11
+    one, forecasts = one_pass("direct", "gru", panel, 9, cutoffs=6)  # the earliest at -11
     alone = predict.predict(one, panel, Windows(np.arange(30), np.full(30, 1)))
-    np.testing.assert_allclose(answers[:, 3], alone, rtol=1e-5)
+    np.testing.assert_allclose(forecasts[:, 3], alone, rtol=1e-5)
 
 
 def make_joint(panel, **choices):
@@ -333,10 +333,12 @@ def make_joint(panel, **choices):
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_series_that_are_read_together_are_born_as_their_baselines(decoder):
     panel = make_panel(4)
-    born = make_network(multivariate=tuple(panel.ids.tolist()), decoder=decoder)
+    untrained = make_network(multivariate=tuple(panel.ids.tolist()), decoder=decoder)
     chosen = Windows(np.array([0, 1, 2, 3, 2]), np.array([40, 31, 40, 25, 31]))
     expected = baselines.seasonal_naive(panel, chosen, HORIZON)
-    np.testing.assert_allclose(predict.predict(born, panel, chosen)[..., 0], expected, rtol=2e-6)
+    np.testing.assert_allclose(
+        predict.predict(untrained, panel, chosen)[..., 0], expected, rtol=2e-6
+    )
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -366,10 +368,10 @@ def test_a_pass_over_several_series_forecasts_all_of_them_from_every_cutoff():
     names = tuple(panel.ids.tolist())
     many, one = (shaken(make_network(multivariate=names, cutoffs=cutoffs)) for cutoffs in (2, 1))
     chosen = Windows(np.arange(3), np.full(3, 40))
-    answers = many.predict_on_batch(predict.inputs(many, panel, chosen)._asdict())
-    assert answers.shape == (3, 2, 3, HORIZON, 1)
+    forecasts = many.predict_on_batch(predict.inputs(many, panel, chosen)._asdict())
+    assert forecasts.shape == (3, 2, 3, HORIZON, 1)
     alone = predict.predict(one, panel, Windows(np.arange(3), np.full(3, 36)))
-    np.testing.assert_allclose(answers[0, 0], alone, rtol=1e-5)
+    np.testing.assert_allclose(forecasts[0, 0], alone, rtol=1e-5)
 
 
 def test_an_open_choice_is_refused():

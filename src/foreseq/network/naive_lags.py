@@ -1,4 +1,4 @@
-"""What the network learns the difference from: the newest values and the seasons before."""
+"""The naive forecast that the network corrects: newest values and earlier seasons, repeated."""
 
 from itertools import pairwise
 
@@ -11,30 +11,28 @@ from foreseq.network.scaling import TINY, masked_mean
 UNSEEN = -1e4
 """Added to the score of a lag whose value is missing."""
 MOVED = 2.0
-"""Added to the score of each share of a change of level, so that a newborn network moves seasons by
-nearly nine tenths of it: where little can be learned, levels last."""
-LASTED = 2
-"""Horizons that a drift has lasted: over fewer steps it is uncertain, over more it is history."""
+"""Initial score of the shares of a level change: an untrained network applies sigmoid(2) = 0.88 of
+it, as a level mostly stays."""
+TREND_SPAN = 2
+"""Horizons over which the trend is measured: fewer are uncertain, more are out of date."""
 CERTAIN = 3.0
-"""Standard errors up to which a drift is taken for luck; of larger ones, it is what they lose."""
+"""Standard errors up to which a trend is taken for noise; larger trends are shrunk by as much."""
 
 
-def baseline(
+def naive_forecast(
     config: ResolvedNetwork, z: KerasTensor, observed: KerasTensor, head: KerasTensor, horizon: int
 ) -> KerasTensor:
-    """Return what the network learns the difference from, shape (rows, horizon or 1, 1).
+    """Return the naive forecast, shape (rows, horizon or 1, 1).
 
-    Each lag repeats its newest values over the horizon. Several are averaged with weights that a
-    linear map of the head gives for each step; what was not observed weighs nothing. Where lags
-    tell of one season after the other, all may first be moved to the level of the newest, wholly
-    or by a share read off the head for each step, and the last value may go on drifting.
+    Each lag repeats its newest values over the horizon. Several are averaged with weights that are
+    linear in the head, for each step; missing values have no weight. With `level_adjustment`,
+    earlier seasons are first moved to the level of the newest, wholly or by a learned share; with
+    `shrunken_trend`, the last value continues its trend.
     """
     lags = config.naive_lags
     if not lags:
         return ops.zeros_like(z[:, :1])
-    cycles = (
-        _cycles(lags) if config.level_adjustment else lags
-    )  # None in bundles older than this choice
+    cycles = _cycles(lags) if config.level_adjustment else lags
     steps = [[step % cycle for step in range(horizon)] for cycle in cycles]
     repeated = [ops.take(z[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
     older = [at for at, lag in enumerate(lags) if cycles[at] < lag]
@@ -43,8 +41,8 @@ def baseline(
         changes = _shares(changes, head, horizon)
     for at, change in zip(older, changes, strict=True):
         repeated[at] += change
-    if config.shrunken_trend and 1 in lags:  # None in older bundles as well
-        repeated[lags.index(1)] += _drift(z, observed, horizon)
+    if config.shrunken_trend and 1 in lags:
+        repeated[lags.index(1)] += _trend(z, observed, horizon)
     if len(lags) == 1:
         return repeated[0]
     known = [ops.take(observed[:, -n:], step, axis=1) for n, step in zip(lags, steps, strict=True)]
@@ -55,7 +53,7 @@ def baseline(
 
 
 def _shares(changes: list[KerasTensor], head: KerasTensor, horizon: int) -> list[KerasTensor]:
-    """Return the share of each change that the head tells for each step, most of it at first.
+    """Return the learned share of each change for each step, most of it at first.
 
     Changes have shape (rows, 1, 1), shares of them (rows, horizon, 1).
     """
@@ -77,7 +75,7 @@ def _cycles(lags: tuple[int, ...]) -> list[int]:
 def _change_of_level(z: KerasTensor, observed: KerasTensor, lag: int, cycle: int) -> KerasTensor:
     """Return by how much the newest cycle's mean exceeds that of a lag before, (rows, 1, 1).
 
-    A cycle that is missing altogether is at zero, the level of the window.
+    A cycle without observations is at zero, the location of the window.
     """
     now, then = z.shape[1] - cycle, z.shape[1] - lag
     means = [
@@ -87,20 +85,20 @@ def _change_of_level(z: KerasTensor, observed: KerasTensor, lag: int, cycle: int
     return means[0] - means[1]
 
 
-def _drift(z: KerasTensor, observed: KerasTensor, horizon: int) -> KerasTensor:
-    """Return how far the last value drifts in each step, shape (rows, horizon, 1).
+def _trend(z: KerasTensor, observed: KerasTensor, horizon: int) -> KerasTensor:
+    """Return the trend of the last value at each step, shape (rows, horizon, 1).
 
-    The mean of the newest steps, as far as it is certain: shrunk by the positive part of James and
-    Stein (1961, Proceedings of the Fourth Berkeley Symposium 1, 361-379), with `CERTAIN` squared in
-    the place of theirs, which would follow every wandering series. The variance is divided by three
-    less than the number of steps, so that few are never certain.
+    The mean of the newest changes, shrunk by the positive part of James and Stein (1961,
+    Proceedings of the Fourth Berkeley Symposium 1, 361-379) with `CERTAIN` squared as their
+    constant, as theirs would follow every random walk. The variance is divided by the number of
+    steps less three, so that few steps are never certain.
     """
-    span = slice(-(LASTED * horizon + 1), None)
+    span = slice(-(TREND_SPAN * horizon + 1), None)
     z, observed = z[:, span], observed[:, span]
     known = observed[:, 1:] * observed[:, :-1]
-    moves = z[:, 1:] - z[:, :-1]
+    changes = z[:, 1:] - z[:, :-1]
     count = ops.sum(known, axis=1, keepdims=True)
-    mean = masked_mean(moves, known)
-    doubt = masked_mean(ops.square(moves - mean), known) / ops.maximum(count - 3.0, TINY)
-    certain = ops.relu(1.0 - CERTAIN**2 * doubt / (ops.square(mean) + TINY))
+    mean = masked_mean(changes, known)
+    variance = masked_mean(ops.square(changes - mean), known) / ops.maximum(count - 3.0, TINY)
+    certain = ops.relu(1.0 - CERTAIN**2 * variance / (ops.square(mean) + TINY))
     return certain * mean * ops.arange(1, horizon + 1, dtype=z.dtype)[None, :, None]

@@ -1,7 +1,7 @@
-"""What values series take, and forecasts that keep to them: the support, as statistics calls it.
+"""The values that a series can take (real, nonnegative, integer), and forecasts within them.
 
-The median of counts is a count, and a network that answers 0.03 or -0.02 for every day on which
-nothing is sold is wrong each time by more than who says 0.
+The median of counts is a count: a network that forecasts 0.03 for each day without a sale has an
+error every day, a forecast of 0 has none.
 """
 
 from typing import Any
@@ -15,48 +15,48 @@ from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 
-def nearest(kind: OutputDomain, values: NDArray[Any]) -> NDArray[Any]:
-    """Return the nearest values of a kind.
+def nearest(domain: OutputDomain, values: NDArray[Any]) -> NDArray[Any]:
+    """Return the nearest values within a domain.
 
     Example:
         >>> values = np.array([-0.1, 0.4, 2.6])
-        >>> nearest("counts", values).tolist(), nearest("nonnegative", values).tolist()
+        >>> nearest("integer", values).tolist(), nearest("nonnegative", values).tolist()
         ([0.0, 0.0, 3.0], [0.0, 0.4, 2.6])
     """
-    if kind == "real":
+    if domain == "real":
         return values
-    return np.asarray(np.maximum(values if kind == "nonnegative" else np.rint(values), 0.0))
+    return np.asarray(np.maximum(values if domain == "nonnegative" else np.rint(values), 0.0))
 
 
-def holds(kind: OutputDomain, values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell whether all values along the last axis are of a kind; missing ones may be.
+def holds(domain: OutputDomain, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether all values along the last axis are within a domain; missing ones count as so.
 
     Example:
         >>> sold = np.array([[0.0, 3.0, np.nan], [0.0, 2.5, 1.0], [-1.0, 2.0, 0.0]])
-        >>> holds("counts", sold).tolist(), holds("nonnegative", sold).tolist()
+        >>> holds("integer", sold).tolist(), holds("nonnegative", sold).tolist()
         ([True, False, False], [True, True, False])
     """
-    return np.asarray(((nearest(kind, values) == values) | np.isnan(values)).all(axis=-1))
+    return np.asarray(((nearest(domain, values) == values) | np.isnan(values)).all(axis=-1))
 
 
 def keep(
-    config: ResolvedNetwork, panel: Panel, chosen: Windows, answers: NDArray[Any]
+    config: ResolvedNetwork, panel: Panel, chosen: Windows, forecasts: NDArray[Any]
 ) -> NDArray[Any]:
-    """Return the nearest answers in the support, where the past of a window lies in it.
+    """Return the nearest forecasts in the output domain, for windows whose past lies in it.
 
-    The nearest are right for quantiles, too: as many counts lie up to 2 as up to 2.4, and no fewer
-    up to 3 than up to 2.6, so that no interval loses coverage.
+    Rounding is right for quantiles, too: as many counts lie up to 2 as up to 2.4, and no fewer up
+    to 3 than up to 2.6, so no interval loses coverage.
 
     Args:
-        config: With every choice settled.
-        panel: Where the pasts are.
-        chosen: What was forecast.
-        answers: Shape (windows, horizon, any number).
+        config: Holds the domain.
+        panel: The histories.
+        chosen: The windows that were forecast.
+        forecasts: Shape (windows, horizon, any number).
     """
-    kind = config.output_domain or "real"  # None in bundles that are older than this choice
-    if kind == "real":
-        return answers
-    kept = nearest(kind, answers)
+    domain = config.output_domain
+    if domain == "real":
+        return forecasts
+    kept = nearest(domain, forecasts)
     for rows, past in windows.pasts(panel, chosen, config.context):
-        kept[rows] = np.where(holds(kind, past)[:, None, None], kept[rows], answers[rows])
+        kept[rows] = np.where(holds(domain, past)[:, None, None], kept[rows], forecasts[rows])
     return kept

@@ -1,4 +1,4 @@
-"""How many series are read and how many numbers are forecast, and which of these is the median."""
+"""The outputs of the network: how many there are, their layers, and which is the median."""
 
 from typing import Any
 

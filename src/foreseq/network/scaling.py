@@ -5,23 +5,25 @@ from typing import NamedTuple
 from keras import KerasTensor, ops
 
 TINY = 1e-8
-FAR = 10.0
-"""Scaled inputs beyond this are cut: one broken reading must not saturate every gate."""
+CLIP = 10.0
+"""Bound of scaled inputs: one broken reading must not saturate every gate."""
 
 
-class Frame(NamedTuple):
-    """How a window's values become numbers near one, and back."""
+class WindowScale(NamedTuple):
+    """Location and spread of a window's values."""
 
-    level: KerasTensor
+    location: KerasTensor
     """Subtracted, shape (rows, 1, 1)."""
     spread: KerasTensor
     """Divided by, positive, shape (rows, 1, 1)."""
 
 
-def frame(scale: str, values: KerasTensor, observed: KerasTensor, season: int, wide: int) -> Frame:
-    """Take the level from the newest season of each window, the spread from `wide` steps.
+def window_scale(
+    method: str, values: KerasTensor, observed: KerasTensor, season: int, wide: int
+) -> WindowScale:
+    """Return the location of each window's newest season, and the spread of its `wide` last steps.
 
-    Where all of the newest season is missing, the whole window gives the level.
+    Where all of the newest season is missing, the location is that of the whole window.
     """
     span = max(season, 2)
     newest = observed[:, -span:]
@@ -30,19 +32,20 @@ def frame(scale: str, values: KerasTensor, observed: KerasTensor, season: int, w
         masked_mean(values[:, -span:], newest),
         masked_mean(values, observed),
     )
-    level = mean
-    if scale == "last":
+    location = mean
+    if method == "last":
         later = ops.cumsum(ops.flip(observed, axis=1), axis=1)  # observed from here on
         last = observed * ops.cast(ops.equal(ops.flip(later, axis=1), 1), observed.dtype)
-        level = ops.where(ops.any(last > 0, axis=1, keepdims=True), masked_mean(values, last), mean)
-    elif scale == "robust":
-        level = _median(ops.where(newest > 0, values[:, -span:], mean))
-    away, weight = ops.abs(values[:, -wide:] - level), observed[:, -wide:]
-    spread = masked_mean(away, weight)
-    if scale == "robust":
-        middling = _median(ops.where(weight > 0, away, spread))
-        spread = ops.where(middling > 0, middling, spread)
-    return Frame(level, spread + TINY + 1e-4 * ops.abs(level))
+        known = ops.any(last > 0, axis=1, keepdims=True)
+        location = ops.where(known, masked_mean(values, last), mean)
+    elif method == "robust":
+        location = _median(ops.where(newest > 0, values[:, -span:], mean))
+    deviation, weight = ops.abs(values[:, -wide:] - location), observed[:, -wide:]
+    spread = masked_mean(deviation, weight)
+    if method == "robust":
+        median = _median(ops.where(weight > 0, deviation, spread))
+        spread = ops.where(median > 0, median, spread)
+    return WindowScale(location, spread + TINY + 1e-4 * ops.abs(location))
 
 
 def _median(values: KerasTensor) -> KerasTensor:
@@ -56,20 +59,20 @@ def masked_mean(values: KerasTensor, weight: KerasTensor) -> KerasTensor:
     return total / ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1.0)
 
 
-def as_first_seen(
-    values: KerasTensor, observed: KerasTensor, own: Frame, known: KerasTensor, cutoffs: int
+def scale_as_first_cutoff(
+    values: KerasTensor, observed: KerasTensor, scale: WindowScale, known: KerasTensor, cutoffs: int
 ) -> KerasTensor:
-    """Return what the cells read, (batch, reach, channels), scaled as at the earliest cutoff.
+    """Return the inputs of the cells, (batch, reach, channels), scaled as at the earliest cutoff.
 
-    A frame of a later cutoff would tell the earlier ones what came after them. Where those have
-    seen nothing, so that nothing is learned from them, the first that has gives the frame.
+    The scale of a later cutoff would leak its past into earlier ones. Cutoffs without any
+    observation, which teach nothing, are passed over.
     """
     shape = (-1, cutoffs, values.shape[-1])
-    sees = ops.cast(ops.reshape(ops.any(known > 0, axis=1), shape), values.dtype)
-    first = sees * ops.cast(ops.equal(ops.cumsum(sees, axis=1), 1), values.dtype)
-    nothing = 1.0 - ops.max(sees, axis=1, keepdims=True)  # (batch, 1, channels)
+    observes = ops.cast(ops.reshape(ops.any(known > 0, axis=1), shape), values.dtype)
+    first = observes * ops.cast(ops.equal(ops.cumsum(observes, axis=1), 1), values.dtype)
+    nothing = 1.0 - ops.max(observes, axis=1, keepdims=True)  # (batch, 1, channels)
     first = ops.concatenate([first[:, :1] + nothing, first[:, 1:]], axis=1)
-    level, spread = (
-        ops.sum(first * ops.reshape(each, shape), axis=1, keepdims=True) for each in own
-    )
-    return ops.clip((values - level) / spread * observed, -FAR, FAR)
+    location, spread = (
+        ops.sum(first * ops.reshape(part, shape), axis=1, keepdims=True) for part in scale
+    )  # (batch, 1, channels)
+    return ops.clip((values - location) / spread * observed, -CLIP, CLIP)
