@@ -14,9 +14,9 @@ COPY . .
 RUN uv sync --no-cache --no-dev --extra server
 
 FROM project AS installed-gpu
-RUN uv sync --no-cache --no-default-groups --extra gpu --extra server --no-install-project
+RUN uv sync --no-cache --no-default-groups --extra gpu --extra server --no-install-package tensorflow-cpu --no-install-project
 COPY . .
-RUN uv sync --no-cache --no-default-groups --extra gpu --extra server
+RUN uv sync --no-cache --no-default-groups --extra gpu --extra server --no-install-package tensorflow-cpu
 
 FROM python:3.11-slim AS runtime
 RUN useradd --create-home --uid 1000 foreseq \

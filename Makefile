@@ -1,4 +1,4 @@
-.PHONY: check static test test-slow coverage docs format fields pictures lock image
+.PHONY: check static test test-slow coverage docs format fields pictures lock
 
 check: static test        # what pre-commit, the workflow and CI hold a change to
 
@@ -30,6 +30,3 @@ pictures:                 # the README's, of pages seen in Chromium
 lock:                     # the newest versions that pyproject.toml allows, pinned there
 	uv run --script .ci/lock.py
 	uv lock
-
-image:                    # every line of the Dockerfile, without a container engine; needs root, Linux
-	.venv/bin/python .ci/replay.py cpu

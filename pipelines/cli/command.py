@@ -1,4 +1,4 @@
-"""What every command begins and ends with."""
+"""What the commands share: their options, how they start, and how they print results."""
 
 import atexit
 import gc
@@ -8,7 +8,9 @@ import sys
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from foreseq.config import fields
 from foreseq.errors import ConfigError
@@ -17,44 +19,74 @@ from foreseq.pipelines.runtime import environment
 if TYPE_CHECKING:
     from foreseq.config import DatasetConfig, ExperimentConfig
 
+Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
+Data = Annotated[
+    str | None,
+    typer.Option(help="CSV or Parquet file, or URL, with unique_id, ds, y; instead of a config."),
+]
+Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set a config field, such as training.max_steps=500."),
+]
+Budget = Annotated[
+    str | None, typer.Option(help="Time for search and training, such as 90s, 10m or 1h.")
+]
+Model = Annotated[str, typer.Option(help="Model as NAME, NAME@champion or NAME/3.")]
+Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")
+]
 
-def begin(*flows: str) -> None:
-    """Send what libraries say to a file; import flows while Prefect's server starts."""
+
+def begin(*flows: str, port: int = 0) -> None:
+    """Redirect what libraries print to a file; import flows while Prefect's server starts.
+
+    Args:
+        flows: Modules of flows.
+        port: Preferred by the server; 0: any.
+    """
     from foreseq.pipelines.runtime import console, server
 
     console.hush()
     atexit.register(gc.freeze)  # else TensorFlow's objects are collected at exit, for seconds
     if flows:
-        ready = server.start()
+        ready = server.start(port)
         for flow in flows:
             import_module(f"foreseq.pipelines.flows.{flow}")
         ready()
 
 
 def experiment_of(
-    config: Path | None, data: str | None, horizon: int | None, overrides: list[str] | None
+    config: Path | None,
+    data: str | None,
+    horizon: int | None,
+    overrides: list[str] | None,
+    time_budget: str | None = None,
 ) -> "ExperimentConfig":
-    """Read the experiment, before anything heavy is imported.
+    """Read the experiment of a command, before anything heavy is imported.
 
     Raises:
-        ConfigError: If what is told does not make one.
+        ConfigError: If the options do not make an experiment.
     """
     from foreseq.config import build_experiment, load_experiment
 
-    told = overrides or []
+    sets = list(overrides or [])
+    if time_budget is not None:
+        sets.insert(0, f"auto.time_budget={seconds(time_budget)}")
     if data is not None:
         if config is not None:
             raise ConfigError("give a config or --data, not both")
         if horizon is None:
             raise ConfigError("--data needs --horizon: how many steps to forecast")
         dataset = {"name": stem(data), "source": data, "horizon": horizon}
-        return build_experiment({"dataset": dataset}, told, origin="--set")
+        return build_experiment({"dataset": dataset}, sets, origin="--set")
     if config is None:  # the example works from any folder
         config = environment.EXAMPLE
-        told = [f"dataset.source={environment.EXAMPLE_DATA}", *told]
+        sets.insert(0, f"dataset.source={environment.EXAMPLE_DATA}")
     if horizon is not None:
-        told = [*told, f"dataset.horizon={horizon}"]
-    return load_experiment(config, told)
+        sets.append(f"dataset.horizon={horizon}")
+    return load_experiment(config, sets)
 
 
 def seconds(budget: str) -> float:
@@ -63,21 +95,22 @@ def seconds(budget: str) -> float:
     Raises:
         ConfigError: If it is written otherwise.
     """
-    told = fields.seconds(budget)
-    if told is None:
+    parsed = fields.seconds(budget)
+    if parsed is None:
         raise ConfigError(f"--time-budget {budget}: write it as 90s, 10m or 1h")
-    return told
+    return parsed
 
 
-def result(as_json: bool, **told: Any) -> None:
-    """Write the result as one line of JSON, where asked for; what is not a number becomes null."""
+def result(as_json: bool, **values: Any) -> None:
+    """Print the result as one line of JSON, if asked for; NaN and infinity become null."""
     if as_json:
-        sys.stdout.write(json.dumps({name: _json(value) for name, value in told.items()}) + "\n")
+        finite = {name: _finite(value) for name, value in values.items()}
+        sys.stdout.write(json.dumps(finite) + "\n")
         sys.stdout.flush()
 
 
-def histories(source: str | None) -> "DatasetConfig | None":
-    """Return how a file of histories is read; the model says what it forecasts from it."""
+def history_config(source: str | None) -> "DatasetConfig | None":
+    """Return the config of a file of histories; the model knows the rest."""
     from foreseq.config import DatasetConfig
 
     if source is None:
@@ -86,10 +119,10 @@ def histories(source: str | None) -> "DatasetConfig | None":
 
 
 def stem(source: str) -> str:
-    """Name a dataset after its file."""
+    """Return the name of a dataset after its file."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
     return name.strip("-._") or "panel"
 
 
-def _json(value: Any) -> Any:
+def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -5,44 +5,46 @@ Heavy imports wait inside the commands, so that `--help` answers at once.
 
 import os
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from foreseq.errors import DoneInPart, ForeseqError, NotPublished
-from foreseq.pipelines.cli import monitor, schedule, text, trust, tune
-from foreseq.pipelines.cli.command import begin, experiment_of, histories, result, seconds
+from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
+from foreseq.pipelines.cli import operate, text
+from foreseq.pipelines.cli.command import (
+    AsJson,
+    Budget,
+    Config,
+    Data,
+    Horizon,
+    Model,
+    Output,
+    Overrides,
+    begin,
+    experiment_of,
+    history_config,
+    result,
+    seconds,
+)
 from foreseq.pipelines.runtime import environment
 
 if TYPE_CHECKING:
     from foreseq.forecasting.writer import Manifest
+    from foreseq.pipelines.flows.publish import Published
+
+MOST_PORTS = 65_535
 
 app = typer.Typer(
-    help="Recurrent forecasts of many time series: trained, judged, published, made every night.",
+    help="Forecast many time series with recurrent networks: train, test, publish, every night.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.add_typer(text.text, name="text")
-app.add_typer(text.diagnose, name="diagnose")
-app.command()(tune.tune)
-app.command()(monitor.monitor)
-app.command()(monitor.history)
-app.command()(schedule.serve)
-app.command()(schedule.backfill)
-app.command()(trust.reproduce)
-
-Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
-Data = Annotated[str | None, typer.Option(help="Long CSV or Parquet, or a URL, without a config.")]
-Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.max_steps=500.")]
-Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
-Budget = Annotated[str | None, typer.Option(help="For search and training: 90s, 10m, 1h.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
 
 
 def main() -> None:
@@ -60,6 +62,26 @@ def main() -> None:
         sys.exit(1)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from foreseq import __version__
+
+        sys.stdout.write(f"foreseq {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 @app.command()
 def run(
     config: Config = None,
@@ -67,38 +89,38 @@ def run(
     horizon: Horizon = None,
     output: Output = None,
     time_budget: Budget = None,
-    overrides: Set = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ingest, train, evaluate, publish through the gate, and forecast.
+    """Train, test, publish and forecast.
 
-    Without arguments: the AirPassengers example.
+    Without arguments it uses the AirPassengers example.
     """
-    experiment = experiment_of(config, data, horizon, _with_budget(overrides, time_budget))
+    experiment = experiment_of(config, data, horizon, overrides, time_budget)
     begin("run")
     from foreseq.pipelines.flows.run import run as flow
-    from foreseq.pipelines.runtime.console import say
     from foreseq.tracking import store
 
     ran = flow(experiment, output)
-    decision = ran.published.decision
-    say(f"forecast {ran.manifest.series} series x {ran.manifest.horizon} steps in {ran.folder}")
-    say(f"skill    {ran.published.skill:.3f} over the seasonal naive, on the test windows")
-    say(f"compare  foreseq ui, then {store.ui_link(ran.run_id)}")
+    published = ran.published
+    _say(f"forecast {ran.manifest.series} series x {ran.manifest.horizon} steps in {ran.folder}")
+    if not published.decision.published:
+        _say(f"warning  {published.version} was rejected; {published.serving} made this forecast")
+    _say(f"skill    {published.skill:.3f} over the seasonal naive, on the test windows")
+    _say(f"compare  run `foreseq ui` and open {store.ui_link(ran.run_id)}")
     result(
         as_json,
         run_id=ran.run_id,
         model=experiment.model,
-        version=str(ran.published.version),
-        published=decision.published,
-        reason=decision.reason,
-        skill=ran.published.skill,
+        version=str(published.version),
+        published=published.decision.published,
+        reason=published.decision.reason,
+        skill=published.skill,
         forecast=str(ran.folder),
         forecast_by=ran.manifest.model_version,
     )
-    if not decision.published:
-        raise NotPublished(f"{ran.published.version} is rejected: {decision.reason}")
-    _complain_of_failures(ran.manifest)
+    _require_published(published)
+    _require_all_series(ran.manifest)
 
 
 @app.command()
@@ -106,7 +128,7 @@ def ingest(
     config: Config = None,
     data: Data = None,
     horizon: Horizon = 1,
-    overrides: Set = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Read, check and store the series of a config or file."""
@@ -131,22 +153,25 @@ def train(
     data: Data = None,
     horizon: Horizon = None,
     time_budget: Budget = None,
-    overrides: Set = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train and test a forecaster and track it; publish nothing."""
-    experiment = experiment_of(config, data, horizon, _with_budget(overrides, time_budget))
+    """Train, test and track a forecaster; publish nothing."""
+    experiment = experiment_of(config, data, horizon, overrides, time_budget)
     begin("ingest", "train")
     from foreseq.pipelines.flows.ingest import ingest as read
     from foreseq.pipelines.flows.train import train as flow
 
-    run_id = flow(experiment, read(experiment.dataset)).run_id
-    result(as_json, run_id=run_id, model=experiment.model)
+    trained = flow(experiment, read(experiment.dataset))
+    result(as_json, run_id=trained.run_id, model=experiment.model)
 
 
 @app.command()
-def publish(run_id: str, as_json: AsJson = False) -> None:
-    """Let the gate decide on the forecaster of a training run."""
+def publish(
+    run_id: Annotated[str, typer.Argument(help="MLflow run of a training.")],
+    as_json: AsJson = False,
+) -> None:
+    """Publish the forecaster of a training run, if the gate accepts it."""
     begin("publish")
     from foreseq.pipelines.flows.publish import publish as flow
 
@@ -158,98 +183,154 @@ def publish(run_id: str, as_json: AsJson = False) -> None:
         reason=published.decision.reason,
         skill=published.skill,
     )
-    if not published.decision.published:
-        raise NotPublished(f"{published.version} is rejected: {published.decision.reason}")
+    _require_published(published)
 
 
 @app.command()
-def rollback(model: str, as_json: AsJson = False) -> None:
+def rollback(
+    model: Annotated[str, typer.Argument(help="Name of the model.")], as_json: AsJson = False
+) -> None:
     """Make the previous champion of a model its champion again."""
     begin()
-    from foreseq.pipelines.runtime.console import say
     from foreseq.tracking import registry
 
     version = registry.rollback(model)
-    say(f"champion {version}")
+    _say(f"champion {version}")
     result(as_json, version=str(version))
 
 
 @app.command()
 def forecast(
-    model: Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")],
+    model: Model,
     output: Annotated[Path, typer.Option(help="Folder for the forecasts.")],
     history: Annotated[
-        str | None, typer.Option("--input", help="Histories; without: the model's own source.")
+        str | None,
+        typer.Option(
+            "--input", help="CSV or Parquet with the history (default: the training source)."
+        ),
     ] = None,
-    paths: Annotated[int, typer.Option(min=0, help="Paths to simulate, a column each.")] = 0,
+    sample_paths: Annotated[
+        int, typer.Option(min=0, help="Simulated paths per series, a column each.")
+    ] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="File by file, in so many processes.")
+        int | None, typer.Option(min=1, help="Forecast file by file in N processes.")
     ] = None,
     dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="File by file, on a Dask cluster.")
+        str | None, typer.Option(metavar="ADDRESS", help="Forecast file by file on a Dask cluster.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast what follows the last observation of every series, whole or not at all."""
-    source = histories(history)
+    """Forecast with a published model, without training."""
+    source = history_config(history)
     if workers is not None or dask is not None:
         begin("bulk")
         from foreseq.pipelines.flows.bulk import forecast_files, runner
 
         manifest = forecast_files.with_options(task_runner=runner(workers or 1, dask))(
-            model, source, output, paths
+            model, source, output, sample_paths
         )
     else:
         begin("forecast")
         from foreseq.pipelines.flows.forecast import forecast as flow
 
-        manifest = flow(model, source, output, paths)
+        manifest = flow(model, source, output, sample_paths)
     result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
-    _complain_of_failures(manifest)
+    _require_all_series(manifest)
 
 
 @app.command()
 def backtest(
-    model: Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")],
+    model: Model,
     history: Annotated[
-        str | None, typer.Option("--input", help="Series; without: the model's own source.")
+        str | None,
+        typer.Option("--input", help="CSV or Parquet with series (default: the training source)."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a published forecaster on the newest windows it has not seen."""
+    """Score a published model on the newest windows that it has not seen."""
     begin("backtest")
     from foreseq.pipelines.flows.backtest import backtest as flow
 
-    source = histories(history)
-    scores = flow(model, source)
+    scores = flow(model, history_config(history))
     result(as_json, **{name: score._asdict() for name, score in scores.items()})
 
 
 @app.command()
-def verify(
+def tune(
     config: Config = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Total number of trials, including those of earlier calls.")
+    ] = 20,
+    time_budget: Annotated[
+        str | None, typer.Option(help="Start no further trial after this time (90s, 10m, 1h).")
+    ] = None,
+    sampler: Annotated[
+        Literal["tpe", "cmaes", "evolutionary"], typer.Option(help="Optuna sampler.")
+    ] = "tpe",
+    study: Annotated[
+        str | None, typer.Option(help="Study name; an existing study of that name is resumed.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that run trials.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run trials on a Dask cluster.")
+    ] = None,
+    space: Annotated[
+        Path | None, typer.Option(help="Search space as YAML (default: built in).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="YAML for the best config.")] = None,
     data: Data = None,
     horizon: Horizon = None,
-    overrides: Set = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove on your own data that nothing looks ahead and that noise has no skill."""
+    """Search for a better config with Optuna; resumable."""
     experiment = experiment_of(config, data, horizon, overrides)
-    begin("reproduce")
-    from foreseq.pipelines.flows.reproduce import verify_experiment as flow
+    budget = seconds(time_budget) if time_budget else float("inf")
+    from foreseq.selection import space as spaces
 
-    findings = flow(experiment)
-    result(as_json, findings=[finding._asdict() for finding in findings])
-    failed = ", ".join(finding.name for finding in findings if not finding.holds)
-    if failed:
-        raise ForeseqError(f"does not hold: {failed}; do not trust these forecasts")
+    searched = spaces.read_space(space) if space else spaces.open_space(experiment)
+    begin("tune")
+    from foreseq.pipelines.flows.tune import Plan
+    from foreseq.pipelines.flows.tune import tune as flow
+    from foreseq.tracking import store
+
+    name = study or f"{experiment.model}-{sampler}"
+    plan = Plan(
+        name=name,
+        storage=store.home() / "studies.db",
+        space=searched,
+        output=output or Path(f"{name}.yaml"),
+        sampler=sampler,
+        trials=trials,
+        deadline=time.time() + budget,
+    )
+    tuned = flow(experiment, plan, workers, dask)
+    best = tuned.best
+    _say(f"best     trial {best.number}: validation {best.error:.4f}")
+    _say(f"trials   {best.completed} completed, {best.pruned} pruned")
+    _say(f"details  run `foreseq ui` and open {store.ui_link(tuned.run_id)}")
+    _say(f"next     foreseq run {tuned.output}")
+    result(
+        as_json,
+        study=name,
+        run_id=tuned.run_id,
+        trial=best.number,
+        validation=best.error,
+        values=best.values,
+        config=str(tuned.output),
+    )
+
+
+operate.add_to(app)
+app.add_typer(text.text, name="text")
+app.add_typer(text.diagnose, name="diagnose")
 
 
 @app.command()
-def ui(
-    port: Annotated[int, typer.Option(help="Where it listens, on this machine only.")] = 5000,
-) -> None:
-    """Open the MLflow UI on the configured store."""
+def ui(port: Annotated[int, typer.Option(help="Port, on this machine only.")] = 5000) -> None:
+    """Serve the MLflow UI on the configured store."""
+    if not 0 < port <= MOST_PORTS:
+        raise ConfigError(f"--port {port}: must be between 1 and {MOST_PORTS}")
     from foreseq.tracking import store
 
     store.open_store()
@@ -263,12 +344,12 @@ def ui(
 @app.command()
 def example_data(
     target: Annotated[Path, typer.Argument(help="NAME.csv, NAME.parquet, or a folder of parts.")],
-    series: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    series: Annotated[int, typer.Option(min=1, help="Number of series.")] = 100,
     freq: Annotated[str, typer.Option(help="D, h, MS, ...; 1 for integer steps.")] = "D",
-    length: Annotated[int, typer.Option(min=2, help="Steps of the longest.")] = 730,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same data.")] = 1,
+    length: Annotated[int, typer.Option(min=2, help="Steps of the longest series.")] = 730,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 1,
 ) -> None:
-    """Write a panel of made-up but realistic series."""
+    """Write a panel of realistic example series."""
     from foreseq.series import examples
 
     _say(f"wrote {examples.write(target, series, freq, length, seed)}")
@@ -276,26 +357,23 @@ def example_data(
 
 @app.command()
 def doctor() -> None:
-    """Tell what is installed, where data and stores are, and what is wrong."""
+    """Show what is installed, where data and stores are, and what is wrong."""
     from foreseq.pipelines.runtime.doctor import diagnose
 
     healthy = True
-    for name, told, fine in diagnose():
-        healthy &= fine
-        _say(f"{'ok   ' if fine else 'WRONG'} {name:<12} {told}")
+    for finding in diagnose():
+        healthy &= finding.fine
+        _say(f"{'ok   ' if finding.fine else 'WRONG'} {finding.name:<12} {finding.message}")
     if not healthy:
         raise typer.Exit(1)
 
 
-def _with_budget(overrides: list[str] | None, budget: str | None) -> list[str]:
-    """Return the overrides with the time budget among them."""
-    told = overrides or []
-    if budget is None:
-        return told
-    return [f"auto.time_budget={seconds(budget)}", *told]
+def _require_published(published: "Published") -> None:  # type: ignore[type-arg]
+    if not published.decision.published:
+        raise NotPublished(f"{published.version} is rejected: {published.decision.reason}")
 
 
-def _complain_of_failures(manifest: "Manifest") -> None:
+def _require_all_series(manifest: "Manifest") -> None:
     if manifest.refused:
         raise DoneInPart(
             f"{len(manifest.refused)} files refused, see _manifest.json; first"

@@ -10,53 +10,52 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foreseq.errors import ConfigError, NotPublished
-from foreseq.pipelines.cli.command import begin, result
+from foreseq.pipelines.cli.command import AsJson, Model, Overrides, begin, result
 
 if TYPE_CHECKING:
     from foreseq.language.config import SamplingConfig
 
 text = typer.Typer(
-    help="Language models on the same cells: train, write, score.",
+    help="Language models on the same cells: train, generate, score.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 diagnose = typer.Typer(
-    help="Look inside a recurrent stack.", no_args_is_help=True, rich_markup_mode=None
+    help="Diagnose a recurrent stack.", no_args_is_help=True, rich_markup_mode=None
 )
 
 DEFAULT_MODEL = "text-python-topics@champion"
 
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override: training.epochs=5.")]
-Model = Annotated[str, typer.Option(help="NAME@champion, NAME/3 or NAME.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
-
 
 @text.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="YAML.", show_default=False)] = None,
-    overrides: Set = None,
+    config: Annotated[
+        Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)
+    ] = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a language model and publish it through the gate.
+    """Train a language model and publish it if it beats n-gram and champion.
 
-    Without arguments: on the help texts that every Python carries.
+    Without arguments it reads the help texts of Python itself.
     """
     from foreseq.language.config import load_text_experiment
 
-    told = load_text_experiment(config, overrides or [])
+    experiment = load_text_experiment(config, overrides or [])
     begin("text")
     from foreseq.pipelines.flows.text import train as flow
     from foreseq.pipelines.runtime import console
     from foreseq.tracking import store
 
-    published = flow(told)
+    published = flow(experiment)
     decision = published.decision
     console.say(f"try      foreseq text generate --model {published.serving} --prompt 'The '")
-    console.say(f"compare  foreseq ui, then {store.ui_link(published.version.run_id)}")
+    link = store.ui_link(published.version.run_id)
+    console.say(f"compare  run `foreseq ui` and open {link}")
     result(
         as_json,
         run_id=published.version.run_id,
-        model=told.model,
+        model=experiment.model,
         version=str(published.version),
         published=decision.published,
         reason=decision.reason,
@@ -69,18 +68,18 @@ def train(
 @text.command()
 def generate(
     model: Model = DEFAULT_MODEL,
-    prompt: Annotated[str | None, typer.Option(help="What to go on from.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Text to continue.")] = None,
     prompts: Annotated[
-        Path | None, typer.Option(help="File with a prompt a line, written on side by side.")
+        Path | None, typer.Option(help="File with one prompt per line, continued as one batch.")
     ] = None,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest; 1 as learned.")] = 0.8,
-    top_k: Annotated[int | None, typer.Option(help="Draw from so many likeliest only.")] = None,
-    top_p: Annotated[float, typer.Option(help="Draw from so much likelihood only.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 1,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(help="Sample from the K most likely only.")] = None,
+    top_p: Annotated[float, typer.Option(help="Nucleus sampling threshold.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 1,
     length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
     as_json: AsJson = False,
 ) -> None:
-    """Write on from a prompt, letter by letter, or from many prompts of a file."""
+    """Continue a prompt, or many prompts of a file."""
     from foreseq.config import build
     from foreseq.language.config import SamplingConfig
 
@@ -100,12 +99,12 @@ def score(
     model: Model = DEFAULT_MODEL,
     as_json: AsJson = False,
 ) -> None:
-    """Tell how surprised a model is by a text."""
+    """Compute the perplexity of a text."""
     begin("text")
     from foreseq.pipelines.flows.text import score_file
 
     scored = score_file(model, file)
-    told = {
+    values = {
         "characters": scored.predicted,
         "nats_per_character": scored.nats_per_character,
         "bits_per_character": scored.bits_per_character,
@@ -113,9 +112,9 @@ def score(
         "total_nats": scored.total_nats,
     }
     if as_json:
-        result(as_json, model=model, **told)
+        result(as_json, model=model, **values)
         return
-    for name, value in told.items():
+    for name, value in values.items():
         sys.stdout.write(f"{name.replace('_', ' '):<20} {value:.6g}\n")
 
 
@@ -125,17 +124,16 @@ def gradients(
         Path | None, typer.Argument(help="YAML of a forecaster or text.", show_default=False)
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override: probe.length=100.")
+        list[str] | None, typer.Option("--set", help="Set a field, such as probe.length=100.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how far back simple, LSTM and GRU cells of a config's size can learn from."""
+    """Measure how far back simple, LSTM and GRU cells can learn from."""
     begin("diagnose")
     from foreseq.pipelines.flows.diagnose import diagnose_gradients, load_diagnosis
     from foreseq.pipelines.runtime import console
 
-    told = load_diagnosis(config, overrides or [])
-    diagnosed = diagnose_gradients(told)
+    diagnosed = diagnose_gradients(load_diagnosis(config, overrides or []))
     for line in diagnosed.summary:
         console.say(line)
     for warning in diagnosed.warnings:
@@ -173,7 +171,7 @@ def _generate_many(
 
 
 def _lines(file: Path) -> list[str]:
-    """Return the prompts of a file, a line each; empty lines are none."""
+    """Return the prompts of a file, one per line; empty lines are left out."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,5 +1,6 @@
-"""Schedules as Prefect deployments, served by this process until it is stopped."""
+"""Schedules as Prefect deployments, run by this process until it is stopped."""
 
+import os
 from pathlib import Path
 
 from prefect import serve
@@ -16,27 +17,31 @@ AT_ONCE = 2
 
 
 def serve_schedules(schedules: list[tuple[Path, ScheduleConfig]]) -> None:
-    """Run schedules when they are due, until the process is stopped."""
+    """Run schedules until the process is stopped."""
     for path, config in schedules:
         when = config.cron or f"every {config.every}"
         console.say(
             f"serving  {config.name}: {config.flow} {when} ({config.timezone}), from {path}"
         )
+    api = os.environ.get("PREFECT_API_URL", "")
+    if api:
+        console.say(f"pages    {api.removesuffix('/api')}; for other terminals:")
+        console.say(f"         export PREFECT_API_URL={api}")
     serve(*[deployment(path, config) for path, config in schedules], limit=AT_ONCE)
 
 
 def deployment(path: Path, config: ScheduleConfig) -> RunnerDeployment:
-    """Return a schedule as a Prefect deployment."""
+    """Return the Prefect deployment of a schedule."""
     if config.every is not None:
         when = Interval(config.every, anchor_date=ANCHOR)
     else:
         when = Cron(str(config.cron), timezone=config.timezone)
-    made = scheduled.to_deployment(
+    deployed = scheduled.to_deployment(
         name=config.name,
         schedule=when,
         parameters={"schedule": str(path.absolute())},
         concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    assert isinstance(made, RunnerDeployment)  # noqa: S101 a coroutine only in an event loop
-    return made
+    assert isinstance(deployed, RunnerDeployment)  # noqa: S101 called where nothing is awaited
+    return deployed

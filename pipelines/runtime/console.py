@@ -1,7 +1,7 @@
-"""What a person sees: our few lines on the terminal, what libraries say in a file.
+"""Output for people: our few lines on the terminal, what libraries print in a file.
 
 Why the file: TensorFlow, MLflow and Prefect write to standard error from C++, threads and other
-processes. Moving the descriptor itself is the one way that catches them all.
+processes. Redirecting the descriptor itself is the one way that catches them all.
 """
 
 import os
@@ -10,6 +10,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
     from foreseq.training.fitting import Progress as Training
 
 LOG = Path(".state") / "foreseq.log"
+LONGEST_LOG = 10_000_000
+"""Bytes after which the log is moved aside, to `foreseq.log.1`."""
 
 
 class Report(Protocol):
-    """Takes where the training is."""
+    """Takes the progress of training."""
 
     def __call__(self, stage: str, progress: "Training") -> None:
-        """Take the stage and one look."""
+        """Take the stage and one validation."""
 
 
 class _Terminal:
@@ -48,7 +51,10 @@ def hush() -> None:
     _Terminal.console = Console(file=own, highlight=False, soft_wrap=True)
     try:
         LOG.parent.mkdir(parents=True, exist_ok=True)
-        log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        if LOG.exists() and LOG.stat().st_size > LONGEST_LOG:
+            LOG.replace(LOG.with_name(f"{LOG.name}.1"))
+        # other commands in this folder may be writing to it
+        log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except OSError:  # a folder that cannot be written to
         log = os.open(os.devnull, os.O_WRONLY)
     sys.stderr.flush()
@@ -62,27 +68,27 @@ def say(line: str) -> None:
 
 
 def say_candidate(candidate: "Candidate") -> None:
-    """Write how a short training went."""
-    told = f"{candidate.field}={candidate.value}" if candidate.field else "as the rules have it"
-    say(f"tried    {told}: validation {candidate.error:.4f} in {candidate.seconds:.0f} s")
+    """Say how a short training went."""
+    name = f"{candidate.field}={candidate.value}" if candidate.field else "defaults"
+    say(f"tried    {name}: validation {candidate.error:.4f} ({candidate.seconds:.0f} s)")
 
 
 def say_trial(trial: "Trial") -> None:
-    """Write how a trial of a study went."""
-    told = " ".join(f"{field.rpartition('.')[2]}={_brief(v)}" for field, v in trial.values.items())
+    """Say how a trial of a study went."""
+    values = " ".join(f"{name.rpartition('.')[2]}={_brief(v)}" for name, v in trial.values.items())
     ended = "pruned at" if trial.pruned else "validation"
-    say(f"trial    {trial.number}: {ended} {trial.error:.4f}: {told}")
+    say(f"trial    {trial.number}: {ended} {trial.error:.4f}: {values}")
 
 
 def say_crash(error: Exception) -> None:
-    """Write a line for people and, to standard error, what a developer needs to see."""
+    """Say that foreseq is broken, and log the traceback."""
     traceback.print_exception(error)
     say(f"foreseq: this is a defect: {type(error).__name__}: {error}; its traceback is in {LOG}")
 
 
 @contextmanager
 def training_progress() -> Iterator[Report]:
-    """Yield what shows the progress of training: bars on a terminal, a line a member elsewhere."""
+    """Yield a function that shows progress: bars on a terminal, elsewhere a line per member."""
     with _bars() if _Terminal.console.is_terminal else nullcontext(_say_the_end) as report:
         yield report
 
@@ -92,7 +98,7 @@ def _bars() -> Iterator[Report]:
     columns = (
         TextColumn("{task.description:<8}"),
         BarColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[point]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_Terminal.console, transient=True) as bars:
@@ -102,11 +108,12 @@ def _bars() -> Iterator[Report]:
         def report(stage: str, progress: "Training") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(
-                    stage, total=progress.steps * progress.members, told=""
+                    stage, total=progress.steps * progress.members, point=""
                 )
             done = progress.steps if progress.ended else progress.point.step
             reached[stage][progress.member] = done
-            bars.update(tasks[stage], completed=sum(reached[stage].values()), told=_told(progress))
+            completed = sum(reached[stage].values())
+            bars.update(tasks[stage], completed=completed, point=_point(progress))
             _say_the_end(stage, progress)
 
         yield report
@@ -115,13 +122,13 @@ def _bars() -> Iterator[Report]:
 def _say_the_end(stage: str, progress: "Training") -> None:
     if progress.ended:
         member = f"member {progress.member + 1} of {progress.members}: "
-        say(f"{stage:<8} {member if progress.members > 1 else ''}{_told(progress)}")
+        say(f"{stage:<8} {member if progress.members > 1 else ''}{_point(progress)}")
 
 
-def _told(progress: "Training") -> str:
-    look = progress.point
-    validation = "" if look.validation != look.validation else f", validation {look.validation:.4f}"
-    return f"step {look.step}, loss {look.loss:.4f}{validation}"
+def _point(progress: "Training") -> str:
+    step, loss, error = progress.point
+    validation = "" if isnan(error) else f", validation {error:.4f}"
+    return f"step {step}, loss {loss:.4f}{validation}"
 
 
 def _brief(value: object) -> str:

@@ -16,15 +16,15 @@ ROOM = 1 << 30
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """The result of one check."""
 
     name: str
-    told: str
+    message: str
     fine: bool
 
 
 def diagnose() -> Iterator[Finding]:
-    """Look at one thing after the other."""
+    """Check one thing after the other."""
     yield Finding("foreseq", __version__, fine=True)
     for package in PACKAGES:
         yield _installed(package)
@@ -45,15 +45,16 @@ def _installed(package: str) -> Finding:
     try:
         return Finding(package, metadata.version(package), fine=True)
     except metadata.PackageNotFoundError:
-        return Finding(package, "is not installed; run `uv sync`", fine=False)
+        return Finding(package, "is not installed; install foreseq again", fine=False)
 
 
 def _tensorflow() -> Finding:
     for package in ("tensorflow-cpu", "tensorflow"):
-        found = _installed(package)
-        if found.fine:
-            return found._replace(name="tensorflow", told=f"{found.told} ({package})")
-    return found._replace(told="is not installed; run `uv sync`, or with pip: `.[cpu]`")
+        finding = _installed(package)
+        if finding.fine:
+            message = f"{finding.message} ({package})"
+            return finding._replace(name="tensorflow", message=message)
+    return finding
 
 
 def _writable(name: str, folder: Path) -> Finding:

@@ -1,11 +1,11 @@
-"""Where things are, and libraries that keep quiet: set before any of them is imported."""
+"""Where files are, and settings that keep libraries quiet, made before these are imported."""
 
 import os
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""The clone; in an installed wheel the package, which holds the same files of the example."""
 EXAMPLE = PROJECT / "configs" / "forecasters" / "air-passengers.yaml"
-
 EXAMPLE_DATA = PROJECT / "data" / "examples" / "air-passengers.csv"
 
 DEFAULTS = {
@@ -21,7 +21,7 @@ DEFAULTS = {
 
 
 def prepare() -> None:
-    """Give every setting that the user did not make its default."""
+    """Set every environment variable that the user has not set."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
 

@@ -1,7 +1,7 @@
-"""Prefect's local server, for the time of a command: it gets ready while the command imports.
+"""Prefect's local server for the time of a command: it starts while the command imports.
 
-Why not Prefect's own temporary server: that one begins when the first flow does, after all imports
-are over, and it outlives a command that is killed.
+Why not Prefect's own temporary server: that one starts with the first flow, after all imports, and
+it outlives a command that is killed.
 """
 
 import atexit
@@ -17,28 +17,37 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from foreseq.errors import ForeseqError
+from foreseq.errors import Unavailable
 
 PATIENCE = 180
 """Seconds: the first start migrates a database, and machines are busy."""
-LOOK = 0.05
-"""Seconds between two looks, at health as at the parent."""
+POLL = 0.05
+"""Seconds between two checks, of the server's health or of the parent process."""
+PAGES_PORT = 4200
+"""Prefect's usual port."""
 ELSEWHERE = ("profiles.toml", "prefect.toml", ".env")
-"""Files of Prefect's that may name another server; which, only Prefect can tell."""
+"""Files of Prefect's that may name another server."""
 
 
-def start() -> Callable[[], None]:
-    """Start a server, unless another is named; return what waits until it answers.
+def start(port: int = 0) -> Callable[[], None]:
+    """Start a server, unless another is configured; return a function that waits for it.
 
     From then on flows find it through `PREFECT_API_URL`. It ends with this process, killed or not.
 
+    Args:
+        port: Preferred port; any free one if it is taken.
+
     Raises:
-        ForeseqError: By the returned function, if the server dies or does not answer in time.
+        Unavailable: By the returned function, if the server dies or does not answer in time.
     """
     if "PREFECT_API_URL" in os.environ or _named_elsewhere():
         return lambda: None
     with socket.socket() as ear:  # bound here, so that no one else can take the port
-        ear.bind(("127.0.0.1", 0))
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            ear.bind(("127.0.0.1", port))
+        except OSError:
+            ear.bind(("127.0.0.1", 0))
         ear.listen()
         address = f"http://127.0.0.1:{ear.getsockname()[1]}/api"
         process = subprocess.Popen(  # noqa: S603 our own module
@@ -50,6 +59,7 @@ def start() -> Callable[[], None]:
                 str(os.getpid()),
             ],
             pass_fds=[ear.fileno()],
+            env={**os.environ, "PREFECT_SERVER_UI_API_URL": address},
             start_new_session=True,  # Ctrl-C ends the flow first, and the server by the flow's end
             stdout=subprocess.DEVNULL,
         )
@@ -66,21 +76,21 @@ def wait(address: str, process: subprocess.Popen[bytes] | None = None) -> None:
         process: The server, where it was started here.
 
     Raises:
-        ForeseqError: If it dies or does not answer in time.
+        Unavailable: If it dies or does not answer in time.
     """
     deadline = time.monotonic() + PATIENCE
     while not answers(f"{address}/health"):
         if process is not None and process.poll() is not None:
-            raise ForeseqError(
-                f"Prefect's server ended with code {process.returncode} before it answered; what it"
-                " said is in .state/foreseq.log"
+            raise Unavailable(
+                f"Prefect's server ended with code {process.returncode} before it answered; see"
+                " .state/foreseq.log"
             )
         if time.monotonic() > deadline:
-            raise ForeseqError(
-                f"Prefect's server did not answer within {PATIENCE} s; try again, or name one that"
-                " runs in PREFECT_API_URL"
+            raise Unavailable(
+                f"Prefect's server did not answer within {PATIENCE} s; try again, or set"
+                " PREFECT_API_URL to one that runs"
             )
-        time.sleep(LOOK)
+        time.sleep(POLL)
 
 
 def serve(ear: int, parent: int) -> None:
@@ -94,7 +104,7 @@ def serve(ear: int, parent: int) -> None:
 
     def follow() -> None:
         while os.getppid() == parent:
-            time.sleep(LOOK)
+            time.sleep(POLL)
         server.should_exit = True
 
     threading.Thread(target=follow, daemon=True).start()
@@ -107,7 +117,7 @@ def _named_elsewhere() -> bool:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a server of ours answers at a URL, well."""
+    """Return whether a server answers at a URL, without an error."""
     try:
         with urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 our own server
             return bool(answer.status == HTTPStatus.OK)

@@ -6,8 +6,10 @@ ForeseqError                1
 │   └── SeriesTooShort      3   not one window fits
 ├── BundleRefused           3   a saved forecaster is damaged or not ours
 ├── NotFitted               1   a forecaster must be fitted first
-├── NotPublished            4   the gate kept the old champion
-└── DoneInPart              5   some series were answered, others were not
+├── NotPublished            4   the gate rejected a challenger
+├── CheckFailed             4   a proof or a comparison failed
+├── DoneInPart              5   some series have a forecast, others do not
+└── Unavailable             6   a server or a worker process does not answer
 """
 
 from functools import partial
@@ -92,6 +94,18 @@ class NotPublished(ForeseqError):
     """The gate kept the old champion."""
 
     exit_code = 4
+
+
+class CheckFailed(ForeseqError):
+    """What `verify` or `reproduce` checks does not hold."""
+
+    exit_code = 4
+
+
+class Unavailable(ForeseqError):
+    """A server or a process that is needed does not answer."""
+
+    exit_code = 6
 
 
 class DoneInPart(ForeseqError):

@@ -1,8 +1,11 @@
 import json
 import time
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
+
+from foreseq.pipelines.runtime import console
 
 GOOD = "unique_id,ds,y\n" + "".join(f"a,2024-01-{day:02},{day % 7 + day}\n" for day in range(1, 32))
 
@@ -10,10 +13,10 @@ GOOD = "unique_id,ds,y\n" + "".join(f"a,2024-01-{day:02},{day % 7 + day}\n" for 
 def test_help_answers_at_once(foreseq):
     foreseq("--help")  # warm
     start = time.perf_counter()
-    told = foreseq("--help")
+    ran = foreseq("--help")
     assert time.perf_counter() - start < 2  # half a second on a quiet machine
-    assert told.returncode == 0
-    assert "forecast" in told.stdout
+    assert ran.returncode == 0
+    assert "forecast" in ran.stdout
 
 
 @pytest.mark.slow  # the README has it as well
@@ -27,21 +30,21 @@ def test_a_file_and_a_horizon_are_all_that_a_run_needs(inside, shop, place):
     short = ("--time-budget", "2s")
     ran = inside("run", "--data", "shop.csv", "--horizon", "14", *short, *quick, "--json")
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout.splitlines()[-1])
-    assert {"run_id", "model", "version", "published", "skill", "forecast"} <= told.keys()
-    assert told["model"] == "shop"
-    table = pd.read_parquet(place / told["forecast"])
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert {"run_id", "model", "version", "published", "skill", "forecast"} <= result.keys()
+    assert result["model"] == "shop"
+    table = pd.read_parquet(place / result["forecast"])
     assert len(table) == 4 * 14
 
 
-def test_a_run_that_the_gate_turns_down_ends_with_code_4(inside, shop, place):
+def test_a_run_that_the_gate_rejects_ends_with_code_4(inside, shop, place):
     fields = ("auto.time_budget=0", "training.max_steps=5", "network.cells.units=[4]")
     strict = ("statistical_baselines.windows=0", "gate.min_skill=0.999")
-    told = [word for field in (*fields, *strict) for word in ("--set", field)]
-    ran = inside("run", "--data", "shop.csv", "--horizon", "7", *told, "--json")
+    settings = [word for field in (*fields, *strict) for word in ("--set", field)]
+    ran = inside("run", "--data", "shop.csv", "--horizon", "7", *settings, "--json")
     assert ran.returncode == 4, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["published"] is False
-    assert "skill" in ran.stderr.splitlines()[-1]
+    assert "is rejected" in ran.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -58,9 +61,9 @@ def test_a_run_that_the_gate_turns_down_ends_with_code_4(inside, shop, place):
 )
 def test_bad_data_are_refused_in_one_message(inside, place, text, words):
     (place / "bad.csv").write_text(text, encoding="utf-8")
-    told = inside("run", "--data", "bad.csv", "--horizon", "7", "--output", "out")
-    assert told.returncode == 3
-    message = told.stderr.strip().splitlines()[-1]
+    ran = inside("run", "--data", "bad.csv", "--horizon", "7", "--output", "out")
+    assert ran.returncode == 3
+    message = ran.stderr.strip().splitlines()[-1]
     assert message.startswith("foreseq: ")
     for word in words:
         assert word in message
@@ -80,17 +83,33 @@ def test_bad_data_are_refused_in_one_message(inside, place, text, words):
         (("run", "--set", "network.cells.dropout=1.0"), "less than 1"),
         (("forecast", "--model", "nosuch@champion", "--output", "out"), "nosuch@champion"),
         (("rollback", "nosuch"), "nosuch"),
+        (("ui", "--port", "80000"), "between 1 and 65535"),
     ],
     ids=" ".join,
 )
 def test_bad_usage_ends_with_code_2(inside, command, word):
-    told = inside(*command)
-    assert told.returncode == 2
-    assert word in told.stderr
+    ran = inside(*command)
+    assert ran.returncode == 2
+    assert word in ran.stderr
 
 
-def test_the_doctor_tells_versions_and_places(inside):
-    told = inside("doctor")
-    assert told.returncode == 0, told.stderr
+def test_the_version_is_the_one_installed(inside):
+    printed = inside("--version")
+    assert printed.returncode == 0
+    assert printed.stdout == f"foreseq {version('foreseq')}\n"
+
+
+def test_two_commands_append_to_one_log(foreseq, place):
+    log = place / console.LOG
+    log.parent.mkdir()
+    log.write_text("what another command wrote\n")
+    assert foreseq("example-data", "shop.csv").returncode == 0
+    assert foreseq("doctor").returncode == 0
+    assert log.read_text().startswith("what another command wrote\n")
+
+
+def test_the_doctor_lists_versions_and_folders(inside):
+    ran = inside("doctor")
+    assert ran.returncode == 0, ran.stderr
     for word in ("tensorflow", "prefect", "mlflow store", "data"):
-        assert word in told.stderr
+        assert word in ran.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from foreseq.config import build_experiment
 from foreseq.durable import files
-from foreseq.errors import ForeseqError, SeriesTooShort
+from foreseq.errors import SeriesTooShort, Unavailable
 from foreseq.selection.choose import by_rules
 from foreseq.series.panel import from_series
 from foreseq.series.windows import Windows
@@ -115,7 +115,7 @@ def test_a_worker_that_dies_is_an_error_and_is_replaced(fitted):
         workers._pool[0].process.kill()
         workers._pool[0].process.wait()
 
-    with pytest.raises(ForeseqError, match=r"died.*training.workers=1"):
+    with pytest.raises(Unavailable, match=r"died.*training.workers=1"):
         workers.fit(make_task(), make_experiment(), report=kill)
     assert bits(workers.fit(make_task(), make_experiment())) == bits(fitted[0])
 

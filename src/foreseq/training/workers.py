@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from foreseq.config import ResolvedExperiment
 from foreseq.durable import files
-from foreseq.errors import ForeseqError
+from foreseq.errors import Unavailable
 from foreseq.network.cells import has_gpu
 from foreseq.training import fitting, model_cache
 from foreseq.training.fitting import Pace, Progress, Task
@@ -66,7 +66,7 @@ def fit(
 
     Raises:
         SeriesTooShort: If no series holds a training window.
-        ForeseqError: If a worker dies.
+        Unavailable: If a worker dies.
     """
     members = experiment.training.members
     count = min(experiment.training.workers, members, max_workers())
@@ -130,7 +130,7 @@ def _run(jobs: Sequence[Job], report: Report = lambda _: None) -> list[Any]:
             return _results(jobs, _pool[: len(jobs)], report)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             shutdown()
-            raise ForeseqError(
+            raise Unavailable(
                 "a worker process died (out of memory?);"
                 " set training.workers=1 to train in this process"
             ) from None

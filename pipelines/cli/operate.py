@@ -1,0 +1,176 @@
+"""Commands that run by themselves or prove something: serve, monitor, verify, reproduce, ...
+
+Heavy imports wait inside the commands, so that `--help` answers at once.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from foreseq.errors import CheckFailed, ConfigError, NotPublished
+from foreseq.pipelines.cli.command import (
+    AsJson,
+    Config,
+    Data,
+    Horizon,
+    Model,
+    Overrides,
+    begin,
+    experiment_of,
+    history_config,
+    result,
+)
+
+SCHEDULES = Path("configs") / "schedules"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    for command in (monitor, history, serve, backfill, verify, reproduce):
+        app.command()(command)
+
+
+def monitor(
+    model: Model,
+    actuals: Annotated[
+        str | None,
+        typer.Option(
+            "--input", help="CSV or Parquet with the actuals (default: the training source)."
+        ),
+    ] = None,
+    forecasts: Annotated[
+        Path | None, typer.Option(help="Folder of forecasts (default: data/forecasts).")
+    ] = None,
+    retrain: Annotated[
+        Literal["auto", "never"],
+        typer.Option(help="auto: recalibrate or retrain if needed; never: only report."),
+    ] = "never",
+    as_json: AsJson = False,
+) -> None:
+    """Compare past forecasts with actuals: keep, recalibrate or retrain, and why."""
+    source = history_config(actuals)
+    begin("monitor")
+    from foreseq.pipelines.flows.monitor import monitor as flow
+
+    checked = flow(model, source, forecasts, retrain)
+    decided = checked.decided
+    result(
+        as_json,
+        decision=decided.action,
+        reason=decided.reason,
+        version=decided.version,
+        acted=decided.acted,
+        published=decided.published,
+        outcome=decided.outcome,
+        until=decided.until,
+        run_id=checked.run_id,
+        page=str(checked.page),
+        **checked.measures,
+    )
+    if decided.acted and not decided.published and retrain == "auto":
+        raise NotPublished(decided.outcome)
+
+
+def history(
+    dataset: Annotated[str, typer.Argument(help="Name of a dataset in data/series.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the versions of a dataset, and the models trained on each."""
+    begin()
+    from foreseq.ingest import history as versions
+    from foreseq.pipelines.runtime import console, environment
+    from foreseq.tracking import run as runs
+
+    known = versions.read(environment.data() / "series" / dataset)
+    if not known:
+        raise ConfigError(f"{dataset}: no such dataset in {environment.data() / 'series'}")
+    rows = []
+    for version in known:
+        trained = runs.trained_on(version.fingerprint)
+        rows.append({**version.model_dump(exclude={"settings", "content"}), "trained": trained})
+        models = f"; trained: {', '.join(trained)}" if trained else ""
+        console.say(f"{version.last}  {version.fingerprint[:12]}  {version.changes}{models}")
+    result(as_json, versions=rows)
+
+
+def serve(
+    schedules_at: Annotated[
+        Path, typer.Argument(help="YAML of a schedule, or a folder of them.", metavar="SCHEDULES")
+    ] = SCHEDULES,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port of Prefect's pages, if it is free.")
+    ] = 4200,
+) -> None:
+    """Run schedules until stopped."""
+    from foreseq.pipelines.runtime import schedules
+
+    configs = [(path, schedules.load(path)) for path in schedules.find(schedules_at)]
+    begin("serving", port=port)
+    from foreseq.pipelines.flows.serving import serve_schedules
+
+    serve_schedules(configs)
+
+
+def backfill(
+    schedule: Annotated[Path, typer.Argument(help="YAML of the schedule.")],
+    first: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="2026-01-31T03:00, or a date; in UTC.")
+    ],
+    last: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="The same; a date includes its whole day.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per interval.")
+    ] = False,
+) -> None:
+    """Run the missing intervals of a schedule, the oldest first."""
+    from foreseq.pipelines.runtime import schedules
+
+    config = schedules.load(schedule)
+    span = (schedules.parse_time(first), schedules.parse_time(last, end=True))
+    begin("scheduled")
+    from foreseq.pipelines.flows.scheduled import scheduled
+
+    for due in config.between(*span):
+        done = scheduled(schedule.absolute(), due)
+        result(as_json, **done.model_dump(mode="json"))
+
+
+def verify(
+    config: Config = None,
+    data: Data = None,
+    horizon: Horizon = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove on your data that nothing looks ahead and that noise has no skill."""
+    experiment = experiment_of(config, data, horizon, overrides)
+    begin("reproduce")
+    from foreseq.pipelines.flows.reproduce import verify_experiment as flow
+
+    findings = flow(experiment)
+    result(as_json, findings=[finding._asdict() for finding in findings])
+    failed = ", ".join(finding.name for finding in findings if not finding.holds)
+    if failed:
+        raise CheckFailed(f"does not hold: {failed}; do not trust these forecasts")
+
+
+def reproduce(
+    run_id: Annotated[str, typer.Argument(help="MLflow run of a training.")],
+    as_json: AsJson = False,
+) -> None:
+    """Train a tracked run again from its data, config and seed, and compare the weights."""
+    begin("reproduce")
+    from foreseq.pipelines.flows.reproduce import reproduce as flow
+
+    parts = flow(run_id)
+    rows = [{**part._asdict(), "alike": part.alike} for part in parts]
+    result(as_json, run_id=run_id, alike=all(part.alike for part in parts), parts=rows)
+    other = ", ".join(part.name for part in parts if not part.alike)
+    if other:
+        raise CheckFailed(
+            f"run {run_id} is not reproduced: {other} differ, though config and data are the same;"
+            " another machine, other library versions or changed code can be the reason, see the"
+            " line `code` above"
+        )
