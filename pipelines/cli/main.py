@@ -171,7 +171,7 @@ def publish(
     run_id: Annotated[str, typer.Argument(help="MLflow run of a training.")],
     as_json: AsJson = False,
 ) -> None:
-    """Publish the forecaster of a training run, if the gate accepts it."""
+    """Publish a training run, if the gate accepts it."""
     begin("publish")
     from foreseq.pipelines.flows.publish import publish as flow
 
@@ -247,7 +247,7 @@ def backtest(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a published model on the newest windows that it has not seen."""
+    """Score a published model on windows it has not seen."""
     begin("backtest")
     from foreseq.pipelines.flows.backtest import backtest as flow
 
@@ -357,7 +357,7 @@ def example_data(
 
 @app.command()
 def doctor() -> None:
-    """Show what is installed, where data and stores are, and what is wrong."""
+    """Show versions, folders, stores and what is wrong."""
     from foreseq.pipelines.runtime.doctor import diagnose
 
     healthy = True

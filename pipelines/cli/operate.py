@@ -48,7 +48,7 @@ def monitor(
     ] = "never",
     as_json: AsJson = False,
 ) -> None:
-    """Compare past forecasts with actuals: keep, recalibrate or retrain, and why."""
+    """Compare past forecasts with actuals and decide."""
     source = history_config(actuals)
     begin("monitor")
     from foreseq.pipelines.flows.monitor import monitor as flow
@@ -76,7 +76,7 @@ def history(
     dataset: Annotated[str, typer.Argument(help="Name of a dataset in data/series.")],
     as_json: AsJson = False,
 ) -> None:
-    """List the versions of a dataset, and the models trained on each."""
+    """List the versions of a dataset and their models."""
     begin()
     from foreseq.ingest import history as versions
     from foreseq.pipelines.runtime import console, environment
@@ -144,7 +144,7 @@ def verify(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove on your data that nothing looks ahead and that noise has no skill."""
+    """Check that nothing looks ahead and noise has no skill."""
     experiment = experiment_of(config, data, horizon, overrides)
     begin("reproduce")
     from foreseq.pipelines.flows.reproduce import verify_experiment as flow
@@ -160,7 +160,7 @@ def reproduce(
     run_id: Annotated[str, typer.Argument(help="MLflow run of a training.")],
     as_json: AsJson = False,
 ) -> None:
-    """Train a tracked run again from its data, config and seed, and compare the weights."""
+    """Train a tracked run again and compare the weights."""
     begin("reproduce")
     from foreseq.pipelines.flows.reproduce import reproduce as flow
 

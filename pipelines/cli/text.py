@@ -35,7 +35,7 @@ def train(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a language model and publish it if it beats n-gram and champion.
+    """Train a language model; publish it if it is better.
 
     Without arguments it reads the help texts of Python itself.
     """

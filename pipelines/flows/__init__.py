@@ -1,1 +1,1 @@
-"""flows."""
+"""The flows: steps of the library as Prefect tasks, retried, resumed and recorded in MLflow."""

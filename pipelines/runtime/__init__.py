@@ -1,1 +1,1 @@
-"""runtime."""
+"""What flows and commands run in: environment, Prefect's server, terminal and log, schedules."""

@@ -76,15 +76,15 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--set", action="append", default=[], dest="overrides")
     options.add_argument("--output", type=Path, help="Markdown file to write.")
-    told = options.parse_args()
-    judge_each(told.sets, judge, told, overrides=told.overrides or "none")
+    args = options.parse_args()
+    judge_each(args.sets, judge, args, overrides=args.overrides or "none")
 
 
-def judge(name, told):
+def judge(name, args):
     """Return the row of one set."""
     judged = SETS[name]
-    experiment = plan(judged, [f"auto.time_budget={told.time_budget}", *told.overrides])
-    before, whole = tables(judged, experiment, told.part)
+    experiment = plan(judged, [f"auto.time_budget={args.time_budget}", *args.overrides])
+    before, whole = tables(judged, experiment, args.part)
     read = experiment.dataset.model_copy(update={"columns": ColumnsConfig(), "layout": "long"})
     given, _ = to_panel(before, read)
     alike = read.model_copy(update={"freq": given.freq, "season": given.season})
@@ -107,16 +107,16 @@ def judge(name, told):
         part = chosen.take(rows)
         return metrics.score(actual[rows], forecast, part.series, scale).mase
 
-    few = slice(None, None, -(-chosen.count // told.windows))
+    few = slice(None, None, -(-chosen.count // args.windows))
     row = {"data": name, "windows": chosen.count, "season": given.season, "seconds": seconds}
     row |= {each: mase(forecast) for each, forecast in forecasts.items()}
     row["RMSE"] = metrics.score(actual, forecasts["foreseq"], chosen.series, scale).rmse
     row["classics' windows"] = chosen.take(few).count
     row["foreseq there"] = mase(forecasts["foreseq"][few], few)
     rivals = {}
-    if told.python:
+    if args.python:
         history = histories(panel, chosen.take(few), LONGEST)
-        rivals = classics(name, told, history, alike, lambda answer: mase(answer, few))
+        rivals = classics(name, args, history, alike, lambda answer: mase(answer, few))
     row |= rivals
     best = np.nanmin([*rivals.values(), np.inf])
     row["over seasonal naive"] = 1 - row["foreseq"] / row[baselines.SEASONAL_NAIVE]
@@ -126,12 +126,12 @@ def judge(name, told):
 
 def plan(judged, overrides):
     """Return the experiment of a user who says nothing but where the data are."""
-    told = read_yaml(ROOT / "configs" / "datasets" / f"{judged.dataset}.yaml")
+    args = read_yaml(ROOT / "configs" / "datasets" / f"{judged.dataset}.yaml")
     if judged.horizon:
-        told["horizon"] = judged.horizon
+        args["horizon"] = judged.horizon
     if judged.file:
-        told["source"] = f"../shared/data/{judged.file}"
-    return build_experiment({"dataset": told}, overrides)
+        args["source"] = f"../shared/data/{judged.file}"
+    return build_experiment({"dataset": args}, overrides)
 
 
 def tables(judged, experiment, part):

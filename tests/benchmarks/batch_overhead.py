@@ -34,11 +34,11 @@ def main() -> None:
     options.add_argument("--length", type=int, default=1000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--set", action="append", default=[], dest="overrides")
-    told = options.parse_args()
-    panel = made(told.series, told.length)
+    args = options.parse_args()
+    panel = made(args.series, args.length)
     experiment = build_experiment(
         {"dataset": {"source": "memory", "horizon": 48}},
-        ["auto.time_budget=0", "network.context=336", *told.overrides],
+        ["auto.time_budget=0", "network.context=336", *args.overrides],
     )
     experiment, _, _, _ = by_rules(experiment, panel)
     model = model_cache.build(experiment)
@@ -54,13 +54,13 @@ def main() -> None:
         for part in windows.batches(chosen, predict.ROWS)
     ]
     ours, bare = [], []
-    for _ in range(1 + told.rounds):
+    for _ in range(1 + args.rounds):
         ours.append(timed(lambda: whole(forecaster, panel)))
         bare.append(timed(lambda: [model.predict_on_batch(each) for each in gathered]))
         say(f"  end to end {ours[-1]:.2f} s, bare {bare[-1]:.2f} s")
     best = min(ours[1:]), min(bare[1:])
     say(f"end to end {best[0]:.2f} s, bare {best[1]:.2f} s, ratio {best[0] / best[1]:.2f}")
-    say(f"bar 2, aim 1.2; {stamp(series=told.series, context=336, horizon=48)}")
+    say(f"bar 2, aim 1.2; {stamp(series=args.series, context=336, horizon=48)}")
 
 
 def whole(forecaster, panel):

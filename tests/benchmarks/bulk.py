@@ -29,22 +29,22 @@ WAYS = ("1", "2", "dask")
 
 
 def main() -> None:
-    told = arguments()
-    told.folder.mkdir(parents=True, exist_ok=True)
-    if not (told.folder / "trained").exists():
-        foreseq(told.folder, "example-data", "train.csv", *months(300))
+    args = arguments()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    if not (args.folder / "trained").exists():
+        foreseq(args.folder, "example-data", "train.csv", *months(300))
         quick = ("--set", "auto.time_budget=0", "--set", "training.max_steps=200")
         horizon = ("--horizon", str(HORIZON))
-        foreseq(told.folder, "run", "--data", "train.csv", *horizon, *quick, "--output", "trained")
-    source = f"series-{told.series}"
-    if not (told.folder / source).exists():
-        foreseq(told.folder, "example-data", source, *months(told.series))
-    seconds = {way: measure(told.folder, source, way, told.series) for way in told.ways}
-    parts = [writer.read_manifest(told.folder / f"{source}-{way}").parts for way in told.ways]
+        foreseq(args.folder, "run", "--data", "train.csv", *horizon, *quick, "--output", "trained")
+    source = f"series-{args.series}"
+    if not (args.folder / source).exists():
+        foreseq(args.folder, "example-data", source, *months(args.series))
+    seconds = {way: measure(args.folder, source, way, args.series) for way in args.ways}
+    parts = [writer.read_manifest(args.folder / f"{source}-{way}").parts for way in args.ways]
     say(f"the same bytes by every way: {all(each == parts[0] for each in parts)}")
-    check(told.folder / source, told.folder / f"{source}-{told.ways[0]}")
-    first = told.ways[0]
-    for way in told.ways[1:]:
+    check(args.folder / source, args.folder / f"{source}-{args.ways[0]}")
+    first = args.ways[0]
+    for way in args.ways[1:]:
         say(f"{way} against {first}: {seconds[first] / seconds[way]:.2f} times as fast")
 
 

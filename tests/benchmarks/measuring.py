@@ -46,22 +46,22 @@ def looked(progress):
     say(f"{at}  loss {look.loss:.4f}  validation {look.validation:.4f}")
 
 
-def judge_each(names, judge, told, **noted):
-    """Say the row that each name is judged with, and a table of all; write that where it is told.
+def judge_each(names, judge, args, **noted):
+    """Print the row of scores of each name, and a table of all; write it to `output`.
 
     Args:
         names: Of what is judged.
         judge: Returns the row of one.
-        told: Options; `part`, `time_budget` and `output` are read.
+        args: Options; `part`, `time_budget` and `output` are read.
         noted: What else the table was made with.
     """
     rows = []
     for name in names:
-        rows.append(judge(name, told))
+        rows.append(judge(name, args))
         say(json.dumps(rows[-1]))
-        if told.output:
-            note = stamp(part=told.part, budget=f"{told.time_budget:.0f} s", **noted)
-            told.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
+        if args.output:
+            note = stamp(part=args.part, budget=f"{args.time_budget:.0f} s", **noted)
+            args.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
     say(markdown(rows))
 
 
@@ -81,20 +81,20 @@ def tried(candidate):
     say(f"  tried {candidate.field}={candidate.value}: {candidate.error:.4f}")
 
 
-def classics(name, told, history, series, mase):
+def classics(name, args, history, series, mase):
     """Return the error of each classical model that is asked for, NaN where it gave none.
 
     Args:
         name: Of what is judged.
-        told: Options; `python`, `classics`, `threads` and `patience` are read.
+        args: Options; `python`, `classics`, `threads` and `patience` are read.
         history: As `ask_peer` takes it.
         series: What tells their `horizon` and `season`.
         mase: Returns the error of forecasts.
     """
-    asked = {"horizon": series.horizon, "season": series.season, "threads": told.threads}
+    asked = {"horizon": series.horizon, "season": series.season, "threads": args.threads}
     errors = {}
-    for model in told.classics:
-        answer, said = ask_peer(told.python, f"sf.{model}", history, asked, told.patience)
+    for model in args.classics:
+        answer, said = ask_peer(args.python, f"sf.{model}", history, asked, args.patience)
         errors[model] = float("nan") if answer is None else mase(answer)
         say(f"  {name}: {model} MASE {errors[model]:.4f} {said}")
     return errors
@@ -119,7 +119,7 @@ def ask_peer(python, name, history, options, patience=None):
             start_new_session=True,
         )  # fmt: skip
         try:
-            told, complaint = peer.communicate(timeout=patience)
+            args, complaint = peer.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
             return None, {"seconds": patience, "failed": f"gave up after {patience:.0f} s"}
         finally:
@@ -129,7 +129,7 @@ def ask_peer(python, name, history, options, patience=None):
         table = pd.read_parquet(target)
     wide = table.pivot_table(index="unique_id", columns="step", values="y_hat", dropna=False)
     ordered = wide.loc[history["unique_id"].unique()].to_numpy()
-    return ordered, json.loads(told.strip().splitlines()[-1])
+    return ordered, json.loads(args.strip().splitlines()[-1])
 
 
 def end_all_of(peer):
@@ -167,14 +167,14 @@ def shown(value):
     return str(value)
 
 
-def stamp(**told):
-    """Return what a table of results was made with: commit, machine and what is told."""
+def stamp(**args):
+    """Return what a table of results was made with: commit, machine and arguments."""
     git = shutil.which("git") or "git"
     commit = subprocess.run(  # noqa: S603 a fixed command
         [git, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False,
         cwd=PEER.parent,
     ).stdout.strip()  # fmt: skip
-    facts = {"commit": commit, "cores": os.cpu_count(), **told}
+    facts = {"commit": commit, "cores": os.cpu_count(), **args}
     return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 

@@ -31,47 +31,47 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=200)
     options.add_argument("--folder", type=Path, help="Holds the panel; made if it is not there.")
     options.add_argument("--part", choices=["generate", "train"], help=argparse.SUPPRESS)
-    told = options.parse_args()
-    if told.part:
-        {"generate": generate, "train": train}[told.part](told)
+    args = options.parse_args()
+    if args.part:
+        {"generate": generate, "train": train}[args.part](args)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = told.folder or Path(scratch) / "panel"
+        folder = args.folder or Path(scratch) / "panel"
         words = [*sys.argv[1:], "--folder", str(folder)]
         for part in ["train"] if folder.exists() else ["generate", "train"]:
             command = [sys.executable, __file__, *words, "--part", part]
             subprocess.run(command, check=True)  # noqa: S603 this file
 
 
-def generate(told):
+def generate(args):
     """Write hourly series with a level, a day, a week and noise, a few at a time."""
     from foreseq.series import panel  # noqa: PLC0415 each part imports what it needs
     from foreseq.series.panel import Panel  # noqa: PLC0415
 
-    steps = np.arange(told.length)
-    total = told.series * told.length
+    steps = np.arange(args.length)
+    total = args.series * args.length
     values = np.empty(total)
     day, week = np.sin(steps * 2 * np.pi / 24), np.sin(steps * 2 * np.pi / WEEK)
-    for position in range(told.series):
+    for position in range(args.series):
         rng = np.random.default_rng(position)
         level, swing = rng.uniform(50, 500), rng.uniform(0.1, 0.4, 2)
         shape = 1 + swing[0] * day + swing[1] * week
-        noise = rng.normal(1, 0.1, told.length)
-        values[position * told.length : (position + 1) * told.length] = level * shape * noise
+        noise = rng.normal(1, 0.1, args.length)
+        values[position * args.length : (position + 1) * args.length] = level * shape * noise
     made = Panel(
         values=values,
         observed=np.ones(total, bool),
-        offsets=np.arange(told.series + 1) * told.length,
-        starts=np.repeat(np.datetime64("2020-01-01", "ns"), told.series),
-        ids=np.array([f"s{position:06}" for position in range(told.series)]),
+        offsets=np.arange(args.series + 1) * args.length,
+        starts=np.repeat(np.datetime64("2020-01-01", "ns"), args.series),
+        ids=np.array([f"s{position:06}" for position in range(args.series)]),
         freq="h",
         season=24,
     )
-    told.folder.mkdir(parents=True)
-    panel.save(made, told.folder)
+    args.folder.mkdir(parents=True)
+    panel.save(made, args.folder)
 
 
-def train(told):
+def train(args):
     """Do what `foreseq run` does from the stored panel on, and tell the peak after each part."""
     from foreseq.config import build_experiment  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
@@ -84,14 +84,14 @@ def train(told):
     experiment = build_experiment(
         {"dataset": {"source": "memory", "horizon": 24}},
         [
-            f"training.max_steps={told.steps}",
+            f"training.max_steps={args.steps}",
             "training.members=1",
             "training.jit=true",  # as of long trainings
             "auto.time_budget=120",
         ],
     )
     imports, begun = peak_memory(), time.perf_counter()
-    data = told.series * told.length * 9 / MEGABYTE
+    data = args.series * args.length * 9 / MEGABYTE
     say(f"imports {imports:.0f} MB, data {data:.0f} MB")
 
     def tell(part):
@@ -100,7 +100,7 @@ def train(told):
             f"{part:<10} {time.perf_counter() - begun:6.0f} s  peak - imports - data {over:7.0f} MB"
         )
 
-    series = panel.load(told.folder)
+    series = panel.load(args.folder)
     found = choose(experiment, series)
     tell("search")
     outcome = recipe.fit(found.experiment, series, found.split)
@@ -114,7 +114,7 @@ def train(told):
         source = writer.ForecastSource(forecaster, "memory/1", bundle.digest(sealed))
         writer.write(source, series, Path(scratch) / "forecasts")
     tell("forecast")
-    say(f"bar 1024, aim 300; {stamp(series=told.series, length=told.length, seed=1)}")
+    say(f"bar 1024, aim 300; {stamp(series=args.series, length=args.length, seed=1)}")
 
 
 if __name__ == "__main__":

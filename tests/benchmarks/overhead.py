@@ -26,23 +26,23 @@ MOST, PATIENCE = 0.10, 20
 
 
 def main() -> None:
-    told = arguments()
-    source = (ROOT / (told.source or source_of(CONFIG))).resolve()
-    quick = ("auto.time_budget=0", "training.members=1", f"training.max_steps={told.steps}")
+    args = arguments()
+    source = (ROOT / (args.source or source_of(CONFIG))).resolve()
+    quick = ("auto.time_budget=0", "training.members=1", f"training.max_steps={args.steps}")
     equal = "statistical_baselines.windows=10"  # few enough that no time limit decides how many
     overrides = [f"dataset.source={source}", *quick, equal]
-    if told.bare:
+    if args.bare:
         bare(overrides)
         return
     ours = [str(FORESEQ), "{}", str(CONFIG), *(word for o in overrides for word in ("--set", o))]
-    plain = [sys.executable, __file__, "--steps", str(told.steps), "--source", str(source)]
+    plain = [sys.executable, __file__, "--steps", str(args.steps), "--source", str(source)]
     commands = {
         "foreseq": [*(word.format("run") for word in ours), "--output", "out"],
         "foreseq starts": [word.format("ingest") for word in ours],
         "library": [*plain, "--bare"],
     }
     took = {name: [] for name in commands}
-    for _ in range(told.rounds):
+    for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
             for name, words in commands.items():
                 place = Path(folder) / name.partition(" ")[0]
@@ -59,7 +59,7 @@ def main() -> None:
             f" {allowed:.1f} s: a tenth and {PATIENCE} s); start-up"
             f" {middle['foreseq starts']:.1f} s"
         )
-    say(stamp(steps=told.steps, rounds=told.rounds))
+    say(stamp(steps=args.steps, rounds=args.rounds))
 
 
 def bare(overrides: list[str]) -> None:

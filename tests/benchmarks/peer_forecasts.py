@@ -4,7 +4,7 @@
 
 The histories hold `unique_id`, an integer `ds` from 0 and `y`; the forecasts `unique_id`, `step`
 and `y_hat`. The last line printed is JSON: seconds of fitting and forecasting, imports apart, and
-the peak memory of this process in MB with them. What is not told is left at the peer's defaults.
+the peak memory of this process in MB with them. Other settings stay at the peer's defaults.
 """
 
 import json
@@ -26,8 +26,8 @@ warnings.filterwarnings("ignore")
 def main():
     """Run one peer."""
     threading.Thread(target=follow, args=(os.getppid(),), daemon=True).start()
-    name, source, target, told = sys.argv[1:5]
-    options = json.loads(told)
+    name, source, target, settings = sys.argv[1:5]
+    options = json.loads(settings)
     history = pd.read_parquet(source)
     library, model = name.split(".", 1)
     prepare = {"nf": neuralforecast, "sf": statsforecast, "darts": darts}[library]
@@ -58,7 +58,7 @@ def neuralforecast(model, options):
     from neuralforecast import NeuralForecast, models  # noqa: PLC0415 only where it is asked for
 
     horizon = options["horizon"]
-    told = {
+    settings = {
         "h": horizon,
         "input_size": options["context"],
         "scaler_type": "robust",
@@ -71,7 +71,7 @@ def neuralforecast(model, options):
     }
 
     def forecast(history):
-        network = getattr(models, model)(**told)
+        network = getattr(models, model)(**settings)
         together = NeuralForecast(models=[network], freq=1)
         together.fit(history)
         return _steps(together.predict().reset_index(), model, horizon)

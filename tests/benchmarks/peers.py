@@ -65,29 +65,29 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--output", type=Path, help="Markdown; a CSV is written beside it.")
     options.add_argument("--own", type=Path, help=argparse.SUPPRESS)
-    told = options.parse_args()
-    overrides = [f"training.seed={told.seed}", f"auto.time_budget={told.time_budget}"]
-    experiment = load_experiment(ROOT / told.config, overrides)
-    panel, given, chosen = judged(experiment, told.test)
-    if told.own:
-        own(experiment, given, panel, chosen, told.own)
+    args = options.parse_args()
+    overrides = [f"training.seed={args.seed}", f"auto.time_budget={args.time_budget}"]
+    experiment = load_experiment(ROOT / args.config, overrides)
+    panel, given, chosen = judged(experiment, args.test)
+    if args.own:
+        own(experiment, given, panel, chosen, args.own)
         return
     rows = [row("seasonal naive", panel, chosen, None, {})]
     rows.append(row("foreseq", panel, chosen, *ask_ourselves()))
     past = histories(panel, chosen)
     asked = {
-        "horizon": experiment.dataset.horizon, "season": panel.season, "context": told.context,
-        "steps": told.steps, "seed": told.seed, "threads": told.threads,
+        "horizon": experiment.dataset.horizon, "season": panel.season, "context": args.context,
+        "steps": args.steps, "seed": args.seed, "threads": args.threads,
     }  # fmt: skip
-    for name in told.peers if told.python else ():
-        answer, said = ask_peer(told.python, name, past, asked, told.patience)
+    for name in args.peers if args.python else ():
+        answer, said = ask_peer(args.python, name, past, asked, args.patience)
         rows.append(row(name, panel, chosen, answer, said))
-    part = "test part" if told.test else "newest horizon of the training file"
-    note = stamp(config=told.config, seed=told.seed, steps=told.steps, judged=part)
+    part = "test part" if args.test else "newest horizon of the training file"
+    note = stamp(config=args.config, seed=args.seed, steps=args.steps, judged=part)
     say(f"{markdown(rows)}\n\n{note}")
-    if told.output:
-        told.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
-        pd.DataFrame(rows).assign(run=note).to_csv(told.output.with_suffix(".csv"), index=False)
+    if args.output:
+        args.output.write_text(f"{markdown(rows)}\n\n{note}\n", encoding="utf-8")
+        pd.DataFrame(rows).assign(run=note).to_csv(args.output.with_suffix(".csv"), index=False)
 
 
 def judged(experiment, test):
@@ -129,12 +129,12 @@ def own(experiment, given, panel, chosen, target):
 
 def row(name, panel, chosen, answer, said):
     """Return a row of the table; a peer that failed has no figures."""
-    told = {"seconds": said.get("seconds", np.nan), "peak MB": said.get("peak", np.nan)}
+    args = {"seconds": said.get("seconds", np.nan), "peak MB": said.get("peak", np.nan)}
     if "failed" in said:
         say(f"{name}: {said['failed']}")
-        return {"forecaster": name, "OWA": np.nan, "sMAPE": np.nan, "MASE": np.nan, **told}
+        return {"forecaster": name, "OWA": np.nan, "sMAPE": np.nan, "MASE": np.nan, **args}
     owa, scores = m4_owa(panel, chosen, answer)
-    row = {"forecaster": name, "OWA": owa, "sMAPE": scores.smape, "MASE": scores.mase, **told}
+    row = {"forecaster": name, "OWA": owa, "sMAPE": scores.smape, "MASE": scores.mase, **args}
     say(json.dumps(row))
     return row
 

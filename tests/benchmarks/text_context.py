@@ -29,7 +29,7 @@ def main() -> None:
     """Print the share of last letters predicted right, by letters seen."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--figure", default="", help="Picture to write.")
-    told = options.parse_args()
+    args = options.parse_args()
     whole = assemble(WORDS * 60)
     plan = load_text_experiment(None, PLAN)
     model = training.fit(split(whole.passage, 0.1, 0.1), whole.vocabulary.size, plan).model
@@ -38,8 +38,8 @@ def main() -> None:
     say("letters seen   last letters right   best possible")
     for seen, share in enumerate(right, start=1):
         say(f"{seen:>12} {share:>20.0%} {best_possible(seen):>15.0%}")
-    if told.figure:
-        picture(right).savefig(told.figure)
+    if args.figure:
+        picture(right).savefig(args.figure)
 
 
 def share_right(model, vocabulary, seen):

@@ -25,10 +25,10 @@ def main() -> None:
     options.add_argument("--units", type=int, default=512)
     options.add_argument("--kind", default="gru", choices=["simple", "lstm", "gru"])
     options.add_argument("--length", type=int, default=500)
-    told = options.parse_args()
+    args = options.parse_args()
 
     experiment = load_text_experiment(
-        None, [f"network.cells.kind={told.kind}", f"network.cells.units=[{told.units}]"]
+        None, [f"network.cells.kind={args.kind}", f"network.cells.units=[{args.units}]"]
     )
     model = training.build(experiment, SYMBOLS)
     vocabulary = Vocabulary("".join(map(chr, range(48, 48 + SYMBOLS))))
@@ -37,8 +37,8 @@ def main() -> None:
         prompts = ["0"] * batch
         complete(model, vocabulary, prompts, SamplingConfig(length=2))
         start = time.perf_counter()
-        complete(model, vocabulary, prompts, SamplingConfig(length=told.length))
-        ours = batch * told.length / (time.perf_counter() - start)
+        complete(model, vocabulary, prompts, SamplingConfig(length=args.length))
+        ours = batch * args.length / (time.perf_counter() - start)
         theirs = naive(model, batch)
         say(f"{batch:>5} {ours:>17.0f} {theirs:>15.0f} {ours / theirs:>7.1f}")
 

@@ -14,7 +14,7 @@ from foreseq.diagnostics.probes import ProbeConfig
 
 UNITS = 64
 NEWEST = 100
-"""Batches at the end whose loss is told; all of them are fresh."""
+"""Batches at the end whose loss is printed; all of them are fresh."""
 
 
 def main() -> None:
@@ -24,18 +24,18 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=5000)
     options.add_argument("--tasks", nargs="+", default=["adding", "copy"])
     options.add_argument("--kinds", nargs="+", default=["simple", "lstm", "gru"])
-    told = options.parse_args()
+    args = options.parse_args()
 
     say("task    length  cell      loss   without memory   times better   seconds")
-    for task in told.tasks:
-        blind = probes.ADDING_BLIND if task == "adding" else probes.copy_blind(told.length)
-        probe = ProbeConfig(task=task, length=told.length, steps=told.steps)
-        for kind in told.kinds:
+    for task in args.tasks:
+        blind = probes.ADDING_BLIND if task == "adding" else probes.copy_blind(args.length)
+        probe = ProbeConfig(task=task, length=args.length, steps=args.steps)
+        for kind in args.kinds:
             start = time.perf_counter()
             losses = probes.train(CellsConfig(kind=kind, units=(UNITS,)), probe).losses
             loss, seconds = losses[-NEWEST:].mean(), time.perf_counter() - start
             say(
-                f"{task:<7} {told.length:>6}  {kind:<6} {loss:>8.5f} {blind:>12.5f}"
+                f"{task:<7} {args.length:>6}  {kind:<6} {loss:>8.5f} {blind:>12.5f}"
                 f" {blind / loss:>14.1f} {seconds:>9.0f}"
             )
 

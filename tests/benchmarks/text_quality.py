@@ -26,10 +26,10 @@ def main() -> None:
     options.add_argument("configs", nargs="+", type=Path)
     options.add_argument("--set", action="append", default=[], dest="overrides")
     options.add_argument("--checkpoint", type=Path, help="File to go on from after a stop.")
-    told = options.parse_args()
+    args = options.parse_args()
 
-    for path in told.configs:
-        plan = load_text_experiment(path, told.overrides)
+    for path in args.configs:
+        plan = load_text_experiment(path, args.overrides)
         text = corpus.read(plan.corpus, corpus.locate(plan.corpus, Path("data") / "raw"))
         start = time.perf_counter()
 
@@ -42,7 +42,7 @@ def main() -> None:
 
         say(f"{path.stem}: {text.passage.length} characters, {text.vocabulary.size} symbols")
         outcome = experiment.train(
-            plan, text, checkpoint=told.checkpoint, listener=Listener(report)
+            plan, text, checkpoint=args.checkpoint, listener=Listener(report)
         )
         divided = experiment.parts(text, plan.corpus)
         test = score.score(outcome.fitted.model, divided.test)

@@ -31,15 +31,15 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=5.0, help="Length of a turn.")
     options.add_argument("--kind", default="lstm", choices=["lstm", "gru"])
     options.add_argument("--threads", type=int, default=2, help="PyTorch's: the cores there are.")
-    told = options.parse_args()
+    args = options.parse_args()
     say("units x layers   foreseq chars/s   PyTorch chars/s   ratio")
     for units, layers in SIZES:
-        turn = prepare(told.kind, units, layers)
+        turn = prepare(args.kind, units, layers)
         ours, theirs = [], []
-        for _ in range(told.rounds):
-            ours.append(measure(turn, told.seconds))
-            if told.torch:
-                theirs.append(peer(told, units, layers))
+        for _ in range(args.rounds):
+            ours.append(measure(turn, args.seconds))
+            if args.torch:
+                theirs.append(peer(args, units, layers))
         best = max(theirs, default=float("nan"))
         say(f"{units:>5} x {layers:<8} {max(ours):>16.0f} {best:>17.0f} {max(ours) / best:>7.2f}")
 
@@ -75,21 +75,21 @@ def measure(turn, seconds):
     return STREAMS * CHUNK / best
 
 
-def peer(told, units, layers):
+def peer(args, units, layers):
     """Return the same of PyTorch."""
     words = [
-        told.kind,
+        args.kind,
         units,
         layers,
         STREAMS,
         CHUNK,
         SYMBOLS,
         EMBEDDING,
-        told.threads,
-        told.seconds,
+        args.threads,
+        args.seconds,
     ]
     done = subprocess.run(  # noqa: S603 the interpreter that the user named
-        [told.torch, str(PEER), *map(str, words)], capture_output=True, text=True, check=True
+        [args.torch, str(PEER), *map(str, words)], capture_output=True, text=True, check=True
     )
     return float(done.stdout)
 

@@ -35,25 +35,25 @@ def main() -> None:
     options.add_argument("--set", action="append", default=[], dest="overrides")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--steps", type=int, default=0, help="Of the peer; 0: its default, 1000.")
-    told = options.parse_args()
+    args = options.parse_args()
     # trainings this short are done sooner than they are compiled
     quick = ("training.members=1", "training.jit=false")
-    overrides = [f"training.seed={told.seed}", *quick, *told.overrides]
-    experiment = load_experiment(ROOT / told.config, overrides)
+    overrides = [f"training.seed={args.seed}", *quick, *args.overrides]
+    experiment = load_experiment(ROOT / args.config, overrides)
     panel, given, chosen = newest_horizon(experiment)
     experiment, _, _, _ = by_rules(experiment, given)
     seasonal, _ = m4_owa(panel, chosen, None)
     say(f"seasonal naive                 OWA {seasonal:.4f}")
 
     asked = {
-        "horizon": experiment.dataset.horizon, "season": panel.season, "context": told.context,
-        "seed": told.seed, "steps": told.steps,
+        "horizon": experiment.dataset.horizon, "season": panel.season, "context": args.context,
+        "seed": args.seed, "steps": args.steps,
     }  # fmt: skip
-    answer, said = ask_peer(told.python, f"nf.{told.model}", histories(panel, chosen), asked)
+    answer, said = ask_peer(args.python, f"nf.{args.model}", histories(panel, chosen), asked)
     if answer is None:
         raise SystemExit(said["failed"])
     target, _ = m4_owa(panel, chosen, answer)
-    say(f"neuralforecast {told.model:<8}        OWA {target:.4f} after {said['seconds']:.1f} s")
+    say(f"neuralforecast {args.model:<8}        OWA {target:.4f} after {said['seconds']:.1f} s")
 
     begun, steps, owa = time.perf_counter(), FIRST, float("inf")
     while owa > target and steps <= MOST:
@@ -65,7 +65,7 @@ def main() -> None:
         steps *= 2
     if owa > target:
         raise SystemExit("foreseq did not get there")
-    made = stamp(config=told.config, model=told.model, steps=told.steps or 1000, seed=told.seed)
+    made = stamp(config=args.config, model=args.model, steps=args.steps or 1000, seed=args.seed)
     say(f"ratio {said['seconds'] / seconds:.1f}  (bar 10, aim 50); {made}")
 
 

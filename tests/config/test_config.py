@@ -12,9 +12,9 @@ PROJECT = Path(__file__).parents[2]
 DATASET = {"source": "a.csv", "horizon": 12}
 
 
-def refusal(told: dict, *overrides: str) -> str:
+def refusal(raw: dict, *overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        build_experiment(told, overrides, origin="shop.yaml")
+        build_experiment(raw, overrides, origin="shop.yaml")
     return str(caught.value)
 
 
@@ -25,8 +25,8 @@ def test_an_experiment_needs_only_a_source_and_a_horizon():
 
 
 def test_an_experiment_says_what_it_was_told_and_no_more():
-    told = {"dataset": DATASET, "network": {"cells": {"units": [32]}}}
-    assert build_experiment(told).model_dump(mode="json", exclude_defaults=True) == told
+    raw = {"dataset": DATASET, "network": {"cells": {"units": [32]}}}
+    assert build_experiment(raw).model_dump(mode="json", exclude_defaults=True) == raw
 
 
 def test_dumping_and_building_gives_the_experiment_back():
@@ -44,14 +44,14 @@ def test_overrides_reach_fields_at_any_depth_in_order():
 
 
 def test_overrides_leave_what_was_told_alone():
-    told = {"dataset": dict(DATASET)}
-    build_experiment(told, ["dataset.horizon=3"])
-    assert told == {"dataset": DATASET}
+    raw = {"dataset": dict(DATASET)}
+    build_experiment(raw, ["dataset.horizon=3"])
+    assert raw == {"dataset": DATASET}
 
 
 def test_an_override_may_empty_a_field():
-    told = {"dataset": DATASET | {"season": 7}}
-    assert build_experiment(told, ["dataset.season=null"]).dataset.season is None
+    raw = {"dataset": DATASET | {"season": 7}}
+    assert build_experiment(raw, ["dataset.season=null"]).dataset.season is None
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,20 @@ def test_a_wrong_override_is_refused_by_name(override, says):
 
 
 def test_all_mistakes_are_told_at_once():
-    told = refusal({"dataset": {"source": "a.csv"}, "gate": {"margin": "wide"}})
-    assert "shop.yaml: dataset.horizon: is required" in told
-    assert "shop.yaml: gate.margin: " in told
+    raw = refusal({"dataset": {"source": "a.csv"}, "gate": {"margin": "wide"}})
+    assert "shop.yaml: dataset.horizon: is required" in raw
+    assert "shop.yaml: gate.margin: " in raw
 
 
 @pytest.mark.parametrize("levels", [[0.9, 0.5], [0.1, 0.9], [0.5, 0.5]])
 def test_quantiles_ascend_around_the_median(levels):
-    told = {"dataset": DATASET, "network": {"quantiles": levels}}
-    assert "quantiles must ascend and hold 0.5" in refusal(told)
+    raw = {"dataset": DATASET, "network": {"quantiles": levels}}
+    assert "quantiles must ascend and hold 0.5" in refusal(raw)
 
 
 def test_the_context_holds_whole_patches():
-    told = {"dataset": DATASET, "network": {"context": 25, "patch": 12}}
-    assert "context 25 is not a multiple of patch 12" in refusal(told)
+    raw = {"dataset": DATASET, "network": {"context": 25, "patch": 12}}
+    assert "context 25 is not a multiple of patch 12" in refusal(raw)
 
 
 def test_a_config_is_a_value():
@@ -131,8 +131,8 @@ def test_every_field_has_its_sentence():
 
 
 def test_every_default_is_within_its_bounds():
-    told = build_experiment({"dataset": DATASET}).model_dump()
-    assert ExperimentConfig.model_validate(told).model_dump() == told
+    raw = build_experiment({"dataset": DATASET}).model_dump()
+    assert ExperimentConfig.model_validate(raw).model_dump() == raw
 
 
 def test_the_page_of_configs_tells_every_field_as_it_is():
@@ -150,25 +150,25 @@ def test_the_levels_of_the_forecast_table_are_those_told_or_the_networks_or_the_
     )
     both = ["network.quantiles=[0.2,0.5]", "intervals.levels=[]"]
     assert build_experiment({"dataset": DATASET}, both).levels == ()
-    told = {"dataset": DATASET, "intervals": {"levels": [0.9, 0.1]}}
-    assert "levels must ascend and hold 0.5" in refusal(told)
+    raw = {"dataset": DATASET, "intervals": {"levels": [0.9, 0.1]}}
+    assert "levels must ascend and hold 0.5" in refusal(raw)
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("raw", "says"),
     [
         (["network.decoder=recursive"], "recursive with gru cells does not have"),
         (["network.decoder=segment", "network.cells.kind=lstm"], "segment with lstm cells"),
     ],
 )
-def test_several_cutoffs_need_the_states_at_each_of_them(told, says):
+def test_several_cutoffs_need_the_states_at_each_of_them(raw, says):
     dataset = {"dataset": {"source": "s.csv", "horizon": 3}}
-    build_experiment(dataset, told)
+    build_experiment(dataset, raw)
     with pytest.raises(ConfigError, match=says):
-        build_experiment(dataset, [*told, "training.cutoffs_per_window=2"])
+        build_experiment(dataset, [*raw, "training.cutoffs_per_window=2"])
 
 
 def test_synthetic_series_do_not_go_with_series_that_are_read_together():
-    told = {"dataset": {"source": "s.csv", "horizon": 3}, "network": {"multivariate": "all"}}
+    raw = {"dataset": {"source": "s.csv", "horizon": 3}, "network": {"multivariate": "all"}}
     with pytest.raises(ConfigError, match=r"not supported with network\.multivariate"):
-        build_experiment(told, ["training.synthetic=0.5"])
+        build_experiment(raw, ["training.synthetic=0.5"])

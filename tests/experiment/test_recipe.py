@@ -14,7 +14,7 @@ HORIZON = 12
 
 
 def make_experiment(*overrides):
-    told = {
+    experiment = {
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [16]}},
         "auto": {"time_budget": 0},
@@ -26,7 +26,7 @@ def make_experiment(*overrides):
             "synthetic": 0.0,
         },
     }
-    return build_experiment(told, overrides)
+    return build_experiment(experiment, overrides)
 
 
 def make_panel():
@@ -49,13 +49,13 @@ def bits(state):
 
 @pytest.fixture(scope="module")
 def trained():
-    told = []
+    experiment = []
     outcome = recipe.train(
         make_experiment(),
         make_panel(),
-        report=lambda stage, progress: told.append((stage, progress)),
+        report=lambda stage, progress: experiment.append((stage, progress)),
     )
-    return outcome, told
+    return outcome, experiment
 
 
 def test_the_network_beats_the_seasonal_naive_on_noisy_trend_and_season(trained):
@@ -70,11 +70,11 @@ def test_the_gate_and_the_experiment_tell_the_same_numbers(trained):
 
 
 def test_fit_then_refit_are_reported_and_refit_takes_a_third_of_the_best_steps(trained):
-    outcome, told = trained
-    stages = [stage for stage, _ in told]
+    outcome, experiment = trained
+    stages = [stage for stage, _ in experiment]
     assert stages == sorted(stages)  # fit, then refit
     assert set(stages) == {"fit", "refit"}
-    assert told[-1][1].point.step == outcome.members[0].best_step // 3
+    assert experiment[-1][1].point.step == outcome.members[0].best_step // 3
     assert outcome.bundle.origin.steps == (outcome.members[0].best_step,)
 
 
@@ -91,14 +91,14 @@ def test_what_was_tested_has_not_seen_the_test_and_what_forecasts_has_seen_all(t
 
 def test_of_an_exact_season_there_is_nothing_to_learn_nor_to_learn_on():
     panel = from_series({"a": np.tile(np.arange(1.0, 13.0), 10)}, freq="MS", season=12)
-    told = []
+    experiment = []
     outcome = recipe.train(
         make_experiment("network.naive_lags=[12]", "network.log=false"),
         panel,
-        report=lambda stage, _: told.append(stage),
+        report=lambda stage, _: experiment.append(stage),
     )
     assert outcome.bundle.origin.steps == (0,)
-    assert set(told) == {"fit"}
+    assert set(experiment) == {"fit"}
     assert bits(outcome.bundle.evaluated) == bits(outcome.bundle.final)
     final = Ensemble(outcome.bundle.experiment, outcome.bundle.final)
     answers = final.point(panel, windows.newest(panel))
@@ -107,12 +107,12 @@ def test_of_an_exact_season_there_is_nothing_to_learn_nor_to_learn_on():
 
 def test_altering_the_test_span_alters_no_evaluated_weight_and_no_forecast_of_it():
     panel = make_panel()
-    told = make_experiment("training.max_steps=20", "training.refit=false")
+    experiment = make_experiment("training.max_steps=20", "training.refit=false")
     values = panel.values.copy()
     for end in panel.offsets[1:]:
         values[end - HORIZON : end] *= -3
-    one = recipe.train(told, panel)
-    other = recipe.train(told, replace(panel, values=values))
+    one = recipe.train(experiment, panel)
+    other = recipe.train(experiment, replace(panel, values=values))
     assert one.bundle.experiment == other.bundle.experiment
     assert bits(one.bundle.evaluated) == bits(other.bundle.evaluated)
     assert one.backtest.quantiles.tobytes() == other.backtest.quantiles.tobytes()
@@ -120,14 +120,16 @@ def test_altering_the_test_span_alters_no_evaluated_weight_and_no_forecast_of_it
 
 
 def test_without_a_refit_what_was_tested_forecasts(tmp_path):
-    told = make_experiment("training.max_steps=20", "training.refit=false", "training.members=2")
-    first = recipe.train(told, make_panel(), folder=tmp_path)
+    experiment = make_experiment(
+        "training.max_steps=20", "training.refit=false", "training.members=2"
+    )
+    first = recipe.train(experiment, make_panel(), folder=tmp_path)
     assert first.bundle.final is first.bundle.evaluated
     assert sorted(file.name for file in (tmp_path / "fit").iterdir()) == [
         "member-0.npz",
         "member-1.npz",
     ]
-    again = recipe.train(told, make_panel(), folder=tmp_path)
+    again = recipe.train(experiment, make_panel(), folder=tmp_path)
     assert bits(again.bundle.final) == bits(first.bundle.final)
 
 
@@ -156,8 +158,10 @@ def test_intervals_are_calibrated_on_windows_before_the_test(trained):
 
 
 def test_no_levels_give_a_point_forecast_alone():
-    told = make_experiment("training.max_steps=2", "training.refit=false", "intervals.levels=[]")
-    outcome = recipe.train(told, make_panel())
+    experiment = make_experiment(
+        "training.max_steps=2", "training.refit=false", "intervals.levels=[]"
+    )
+    outcome = recipe.train(experiment, make_panel())
     assert outcome.bundle.levels == ()
     assert outcome.backtest.intervals() == []
     assert outcome.backtest.quantiles.shape[-1] == 1

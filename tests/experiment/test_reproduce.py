@@ -31,9 +31,9 @@ def test_another_seed_gives_other_weights_and_other_data_are_refused(tmp_path):
     assert all(part.alike for part in reproduce.train_again(folder, panel))
 
     fitted = outcome.bundle
-    told = fitted.experiment.training.model_copy(update={"seed": 2})
+    experiment = fitted.experiment.training.model_copy(update={"seed": 2})
     other = bundle.Bundle(
-        fitted.experiment.model_copy(update={"training": told}),
+        fitted.experiment.model_copy(update={"training": experiment}),
         fitted.origin, fitted.evaluated, fitted.final,
     )  # fmt: skip
     parts = reproduce.train_again(bundle.save(other, tmp_path / "other"), panel)

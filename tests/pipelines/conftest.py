@@ -117,12 +117,12 @@ def free_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def told() -> Callable[[str, str], list[str]]:
+def blocks() -> Callable[[str, str], list[str]]:
     """Return what gives the blocks of a language in a section of `pipelines/README.md`."""
     page = PAGE.read_text(encoding="utf-8")
 
-    def blocks(section: str, language: str) -> list[str]:
+    def find(section: str, language: str) -> list[str]:
         text = page.split(f"\n## {section}\n")[1].partition("\n## ")[0]
         return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
-    return blocks
+    return find

@@ -69,12 +69,12 @@ def live(place: Path, touch: int | None = None, seconds: float = 0) -> None:
 
 def main() -> None:
     for line in sys.stdin:
-        told = json.loads(line)
-        place = Path(told.pop("place"))
+        request = json.loads(line)
+        place = Path(request.pop("place"))
         pid = os.fork()
         if not pid:
             try:
-                live(place, **told)
+                live(place, **request)
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)

@@ -32,14 +32,14 @@ def bucket(place, monkeypatch) -> Iterator[str]:
     endpoint = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     endpoint.start()
     host, port = endpoint.get_host_and_port()
-    told = {
+    variables = {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "MLFLOW_S3_ENDPOINT_URL": f"http://{host}:{port}",
     }
-    for name, value in told.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
     s3fs.S3FileSystem().mkdir("ours")

@@ -51,8 +51,8 @@ def type_in(api, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scheduled(type_in, told):
-    (schedule,), (backfill,) = told("Schedule it", "yaml"), told("Schedule it", "sh")
+def scheduled(type_in, blocks):
+    (schedule,), (backfill,) = blocks("Schedule it", "yaml"), blocks("Schedule it", "sh")
     file = type_in("") / "configs" / "schedules" / "my.yaml"
     file.write_text(schedule, encoding="utf-8")
     return type_in(backfill)
@@ -66,10 +66,10 @@ def test_a_backfill_brings_each_interval_with_what_was_known_then(scheduled):
     assert cutoffs == [27, 28, 29]  # what is stamped with today's midnight is not known yet
 
 
-def test_the_lines_that_read_mlflow_find_what_they_name(scheduled, told, monkeypatch):
+def test_the_lines_that_read_mlflow_find_what_they_name(scheduled, blocks, monkeypatch):
     import pandas as pd  # noqa: PLC0415
 
-    (lines,) = told("Read it in MLflow", "python")
+    (lines,) = blocks("Read it in MLflow", "python")
     monkeypatch.chdir(scheduled)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{scheduled}/mlruns/mlflow.db")
     found = {"frame": pd.read_csv("my.csv", parse_dates=["ds"])}
@@ -78,9 +78,9 @@ def test_the_lines_that_read_mlflow_find_what_they_name(scheduled, told, monkeyp
     assert len(found["forecasts"]) == 20 * 14
 
 
-def test_batch_jobs_end_with_the_same_parts_by_processes_and_on_dask(scheduled, type_in, told):
+def test_batch_jobs_end_with_the_same_parts_by_processes_and_on_dask(scheduled, type_in, blocks):
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    (block,) = told("Batch jobs", "sh")
+    (block,) = blocks("Batch jobs", "sh")
     *local, on_dask = block.splitlines()
     type_in("\n".join(local))
     alone = (scheduled / "tonight").rename(scheduled / "alone")

@@ -1,4 +1,4 @@
-"""A tracked run can be made again, and where it cannot one is told why."""
+"""A tracked run can be made again, and where it cannot one is result why."""
 
 import json
 
@@ -28,10 +28,10 @@ def test_the_same_data_and_code_give_the_same_weights_and_other_data_are_refused
 ):
     again = inside("reproduce", trained, "--json")
     assert again.returncode == 0, again.stderr
-    told = json.loads(again.stdout.splitlines()[-1])
-    assert told["alike"]
-    assert [part["name"] for part in told["parts"]] == ["tested", "final", "calibration"]
-    assert all(part["then"] == part["now"] for part in told["parts"])
+    result = json.loads(again.stdout.splitlines()[-1])
+    assert result["alike"]
+    assert [part["name"] for part in result["parts"]] == ["tested", "final", "calibration"]
+    assert all(part["then"] == part["now"] for part in result["parts"])
 
     table = pd.read_csv(shop)
     table.loc[5, "y"] += 1

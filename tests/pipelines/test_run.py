@@ -78,7 +78,7 @@ def test_the_same_run_again_changes_nothing(ran):
 
 
 def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
-    told = experiment("shop.csv", "name=stopped")
+    settings = experiment("shop.csv", "name=stopped")
 
     def stop(*_):
         raise StoppedError
@@ -86,10 +86,10 @@ def test_a_training_that_was_stopped_is_taken_up_again(home, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(runs.Run, "log_bundle", stop)
         with pytest.raises(StoppedError):
-            run(told, None)
+            run(settings, None)
     kept = {file.parent.name for file in home.glob("data/unfinished/*/*/*.npz")}
     assert kept == {"fit", "refit"}
-    again = run(told, None)
+    again = run(settings, None)
     assert not list(home.glob("data/unfinished/*/*"))
     curve = store.open_store().get_metric_history(again.run_id, "training/loss")
     assert [point.step for point in curve] == [25, 50, 75, 100]
@@ -113,8 +113,8 @@ def test_the_champion_forecasts_series_it_has_never_seen(ran, tmp_path):
     table = pd.read_csv("shop.csv")
     table["unique_id"] = "other-" + table["unique_id"]
     table.to_csv(tmp_path / "others.csv", index=False)
-    told = experiment(tmp_path / "others.csv").dataset
-    manifest = forecast("shop@champion", told, tmp_path / "out")
+    settings = experiment(tmp_path / "others.csv").dataset
+    manifest = forecast("shop@champion", settings, tmp_path / "out")
     assert (manifest.series, manifest.rows) == (4, 28)
 
 

@@ -37,8 +37,8 @@ def test_a_server_answers_when_waited_for_and_ends_with_its_command(nowhere):
         [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True, cwd=nowhere
     )
     assert command.stdout is not None
-    with command.stdout as told:
-        address = told.readline().strip()
+    with command.stdout as output:
+        address = output.readline().strip()
         assert answers(f"{address}/health")
         command.send_signal(signal.SIGKILL)
         command.wait()

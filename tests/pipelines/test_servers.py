@@ -81,10 +81,10 @@ def running(*words: str | Path, **how: object) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def servers(told, free_port, tmp_path_factory) -> Iterator[Servers]:
+def servers(blocks, free_port, tmp_path_factory) -> Iterator[Servers]:
     """Type what the page says, at ports that are free, on the database that is there."""
     place = tmp_path_factory.mktemp("servers")
-    (text,) = told("Servers", "sh")
+    (text,) = blocks("Servers", "sh")
     with ExitStack() as stack:
         postgres, url = stack.enter_context(database(free_port()))
         store = f"postgresql://{url}/mlflow" if postgres else f"sqlite:///{place}/mlflow.db"
@@ -179,9 +179,9 @@ def start(servers: Servers, place: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def foreseq(servers: Servers, place: Path, *words: str) -> dict:
-    told, said = (process := start(servers, place, *words, "--json")).communicate()
+    blocks, said = (process := start(servers, place, *words, "--json")).communicate()
     assert process.returncode == 0, said
-    return json.loads(told.splitlines()[-1])
+    return json.loads(blocks.splitlines()[-1])
 
 
 def run(servers: Servers, steps: int, seed: int = 1) -> list[str]:
@@ -207,8 +207,8 @@ def test_the_whole_road_leads_over_the_servers(servers, shop, ran):
 def test_another_machine_forecasts_with_what_was_published(servers, shop, ran, tmp_path):
     shutil.copy(shop / "my.csv", tmp_path)
     words = ("forecast", "--model", "my@champion", "--input", "my.csv", "--output", "out")
-    told = foreseq(servers, tmp_path, *words)
-    assert told["model_version"] == ran["version"]
+    blocks = foreseq(servers, tmp_path, *words)
+    assert blocks["model_version"] == ran["version"]
     assert writer.read(tmp_path / "out").equals(writer.read(shop / "out"))
 
 
@@ -224,9 +224,9 @@ def test_mlflow_away_for_half_a_minute_and_a_restarted_database_cost_no_result(
         servers.postgres.start()
     time.sleep(OUTAGE)
     servers.mlflow.start()
-    told, said = process.communicate(timeout=PATIENCE)
+    blocks, said = process.communicate(timeout=PATIENCE)
     assert process.returncode in (0, 4), said
-    assert json.loads(told.splitlines()[-1])["version"] == "my/2"
+    assert json.loads(blocks.splitlines()[-1])["version"] == "my/2"
     assert len(client.search_model_versions("name = 'my'")) == 2
     assert states(client) == ["FINISHED"] * 2
 
@@ -237,10 +237,10 @@ def states(client: MlflowClient) -> list[str]:
 
 
 def flows_completed(servers: Servers) -> set[str]:
-    def ask(what: str, told: dict) -> list[dict]:
+    def ask(what: str, blocks: dict) -> list[dict]:
         request = Request(  # noqa: S310 our own server
             f"{servers.settings['PREFECT_API_URL']}/{what}/filter",
-            data=json.dumps(told).encode(),
+            data=json.dumps(blocks).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urlopen(request, timeout=30) as answer:  # noqa: S310 our own server

@@ -31,7 +31,7 @@ def runs_of(study):
 
 @pytest.fixture
 def words(shop):
-    """Return what the command line is told for a small study of the shop."""
+    """Return the arguments of a small study of the shop."""
     shop.with_name("space.yaml").write_text(SMALL)
     return ("tune", "--data", "shop.csv", "--horizon", "7", "--space", "space.yaml", *QUICK)
 
@@ -39,17 +39,17 @@ def words(shop):
 def test_a_study_is_a_run_with_its_trials_nested(shop, words, inside):
     done = inside(*words, "--trials", "2", "--study", "one", "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    printed = json.loads(done.stdout.splitlines()[-1])
     parent, trials = runs_of("one")
     assert set(trials) == {"0", "1"}
     assert {run.data.tags["mlflow.parentRunId"] for run in trials.values()} == {parent.info.run_id}
-    best = trials[str(told["trial"])]
-    assert best.data.metrics["tune/validation"] == pytest.approx(told["validation"])
-    assert parent.data.metrics["tune/validation"] == pytest.approx(told["validation"])
-    rate = told["values"]["training.learning_rate"]
+    best = trials[str(printed["trial"])]
+    assert best.data.metrics["tune/validation"] == pytest.approx(printed["validation"])
+    assert parent.data.metrics["tune/validation"] == pytest.approx(printed["validation"])
+    rate = printed["values"]["training.learning_rate"]
     assert best.data.params["training.learning_rate"] == str(rate)
     experiment = load_experiment(shop.with_name("one.yaml"))
-    assert list(experiment.network.cells.units) == told["values"]["network.cells.units"]
+    assert list(experiment.network.cells.units) == printed["values"]["network.cells.units"]
 
 
 @pytest.mark.slow

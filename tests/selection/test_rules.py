@@ -19,8 +19,8 @@ AIR = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 
 
 def resolve(panel, *overrides, horizon=12):
-    told = {"dataset": {"source": "memory", "horizon": horizon}}
-    experiment = build_experiment(told, overrides)
+    given = {"dataset": {"source": "memory", "horizon": horizon}}
+    experiment = build_experiment(given, overrides)
     return rules.resolve(experiment, facts_of(experiment, panel))
 
 
@@ -78,8 +78,8 @@ def test_made_up_series_teach_air_passengers(air):
     [(100, 0.99), (1500, 0.98), (3000, 0.96), (6000, 0.0), (50_000, 0.0)],
 )
 def test_the_more_observations_the_fewer_series_are_made_up(length, share):
-    told = resolve(make_panel(length, freq="h", season=24))[0]
-    assert told.training.synthetic == pytest.approx(share, abs=0.01)
+    given = resolve(make_panel(length, freq="h", season=24))[0]
+    assert given.training.synthetic == pytest.approx(share, abs=0.01)
 
 
 def test_many_short_series_teach_less_than_few_long_ones():
@@ -93,8 +93,8 @@ def test_many_short_series_teach_less_than_few_long_ones():
     ("freq", "alone"), [("h", True), ("D", True), ("W", True), ("MS", False), ("QS", False)]
 )
 def test_days_and_weeks_teach_sooner_than_months_and_years(freq, alone):
-    told, choices = resolve(make_panel(150, freq=freq, season=4, series=60), horizon=6)
-    assert (told.training.synthetic == 0) is alone
+    given, choices = resolve(make_panel(150, freq=freq, season=4, series=60), horizon=6)
+    assert (given.training.synthetic == 0) is alone
     assert ("over 12 steps a year" in choices[0].reason) is alone
     few = resolve(make_panel(150, freq=freq, season=4, series=30), horizon=6)[0]
     assert few.training.synthetic > 0
@@ -106,8 +106,8 @@ def test_series_that_learn_alone_learn_how_far_seasons_before_are_moved(air):
 
 
 def test_where_series_are_made_up_is_the_users_choice(air):
-    told = resolve(air, "training.synthetic=0.3")[0]
-    assert (told.training.synthetic, told.network.decoder) == (0.3, "segment")
+    given = resolve(air, "training.synthetic=0.3")[0]
+    assert (given.training.synthetic, given.network.decoder) == (0.3, "segment")
     assert resolve_alone(air)[0].network.decoder == "direct"
 
 
@@ -130,9 +130,9 @@ def test_what_the_user_said_stays(air):
         "network.output_domain": "nonnegative",
         "network.shrunken_trend": True, "training.jit": True,
     }  # fmt: skip
-    told = [f"{field}={value}" for field, value in said.items()]
-    before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, told)
-    experiment, choices = resolve(air, *told)
+    given = [f"{field}={value}" for field, value in said.items()]
+    before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, given)
+    experiment, choices = resolve(air, *given)
     assert choices == []
     assert set(said) == set(rules.RULES)
     known = before.dataset.model_copy(update={"freq": "MS", "season": 12})
@@ -158,7 +158,7 @@ def test_choices_do_not_depend_on_anything_after_the_training_span(air):
         ([0, 0, 3, 1], "integer"),
         ([0, 0, 3.5, 1], "nonnegative"),
         ([0, 0, 3, -1], "real"),
-        ([2, 5, 3, 1], "real"),  # far enough from zero, or whole by how they are told
+        ([2, 5, 3, 1], "real"),  # far enough from zero, or integers by their type
     ],
 )
 def test_forecasts_keep_to_what_the_series_can_be(values, kind):
@@ -284,8 +284,8 @@ def test_the_calendar_is_shown_where_three_years_can_teach_it(freq, length, cale
 )
 def test_the_longest_cycle_may_be_looked_back_on_several_times(freq, season, context, lags):
     panel = make_panel(1000, freq=freq, season=season)
-    told = {"dataset": {"source": "memory", "horizon": 4}}
-    assert repeated_cycles(facts_of(build_experiment(told), panel), context) == lags
+    given = {"dataset": {"source": "memory", "horizon": 4}}
+    assert repeated_cycles(facts_of(build_experiment(given), panel), context) == lags
 
 
 def test_recent_is_two_seasons_within_the_context():
@@ -307,13 +307,13 @@ def test_a_history_too_short_is_refused():
 
 
 def test_small_batches_with_several_cutoffs_teach_what_the_series_hold(air):
-    def told(*options):
+    def given(*options):
         training = resolve(air, *options)[0].training
         return training.batch_size, training.cutoffs_per_window
 
-    assert told("training.synthetic=0") == (rules.BATCH, rules.CUTOFFS)
-    assert told("training.synthetic=0", "network.decoder=segment") == (rules.BATCH, 1)
-    assert told() == (rules.SYNTHETIC_BATCH, 1)
+    assert given("training.synthetic=0") == (rules.BATCH, rules.CUTOFFS)
+    assert given("training.synthetic=0", "network.decoder=segment") == (rules.BATCH, 1)
+    assert given() == (rules.SYNTHETIC_BATCH, 1)
 
 
 def test_too_few_steps_are_spent_on_the_series_themselves(air):
@@ -330,7 +330,7 @@ def test_series_to_be_read_together_are_listed_and_go_without_made_up_ones():
 def test_several_cutoffs_of_an_lstm_have_the_direct_decoder(air):
     options = ("network.cells.kind=lstm", "training.cutoffs_per_window=2")
     decoders = [
-        resolve(air, *told)[0].network.decoder for told in (options[:1], options[1:], options)
+        resolve(air, *given)[0].network.decoder for given in (options[:1], options[1:], options)
     ]
     assert decoders == ["segment", "segment", "direct"]
 
@@ -340,14 +340,14 @@ def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
     series = {"a": growing, "b": 2 * growing}
     short = {"c": [0.0, 1.0, 3.0, 2.0] * 6}
     kept, forbidden = (
-        resolve(from_series(told, freq="1", season=4), horizon=8)[0].network.log
-        for told in (series, series | short)
+        resolve(from_series(given, freq="1", season=4), horizon=8)[0].network.log
+        for given in (series, series | short)
     )
     assert (kept, forbidden) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("told", "count"),
+    ("given", "count"),
     [
         ((), 2),
         (("training.members=1",), 1),
@@ -357,13 +357,13 @@ def test_a_series_too_short_to_train_on_may_forbid_the_logarithm():
         (("training.workers=3",), 3),
     ],
 )
-def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, monkeypatch):
+def test_workers_are_as_many_as_cores_where_training_is_long(air, given, count, monkeypatch):
     monkeypatch.setattr(workers, "max_workers", lambda: 2)
-    assert resolve(air, *told)[0].training.workers == count
+    assert resolve(air, *given)[0].training.workers == count
 
 
 @pytest.mark.parametrize(
-    ("told", "platform", "compiled"),
+    ("given", "platform", "compiled"),
     [
         ((), "linux", True),
         ((), "darwin", False),
@@ -371,10 +371,10 @@ def test_workers_are_as_many_as_cores_where_training_is_long(air, told, count, m
         (("auto.time_budget=100",), "linux", False),
     ],
 )
-def test_long_trainings_are_compiled(air, told, platform, compiled, monkeypatch):
+def test_long_trainings_are_compiled(air, given, platform, compiled, monkeypatch):
     monkeypatch.setattr(rules, "has_gpu", lambda: False)
     monkeypatch.setattr(sys, "platform", platform)
-    assert resolve(air, *told)[0].training.jit is compiled
+    assert resolve(air, *given)[0].training.jit is compiled
 
 
 def test_data_of_which_copies_would_be_large_are_learned_in_one_process(air, monkeypatch):

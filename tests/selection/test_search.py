@@ -27,12 +27,12 @@ def panel():
 
 
 def make_experiment(*overrides):
-    told = {
+    given = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}},
         "training": {"max_steps": 60, "batch_size": 8, "loss": "mase", "synthetic": 0.0},
     }
-    return build_experiment(told, overrides)
+    return build_experiment(given, overrides)
 
 
 def by_rules_of(panel, *overrides):
@@ -61,10 +61,12 @@ def test_what_the_user_said_is_not_tried(found):
 def test_a_change_that_lowers_the_validation_error_is_made(panel):
     resolved = by_rules_of(panel, "network.log=false", "network.context=16")
     poor = change(resolved.experiment, {"network.naive_lags": [1]})
-    told: list[Candidate] = []
+    given: list[Candidate] = []
     facts = facts_of(poor, panel)
-    better, candidates = search(resolved._replace(experiment=poor), facts, ResumeLog(), told.append)
-    assert told == candidates
+    better, candidates = search(
+        resolved._replace(experiment=poor), facts, ResumeLog(), given.append
+    )
+    assert given == candidates
     assert SEASON in better.experiment.network.naive_lags
     reason = next(each.reason for each in better.choices if each.field == "network.naive_lags")
     assert "validation error" in reason
@@ -77,8 +79,8 @@ def test_the_time_left_makes_members(found):
 def test_little_time_shortens_the_training():
     rng = np.random.default_rng(1)
     panel = from_series({"a": rng.normal(10, 1, 300)}, freq="1", season=SEASON)
-    told = {"dataset": {"source": "memory", "horizon": 4}, "auto": {"time_budget": 1e-3}}
-    told_experiment = build_experiment(told, ["network.cells.units=[8]"])
+    given = {"dataset": {"source": "memory", "horizon": 4}, "auto": {"time_budget": 1e-3}}
+    told_experiment = build_experiment(given, ["network.cells.units=[8]"])
     experiment = by_rules(told_experiment, panel).experiment
     found = choose(told_experiment, panel)
     reasons = {choice.field: choice.reason for choice in found.choices}
@@ -87,15 +89,15 @@ def test_little_time_shortens_the_training():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         pytest.param("auto.time_budget=1", id="no-time-for-another"),
         pytest.param("network.context=16", id="nothing-to-vary"),
     ],
 )
-def test_a_short_training_that_would_be_alone_is_not_made(panel, told):
+def test_a_short_training_that_would_be_alone_is_not_made(panel, given):
     known = ("network.naive_lags=[4]", "network.log=false")
-    found = choose(make_experiment(*known, told), panel)
+    found = choose(make_experiment(*known, given), panel)
     assert found.candidates == []
 
 
@@ -105,15 +107,15 @@ def test_a_search_taken_up_again_finds_what_it_would_have_found(panel, tmp_path)
     file = tmp_path / "search.json"
 
     def stop_at_the_second(candidate):
-        told.append(candidate)
-        if len(told) == 2:
+        given.append(candidate)
+        if len(given) == 2:
             raise StoppedError
 
-    told: list[Candidate] = []
+    given: list[Candidate] = []
     with pytest.raises(StoppedError):
         choose(experiment, panel, log=ResumeLog(file), report=stop_at_the_second)
     whole = choose(experiment, panel, log=ResumeLog(file))
-    assert whole.candidates[:2] == told
+    assert whole.candidates[:2] == given
     again = choose(experiment, panel, log=ResumeLog(file))
     assert (again.experiment, again.candidates) == (whole.experiment, whole.candidates)
 
@@ -147,7 +149,7 @@ def wander(seed):
 )
 def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kept):
     panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=SEASON)
-    told = {
+    given = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "context": 16, "log": False, "naive_lags": [1, 4, 8]},
         "training": {
@@ -160,7 +162,7 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
         },
         "auto": {"time_budget": 600},
     }
-    told_experiment = build_experiment(told)
+    told_experiment = build_experiment(given)
     experiment = by_rules(told_experiment, panel).experiment
     assert experiment.training.synthetic > 0
     found = choose(told_experiment, panel)
@@ -174,12 +176,12 @@ def test_made_up_series_stay_unless_the_real_ones_teach_clearly_more(series, kep
 def test_what_lies_far_behind_is_not_varied():
     series = {f"s{n}": wander(n)[:24] for n in range(4)}
     panel = from_series(series, freq="1", season=SEASON)
-    told = {
+    given = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "log": False},
         "training": {"batch_size": 32, "max_steps": 1000, "workers": 1, "jit": False},
     }
-    told_experiment = build_experiment(told)
+    told_experiment = build_experiment(given)
     found = choose(told_experiment, panel)
     errors = {(each.field, each.value): each.error for each in found.candidates}
     assert errors[UNAIDED] > 1.5 * min(errors.values())
@@ -188,25 +190,25 @@ def test_what_lies_far_behind_is_not_varied():
 
 
 def test_doing_without_made_up_series_reopens_what_the_rules_chose_and_nothing_else(panel):
-    told = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
-    experiment = build_experiment(told)
+    given = {"dataset": {"source": "memory", "horizon": 4}, "training": {"learning_rate": 0.02}}
+    experiment = build_experiment(given)
     facts = facts_of(experiment, panel)
     synthetic = rules.resolve(experiment, facts)
     alone, choices = rules.without_synthetic(synthetic, facts)
     assert synthetic.experiment.network.decoder == "segment"
-    assert alone == by_rules(build_experiment(told, ["training.synthetic=0"]), panel).experiment
+    assert alone == by_rules(build_experiment(given, ["training.synthetic=0"]), panel).experiment
     assert alone.training.learning_rate == 0.02
     assert {choice.field for choice in choices} == {choice.field for choice in synthetic.choices}
 
 
 def test_where_time_is_too_short_for_made_up_series_there_are_none(panel):
-    told = {
+    given = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}},
         "training": {"batch_size": 8},
         "auto": {"time_budget": 0.5},
     }
-    told_experiment = build_experiment(told)
+    told_experiment = build_experiment(given)
     experiment = by_rules(told_experiment, panel).experiment
     assert experiment.training.synthetic > 0
     found = choose(told_experiment, panel)
@@ -222,8 +224,8 @@ def test_up_and_down_are_alike_unless_windows_tell_otherwise():
     rise = [each + 2 * np.arange(120) for each in wander]
     for series, mirrored in ((wander, True), (rise, False)):
         panel = from_series({f"s{n}": each for n, each in enumerate(series)}, freq="1", season=1)
-        told = ("training.max_steps=200", "training.batch_size=32", "network.log=false")
-        found = choose(make_experiment("network.context=8", *told), panel)
+        given = ("training.max_steps=200", "training.batch_size=32", "network.log=false")
+        found = choose(make_experiment("network.context=8", *given), panel)
         assert ("training.sign_flip", False) in [
             (each.field, each.value) for each in found.candidates
         ]
@@ -236,7 +238,7 @@ def test_few_long_series_are_also_tried_beside_made_up_ones():
     panel = from_series(
         {f"s{n}": rhythm + rng.normal(size=3600) for n in range(3)}, freq="1", season=SEASON
     )
-    told = {
+    given = {
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "context": 16, "log": False, "naive_lags": [1, 4]},
         "training": {
@@ -247,7 +249,7 @@ def test_few_long_series_are_also_tried_beside_made_up_ones():
             "workers": 1,
         },
     }
-    told_experiment = build_experiment(told)
+    told_experiment = build_experiment(given)
     experiment = by_rules(told_experiment, panel).experiment
     found = choose(told_experiment, panel)
     beside = ("training.synthetic", rules.SEARCHED_SHARE)
@@ -262,8 +264,8 @@ def test_few_long_series_are_also_tried_beside_made_up_ones():
 def test_many_short_series_of_days_are_also_tried_beside_made_up_ones():
     series = {f"s{n}": range(200) for n in range(101)}
     panel = from_series(series, freq="D", season=7, start="2020-01-01")
-    told = {"dataset": {"source": "memory", "horizon": 7}}
-    experiment, _, _, _ = by_rules(build_experiment(told), panel)
+    given = {"dataset": {"source": "memory", "horizon": 7}}
+    experiment, _, _, _ = by_rules(build_experiment(given), panel)
     assert experiment.training.synthetic == 0
     assert list(_synthetic_shares(facts_of(experiment, panel), experiment)) == [
         rules.SEARCHED_SHARE
@@ -277,7 +279,7 @@ def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share
 
 
 @pytest.mark.parametrize(
-    ("told", "left", "steps"),
+    ("given", "left", "steps"),
     [
         ((), 50, 375),  # a third of them again, after the test
         ((), 1000, 600),
@@ -286,8 +288,8 @@ def test_lags_are_not_varied_where_the_user_asks_for_made_up_series(panel, share
         (("training.members=3", "training.workers=2"), 50, 187),  # one after the other
     ],
 )
-def test_steps_are_those_of_the_rules_or_as_many_as_there_is_time_for(panel, told, left, steps):
-    experiment = by_rules_of(panel, *told).experiment
+def test_steps_are_those_of_the_rules_or_as_many_as_there_is_time_for(panel, given, left, steps):
+    experiment = by_rules_of(panel, *given).experiment
     ruled = rules.Choice("training.max_steps", 600, "by rule")
     changed, choice = budget.choose_steps(experiment, ruled, Pace(1.0, 0.0, 0.1), left)
     assert changed.training.max_steps == choice.value == steps

@@ -10,21 +10,21 @@ DATASET = {"dataset": {"source": "memory", "horizon": 4}}
 
 
 class Drawn:
-    """Draws what it is told for a field, else the upper end."""
+    """Draws the given value of a field, else the upper end."""
 
-    def __init__(self, **told):
-        self.told = told
+    def __init__(self, **given):
+        self.given = given
 
     def suggest_float(self, name, low, high, *, log=False):
         assert not log or low > 0
-        return self.told.get(name, high)
+        return self.given.get(name, high)
 
     def suggest_int(self, name, low, high):
         assert low == 0
-        return self.told.get(name, high)
+        return self.given.get(name, high)
 
     def suggest_categorical(self, name, choices):
-        return self.told.get(name, choices[-1])
+        return self.given.get(name, choices[-1])
 
 
 def make_experiment(*overrides):
@@ -37,9 +37,9 @@ def make_experiment(*overrides):
 
 
 def test_every_field_there_is_to_tune_exists():
-    told = make_experiment().model_dump()
+    given = make_experiment().model_dump()
     for field in SPACE.root:
-        get(told, field)
+        get(given, field)
 
 
 def test_what_is_drawn_makes_a_valid_experiment():

@@ -42,9 +42,9 @@ def panel():
 def begin(tmp_path, panel):
     """Return what makes a study in a storage of its own."""
 
-    def make(name="s", **told):
-        experiment = by_rules(build_experiment(TOLD), told.pop("panel", panel)).experiment
-        return Study(name, tmp_path / "studies.db", experiment, SPACE, **{"trials": 6, **told})
+    def make(name="s", **given):
+        experiment = by_rules(build_experiment(TOLD), given.pop("panel", panel)).experiment
+        return Study(name, tmp_path / "studies.db", experiment, SPACE, **{"trials": 6, **given})
 
     return make
 
@@ -206,8 +206,8 @@ def test_values_that_do_not_go_together_are_passed_over(begin, panel):
 
 
 def test_the_best_config_says_only_what_differs_and_can_be_run(worked, tmp_path):
-    study, told = worked[0], build_experiment(TOLD)
-    written = tuning.write_best(study, told, tmp_path / "best.yaml")
+    study, given = worked[0], build_experiment(TOLD)
+    written = tuning.write_best(study, given, tmp_path / "best.yaml")
     read = load_experiment(tmp_path / "best.yaml")
     assert read == written
     plain = yaml.safe_load((tmp_path / "best.yaml").read_text())
@@ -215,7 +215,7 @@ def test_the_best_config_says_only_what_differs_and_can_be_run(worked, tmp_path)
     best = tuning.best(study)
     assert read.training.learning_rate == best.values["training.learning_rate"]
     assert read.training.members is None
-    assert read.split == told.split
+    assert read.split == given.split
     assert read.network.log == study.experiment.network.log
 
 
