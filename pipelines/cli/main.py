@@ -1,6 +1,7 @@
 """The command line: each command runs the flow of its name.
 
-Heavy imports wait inside the commands, so that `--help` answers at once.
+Heavy imports wait inside the commands, so that `--help` answers at once. One of the longer modules:
+most of it is arguments with their help, and commands are looked up by name.
 """
 
 import os

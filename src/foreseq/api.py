@@ -1,7 +1,8 @@
 """The public API: `Forecaster` and `load`, for frames in memory.
 
 Everything else can be had from Python as well: this module only puts the steps in order, as
-`foreseq run` does, and returns frames of the kind it was given.
+`foreseq run` does, and returns frames of the kind it was given. One of the longer modules: a third
+of it is docstrings, and one class is one page of documentation.
 """
 
 import sys
@@ -238,7 +239,7 @@ class Forecaster:
     def report(self, path: str | Path) -> Path:
         """Write the report of the training as one HTML file, and return its path.
 
-        It compares with ETS, Theta and ARIMA where `foreseq[classics]` is installed, which may
+        It compares with ETS, Theta and ARIMA where `foreseq[statistical]` is installed, which may
         take half a minute.
         """
         path = Path(path)

@@ -1,5 +1,7 @@
 """Measures of forecasts: pure functions on arrays, one per measure of the field.
 
+One of the longer modules, as half of it is formulas and doctests that are looked up one by one.
+
 Three rules hold for every measure:
 
 - The last axis is the horizon and is averaged away; every other axis stays. A single step is a

@@ -1,4 +1,4 @@
-"""Tell how well the intervals of a folder of forecasts hold on a test file, beside the classics.
+"""Print how well the intervals of a folder of forecasts hold on a test file, beside the classics.
 
     foreseq run configs/forecasters/m4-hourly.yaml --output hourly
     python tests/benchmarks/intervals.py configs/forecasters/m4-hourly.yaml hourly TEST.parquet
@@ -105,7 +105,7 @@ def say(name: str, where: str, tested: Backtest) -> None:
 def _with_log(
     experiment: ExperimentConfig, series: Panel, plan: StatisticalBaselinesConfig
 ) -> ExperimentConfig:
-    """Return the experiment with its logarithm settled and the classics bounded."""
+    """Return the experiment with its logarithm resolved and the statistical baselines bounded."""
     log = experiment.network.log
     if log is None:
         log = bool((series.values[series.observed] > 0).all())

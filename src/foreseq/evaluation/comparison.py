@@ -18,7 +18,7 @@ from foreseq.series.panel import Panel
 
 SEED = 1
 """Of the sample of windows: the same data give the same sample."""
-INSTALL = "install foreseq[classics]"
+INSTALL = "install foreseq[statistical]"
 
 Floats = NDArray[np.float64]
 

@@ -40,7 +40,7 @@ Method = Callable[[Floats, int, int], Normal]
 
 
 def is_installed() -> bool:
-    """Return whether statsmodels is installed: it comes with the extra `classics`."""
+    """Return whether statsmodels is installed: it comes with the extra `statistical`."""
     return find_spec("statsmodels") is not None
 
 

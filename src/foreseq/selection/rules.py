@@ -1,6 +1,7 @@
 """Rules that choose what a user leaves open: each returns a value and the reason.
 
 Values that were tuned name the benchmark behind them; all were compared on validation windows.
+One of the longer modules: a list of small rules, in the order in which they are applied.
 """
 
 import sys
