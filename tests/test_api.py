@@ -275,6 +275,7 @@ def test_progress_is_said_on_demand(capsys):
     assert "chosen network.context" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_the_same_and_its_model_can_be_loaded(
     model, api, tmp_path, monkeypatch
 ):
