@@ -30,6 +30,18 @@ CLOSED = {
     "split.validation_windows": 1,
 }
 
+SMALL_NETWORK = {
+    "cells": {"units": [8]},
+    "context": 8,
+    "patch": 4,
+    "log": False,
+    "naive_lags": [4],
+    "recent_inputs": 8,
+    "decoder": "direct",
+    "calendar": False,
+}
+"""Of bundles whose weights are not trained; for a season of 4."""
+
 
 def resolved(fields, overrides=()):
     """Return an experiment whose open fields have small, plain values."""

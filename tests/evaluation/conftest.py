@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builders import SMALL_NETWORK
 
 from foreseq.config import build_experiment
 from foreseq.forecasting import bundle
@@ -31,16 +32,7 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
     """Return a bundle that forecasts the seasonal naive, or near it, tested before `seen` steps."""
     config = {
         "dataset": {"source": "memory", "horizon": 4, "freq": panel.freq, "season": panel.season},
-        "network": {
-            "cells": {"units": [8]},
-            "context": 8,
-            "patch": 4,
-            "log": False,
-            "naive_lags": [4],
-            "recent_inputs": 8,
-            "decoder": "direct",
-            "calendar": False,
-        },
+        "network": SMALL_NETWORK,
     }
     experiment = build_experiment(config, overrides)
     weights = network_weights.get_weights(model_cache.build(experiment))

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from builders import resolved
+from builders import SMALL_NETWORK, resolved
 
 from foreseq.durable import files
 from foreseq.errors import BundleRefused
@@ -36,16 +36,7 @@ def make_bundle(panel, *, members=2):
     """Return a bundle of random weights."""
     fields = {
         "dataset": {"source": "memory", "horizon": 3, "freq": "MS", "season": 4},
-        "network": {
-            "cells": {"units": [8]},
-            "context": 8,
-            "patch": 4,
-            "log": False,
-            "naive_lags": [4],
-            "recent_inputs": 8,
-            "decoder": "direct",
-            "calendar": True,
-        },
+        "network": SMALL_NETWORK | {"calendar": True},
         "training": {"max_steps": 1, "members": members},
     }
     experiment = resolved(fields)

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from builders import SMALL_NETWORK
 from pyarrow import parquet
 
 from foreseq.config import build_experiment
@@ -44,17 +45,7 @@ def make_panel(*, missing=()):
 def source():
     fields = {
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 4},
-        "network": {
-            "cells": {"units": [8]},
-            "context": 8,
-            "patch": 4,
-            "log": False,
-            "naive_lags": [4],
-            "recent_inputs": 8,
-            "decoder": "direct",
-            "calendar": False,
-            "quantiles": [0.1, 0.5, 0.9],
-        },
+        "network": SMALL_NETWORK | {"quantiles": [0.1, 0.5, 0.9]},
     }
     experiment = build_experiment(fields)
     weights = network_weights.get_weights(model_cache.build(experiment))
