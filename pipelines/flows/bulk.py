@@ -39,8 +39,7 @@ def forecast_files(
     version = registry.resolve(model)
     folder = registry.fetch(version).absolute()
     trained = bundle.load(folder).experiment.dataset
-    shape = {"freq": trained.freq, "season": trained.season, "horizon": trained.horizon}
-    dataset = (history or trained).model_copy(update=shape)
+    dataset = trained.reading(history)
     source = fetch(dataset, environment.data() / "raw").absolute()
     job = bulk.plan(
         dataset, source, output, str(version), version.digest, sample_paths=sample_paths

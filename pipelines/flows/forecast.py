@@ -35,11 +35,8 @@ def write(
 
 def history_of(version: ModelVersion, history: DatasetConfig | None) -> Ingested:
     """Ingest histories as a version needs them; None: those of its own training source."""
-    dataset = bundle.load(registry.fetch(version)).experiment.dataset
-    if history is None:
-        return ingest(dataset)
-    shape = {"freq": dataset.freq, "season": dataset.season, "horizon": dataset.horizon}
-    return ingest(history.model_copy(update=shape))
+    trained = bundle.load(registry.fetch(version)).experiment.dataset
+    return ingest(trained.reading(history))
 
 
 @flow

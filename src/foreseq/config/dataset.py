@@ -91,3 +91,12 @@ class ResolvedDataset(DatasetConfig):
 
     freq: str
     season: PositiveInt
+
+    def reading(self, history: DatasetConfig | None) -> DatasetConfig:
+        """Return a source of histories, read as a model trained on this one needs them.
+
+        Args:
+            history: The source; None: this one.
+        """
+        shape = {"freq": self.freq, "season": self.season, "horizon": self.horizon}
+        return (history or self).model_copy(update=shape)
