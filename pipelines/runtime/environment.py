@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from foreseq import environment
+
 PROJECT = Path(__file__).resolve().parents[2]
 """The clone; in an installed wheel the package, which holds the same files of the example."""
 EXAMPLE = PROJECT / "configs" / "forecasters" / "air-passengers.yaml"
@@ -22,8 +24,7 @@ DEFAULTS = {
 
 def prepare() -> None:
     """Set every environment variable that the user has not set."""
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    environment.prepare(DEFAULTS)
 
 
 def data() -> Path:

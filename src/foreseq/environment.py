@@ -5,7 +5,7 @@ Set by `import foreseq`, before any of them; what the user has set stands.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 DEFAULTS = {
@@ -19,9 +19,9 @@ DEFAULTS = {
 }
 
 
-def prepare() -> None:
+def prepare(defaults: Mapping[str, str] = DEFAULTS) -> None:
     """Give every variable that is not set its default."""
-    for name, value in DEFAULTS.items():
+    for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
 

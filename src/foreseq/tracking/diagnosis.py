@@ -3,10 +3,6 @@
 import json
 from collections.abc import Sequence
 
-# isort: split -- the store sets the environment that MLflow reads on import
-from foreseq.tracking import store  # noqa: F401
-
-# isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from foreseq.config import ResolvedCells

@@ -11,17 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# isort: split -- the store sets the environment that MLflow reads on import
-from foreseq.config.dataset import without_secrets
-from foreseq.tracking import store
-
-# isort: split
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
 from foreseq.config import ResolvedExperiment
+from foreseq.config.dataset import without_secrets
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval, per_series
 from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
@@ -34,6 +30,7 @@ from foreseq.selection.search import Candidate
 from foreseq.series import calendar
 from foreseq.series.panel import Panel
 from foreseq.tracking import run as runs
+from foreseq.tracking import store
 from foreseq.tracking.model import Wrapping
 from foreseq.tracking.run import CACHE_KEY, Measure, Run, Start
 from foreseq.tracking.store import REPORT

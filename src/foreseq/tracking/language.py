@@ -6,13 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# isort: split -- the store sets the environment that MLflow reads on import
-from foreseq.config.dataset import without_secrets
-
-# isort: split
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
+from foreseq.config.dataset import without_secrets
 from foreseq.evaluation.decision import CHALLENGER, Decision
 from foreseq.language import bundle
 from foreseq.language.bundle import LanguageBundle

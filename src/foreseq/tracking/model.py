@@ -9,13 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# isort: split -- the store sets the environment that MLflow reads on import
-from foreseq.tracking import store
-
-# isort: split
 import mlflow.pyfunc
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
+
+from foreseq.tracking import store
 
 PACKAGES = ("foreseq", "keras", "mlflow", "numpy", "pandas", "tensorflow", "tensorflow-cpu")
 """Requirements of a model, as far as they are installed."""

@@ -13,18 +13,15 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-# isort: split -- the store sets the environment that MLflow reads on import
-from foreseq.config.dataset import without_secrets
-from foreseq.tracking import store
-
-# isort: split
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
+from foreseq.config.dataset import without_secrets
 from foreseq.durable import files, manifest
 from foreseq.errors import BundleRefused, ConfigError, NotPublished
+from foreseq.tracking import store
 
 CHAMPION, PREVIOUS = "champion", "previous"
 DIGEST = "digest"

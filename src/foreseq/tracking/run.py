@@ -13,11 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# isort: split -- the store sets the environment that MLflow reads on import
-from foreseq.config.dataset import without_secrets
-from foreseq.tracking import store
-
-# isort: split
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
@@ -26,9 +21,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.git_utils import get_git_commit
 
 from foreseq import __version__
+from foreseq.config.dataset import without_secrets
 from foreseq.durable import files, manifest
 from foreseq.evaluation.decision import Decision
-from foreseq.tracking import model
+from foreseq.tracking import model, store
 from foreseq.tracking.model import Wrapping
 
 ROWS = 1000
