@@ -86,6 +86,29 @@ def test_ids_are_the_text_that_was_written(tmp_path):
     assert panel.ids.tolist() == ["007", "1.0", "7", "NA"]
 
 
+def test_ids_of_digits_keep_their_zeros(tmp_path):
+    path = write(tmp_path / "a.csv", "unique_id,ds,y\n007,1,1\n7,1,1\n0012345678905,1,1\n")
+    panel, _ = to_panel(read_table(dataset(path)), dataset(path, freq=1))
+    assert panel.ids.tolist() == ["0012345678905", "007", "7"]
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_ids_of_a_folder_are_text_where_one_file_has_numbers(tmp_path, order):
+    frame(ROWS[:2]).assign(unique_id=[10, 9]).to_parquet(tmp_path / f"{order[0]}.parquet")
+    frame(ROWS[:2]).assign(unique_id=["009", "b"]).to_parquet(tmp_path / f"{order[1]}.parquet")
+    panel, _ = to_panel(read_table(dataset(tmp_path)), dataset(tmp_path, freq="D"))
+    assert panel.ids.tolist() == ["009", "10", "9", "b"]
+
+
+def test_ids_in_names_of_folders_keep_their_zeros(tmp_path):
+    for name in ("007", "7"):
+        (tmp_path / "year=2024" / f"unique_id={name}").mkdir(parents=True)
+        part = tmp_path / "year=2024" / f"unique_id={name}" / "a.parquet"
+        frame(ROWS[:2])[["ds", "y"]].to_parquet(part)
+    panel, _ = to_panel(read_table(dataset(tmp_path)), dataset(tmp_path))
+    assert panel.ids.tolist() == ["007", "7"]
+
+
 def test_numbers_in_a_parquet_column_of_ids_become_text(tmp_path):
     table = frame().assign(unique_id=[10, 10, 9])
     table.to_parquet(tmp_path / "a.parquet")

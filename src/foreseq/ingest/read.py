@@ -85,7 +85,7 @@ def _read_text(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
             header=0,
             names=header,
             index_col=False,
-            dtype=dict.fromkeys(texts, "category"),  # text as written: an id 007 stays 007
+            dtype=dict.fromkeys(texts, object),  # text as written: an id 007 stays 007
             keep_default_na=False,
             na_values={name: list(EMPTY) for name in header if name not in texts},
             skip_blank_lines=False,
@@ -94,13 +94,12 @@ def _read_text(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
             encoding="utf-8-sig",
         )
     table.index += 2
-    ordered: pd.DataFrame = table[wanted]
+    ordered: pd.DataFrame = table[wanted].astype(dict.fromkeys(texts, "category"))
     return ordered
 
 
 def _read_parquet(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
-    form = parquet.ParquetFileFormat(dictionary_columns=[dataset.columns.unique_id])
-    source = parquet.dataset(path, format=form, partitioning="hive")
+    source = _open(path, dataset.columns.unique_id)
     if path.is_dir() and not source.files:
         raise DataRefused(
             "a folder must hold Parquet files",
@@ -114,6 +113,24 @@ def _read_parquet(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
     )
     table.index += 1
     return table
+
+
+def _open(path: Path, ids: str) -> parquet.FileSystemDataset:
+    """Open Parquet files such that ids are as written, in every file and in names of folders.
+
+    Arrow takes the types from the first file, and reads `id=007` in the name of a folder as 7.
+    """
+    form = parquet.ParquetFileFormat(dictionary_columns=[ids])
+    source = parquet.dataset(path, format=form, partitioning="hive")
+    position = source.schema.get_field_index(ids)
+    files = [fragment.physical_schema for fragment in source.get_fragments()]
+    types = {schema.field(ids).type for schema in files if ids in schema.names}
+    if position < 0 or len(types) == 1:
+        return source
+    schema = source.schema.set(position, pa.field(ids, pa.string()))
+    folders = pa.schema([field for field in schema if field.name not in files[0].names])
+    partitioning = parquet.partitioning(folders, flavor="hive")
+    return parquet.dataset(path, schema=schema, format=form, partitioning=partitioning)
 
 
 def _wanted(names: list[str], dataset: DatasetConfig) -> list[str]:
