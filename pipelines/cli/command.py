@@ -3,7 +3,6 @@
 import atexit
 import gc
 import json
-import re
 import sys
 from importlib import import_module
 from math import isfinite
@@ -17,7 +16,7 @@ from foreseq.errors import ConfigError
 from foreseq.pipelines.runtime import environment
 
 if TYPE_CHECKING:
-    from foreseq.config import DatasetConfig, ExperimentConfig
+    from foreseq.config import ExperimentConfig
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[
@@ -28,6 +27,12 @@ Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Set a config field, such as training.max_steps=500."),
+]
+HistoryOverrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Set a field of the model's dataset, such as dataset.columns.y=sales."
+    ),
 ]
 Budget = Annotated[
     str | None, typer.Option(help="Time for search and training, such as 90s, 10m or 1h.")
@@ -69,7 +74,7 @@ def experiment_of(
     Raises:
         ConfigError: If the options do not make an experiment.
     """
-    from foreseq.config import build_experiment, load_experiment
+    from foreseq.config import build_experiment, load_experiment, loading
 
     sets = list(overrides or [])
     if time_budget is not None:
@@ -79,7 +84,7 @@ def experiment_of(
             raise ConfigError("give a config or --data, not both")
         if horizon is None:
             raise ConfigError("--data needs --horizon: how many steps to forecast")
-        dataset = {"name": stem(data), "source": data, "horizon": horizon}
+        dataset = {"name": loading.stem(data), "source": data, "horizon": horizon}
         return build_experiment({"dataset": dataset}, sets, origin="--set")
     if config is None:  # the example works from any folder
         config = environment.EXAMPLE
@@ -107,21 +112,6 @@ def result(as_json: bool, **values: Any) -> None:
         finite = {name: _finite(value) for name, value in values.items()}
         sys.stdout.write(json.dumps(finite) + "\n")
         sys.stdout.flush()
-
-
-def history_config(source: str | None) -> "DatasetConfig | None":
-    """Return the config of a file of histories; the model knows the rest."""
-    from foreseq.config import DatasetConfig
-
-    if source is None:
-        return None
-    return DatasetConfig(name=stem(source), source=source, horizon=1)
-
-
-def stem(source: str) -> str:
-    """Return the name of a dataset after its file."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.partition("?")[0]).name.partition(".")[0])
-    return name.strip("-._") or "panel"
 
 
 def _finite(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from foreseq.config import history_fields
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
 from foreseq.pipelines.cli import operate, text
 from foreseq.pipelines.cli.command import (
@@ -20,13 +21,13 @@ from foreseq.pipelines.cli.command import (
     Budget,
     Config,
     Data,
+    HistoryOverrides,
     Horizon,
     Model,
     Output,
     Overrides,
     begin,
     experiment_of,
-    history_config,
     result,
     seconds,
 )
@@ -210,6 +211,7 @@ def forecast(
             "--input", help="CSV or Parquet with the history (default: the training source)."
         ),
     ] = None,
+    overrides: HistoryOverrides = None,
     sample_paths: Annotated[
         int, typer.Option(min=0, help="Simulated paths per series, a column each.")
     ] = 0,
@@ -222,7 +224,7 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast with a published model, without training."""
-    source = history_config(history)
+    source = history_fields(history, overrides or ())
     if workers is not None or dask is not None:
         begin("bulk")
         from foreseq.pipelines.flows.bulk import forecast_files, runner
@@ -246,13 +248,14 @@ def backtest(
         str | None,
         typer.Option("--input", help="CSV or Parquet with series (default: the training source)."),
     ] = None,
+    overrides: HistoryOverrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a published model on windows it has not seen."""
     begin("backtest")
     from foreseq.pipelines.flows.backtest import backtest as flow
 
-    scores = flow(model, history_config(history))
+    scores = flow(model, history_fields(history, overrides or ()))
     result(as_json, **{name: score._asdict() for name, score in scores.items()})
 
 

@@ -8,17 +8,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from foreseq.config import history_fields
 from foreseq.errors import CheckFailed, ConfigError, NotPublished
 from foreseq.pipelines.cli.command import (
     AsJson,
     Config,
     Data,
+    HistoryOverrides,
     Horizon,
     Model,
     Overrides,
     begin,
     experiment_of,
-    history_config,
     result,
 )
 
@@ -39,6 +40,7 @@ def monitor(
             "--input", help="CSV or Parquet with the actuals (default: the training source)."
         ),
     ] = None,
+    overrides: HistoryOverrides = None,
     forecasts: Annotated[
         Path | None, typer.Option(help="Folder of forecasts (default: data/forecasts).")
     ] = None,
@@ -49,7 +51,7 @@ def monitor(
     as_json: AsJson = False,
 ) -> None:
     """Compare past forecasts with actuals and decide."""
-    source = history_config(actuals)
+    source = history_fields(actuals, overrides or ())
     begin("monitor")
     from foreseq.pipelines.flows.monitor import monitor as flow
 

@@ -1,11 +1,12 @@
 """The flow that scores a registered forecaster on windows it has not seen."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from foreseq.config import DatasetConfig
 from foreseq.evaluation.backtest import unseen_backtest
 from foreseq.evaluation.comparison import compare
 from foreseq.forecasting import bundle
@@ -31,7 +32,7 @@ def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
 
 
 @flow
-def backtest(model: str, history: DatasetConfig | None) -> dict[str, Scores]:
+def backtest(model: str, history: Mapping[str, Any] | None) -> dict[str, Scores]:
     """Score a forecaster and the naive ones; return the measures by name."""
     version = registry.resolve(model)
     ingested = history_of(version, history)

@@ -1,7 +1,7 @@
 """The flow that forecasts file by file, on several processes or a cluster."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from prefect.futures import as_completed
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
-from foreseq.config import DatasetConfig
+from foreseq.config import history_dataset
 from foreseq.durable import files, resume
 from foreseq.forecasting import bulk, bundle
 from foreseq.forecasting.bulk import Job
@@ -26,20 +26,20 @@ from foreseq.tracking import registry
 
 @flow
 def forecast_files(
-    model: str, history: DatasetConfig | None, output: Path, sample_paths: int = 0
+    model: str, history: Mapping[str, Any] | None, output: Path, sample_paths: int = 0
 ) -> Manifest:
     """Forecast the steps after the last observation of every series of many files.
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version is used.
-        history: Source of the files; None: the model's training source.
+        history: Fields of the dataset that differ from the model's, such as `source`; None: none.
         output: Folder for the forecasts.
         sample_paths: Trajectories to simulate for each series.
     """
     version = registry.resolve(model)
     folder = registry.fetch(version).absolute()
     trained = bundle.load(folder).experiment.dataset
-    dataset = trained.reading(history)
+    dataset = history_dataset(trained, history)
     source = fetch(dataset, environment.data() / "raw").absolute()
     job = bulk.plan(
         dataset, source, output, str(version), version.digest, sample_paths=sample_paths

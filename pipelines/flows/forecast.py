@@ -1,11 +1,13 @@
 """The flow that forecasts many series with one version of a model."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from foreseq.config import DatasetConfig
+from foreseq.config import history_dataset
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
@@ -33,21 +35,21 @@ def write(
     return writer.write(source, panel.load(folder), output)
 
 
-def history_of(version: ModelVersion, history: DatasetConfig | None) -> Ingested:
+def history_of(version: ModelVersion, history: Mapping[str, Any] | None) -> Ingested:
     """Ingest histories as a version needs them; None: those of its own training source."""
     trained = bundle.load(registry.fetch(version)).experiment.dataset
-    return ingest(trained.reading(history))
+    return ingest(history_dataset(trained, history))
 
 
 @flow
 def forecast(
-    model: str, history: DatasetConfig | None, output: Path, sample_paths: int = 0
+    model: str, history: Mapping[str, Any] | None, output: Path, sample_paths: int = 0
 ) -> Manifest:
     """Forecast the steps after the last observation of every series.
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version is used.
-        history: Source of the series; None: the model's training source.
+        history: Fields of the dataset that differ from the model's, such as `source`; None: none.
         output: Folder for the forecasts.
         sample_paths: Trajectories to simulate for each series, a column each.
     """

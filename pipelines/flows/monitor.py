@@ -1,13 +1,15 @@
 """The flow that checks past forecasts, and retrains or recalibrates if asked to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from foreseq.config import DatasetConfig, ExperimentConfig, Retrain
+from foreseq.config import ExperimentConfig, Retrain, history_dataset
 from foreseq.errors import BundleRefused, ConfigError, DataRefused
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Seen
@@ -74,7 +76,7 @@ def refit_intervals(version: ModelVersion, folder: Path, about: About, until: st
 @flow
 def monitor(
     model: str,
-    history: DatasetConfig | None = None,
+    history: Mapping[str, Any] | None = None,
     forecasts: Path | None = None,
     retrain: Retrain = "never",
 ) -> Monitored:
@@ -82,7 +84,7 @@ def monitor(
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`.
-        history: Source of the actuals; None: the model's own.
+        history: Fields of the dataset that differ from the model's, such as `source`; None: none.
         forecasts: Folder of folders of forecasts, where results are written as well; None: all
             forecasts under the data folder, with the results in `forecasts/NAME`.
         retrain: `auto` carries out what the evidence calls for, once; `never` only reports it.
@@ -117,7 +119,10 @@ def monitor(
 
 
 def retrained(
-    version: ModelVersion, ingested: Ingested, _monitored: Monitored, history: DatasetConfig | None
+    version: ModelVersion,
+    ingested: Ingested,
+    _monitored: Monitored,
+    history: Mapping[str, Any] | None,
 ) -> tuple[bool, str]:
     """Train the same experiment on the newest data; the gate decides whether to publish it."""
     published = publish(train(as_before(version, history), ingested).run_id, ingested.folder)
@@ -127,7 +132,10 @@ def retrained(
 
 
 def recalibrated(
-    version: ModelVersion, ingested: Ingested, monitored: Monitored, _history: DatasetConfig | None
+    version: ModelVersion,
+    ingested: Ingested,
+    monitored: Monitored,
+    _history: Mapping[str, Any] | None,
 ) -> tuple[bool, str]:
     """Fit the intervals again, and publish them if they are better on newer actuals."""
     until = monitored.decided.until
@@ -139,11 +147,11 @@ def recalibrated(
     return True, f"{fresh} is champion: {version} with intervals fitted on the newest data"
 
 
-def as_before(version: ModelVersion, history: DatasetConfig | None) -> ExperimentConfig:
+def as_before(version: ModelVersion, history: Mapping[str, Any] | None) -> ExperimentConfig:
     """Return the experiment of a version, on data from another source if one is given."""
     experiment = bundle.load(registry.fetch(version)).experiment
-    source = experiment.dataset.source if history is None else history.source
-    dataset = experiment.dataset.model_copy(update={"source": source})
+    own = {name: getattr(experiment.dataset, name) for name in ("name", "update", "as_of")}
+    dataset = history_dataset(experiment.dataset, {**(history or {}), **own})
     return experiment.model_copy(update={"name": version.name, "dataset": dataset})
 
 

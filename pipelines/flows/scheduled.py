@@ -107,7 +107,9 @@ def _run(config: ScheduleConfig, due: datetime, output: Path) -> Interval:
     elif config.flow == "forecast":
         version = _forecast(experiment, output)
     else:
-        decided = monitor(experiment.model, experiment.dataset, retrain=config.retrain).decided
+        decided = monitor(
+            experiment.model, experiment.dataset.model_dump(), retrain=config.retrain
+        ).decided
         version, decision, forecast = decided.version, decided.action, None
         champion = decided.published if decided.acted else None
     return Interval(
@@ -123,7 +125,7 @@ def _run(config: ScheduleConfig, due: datetime, output: Path) -> Interval:
 
 def _forecast(experiment: ExperimentConfig, output: Path) -> str:
     """Forecast with the newest published version that was not trained on later data."""
-    folder = history_of(registry.resolve(experiment.model), experiment.dataset).folder
+    folder = history_of(registry.resolve(experiment.model), experiment.dataset.model_dump()).folder
     history = panel.load(folder)
     for version in (registry.champion(experiment.model), registry.previous(experiment.model)):
         if version and not gate.is_ahead(bundle.load(registry.fetch(version)), history):

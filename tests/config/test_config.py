@@ -5,7 +5,14 @@ import pytest
 from pydantic import ValidationError
 
 from foreseq import config
-from foreseq.config import ExperimentConfig, build_experiment, load_experiment
+from foreseq.config import (
+    ExperimentConfig,
+    ResolvedDataset,
+    build_experiment,
+    history_dataset,
+    history_fields,
+    load_experiment,
+)
 from foreseq.errors import ConfigError
 
 PROJECT = Path(__file__).parents[2]
@@ -52,6 +59,45 @@ def test_overrides_leave_what_was_told_alone():
 def test_an_override_may_empty_a_field():
     raw = {"dataset": DATASET | {"season": 7}}
     assert build_experiment(raw, ["dataset.season=null"]).dataset.season is None
+
+
+@pytest.mark.parametrize("name", ["No", "2023", "% change", "[a]", "#", "a: b", " y", "null?"])
+def test_the_name_of_a_column_is_what_is_typed(name):
+    experiment = build_experiment({"dataset": DATASET}, [f"dataset.columns.y={name}"])
+    assert experiment.dataset.columns.y == name
+
+
+def test_a_quoted_name_goes_without_its_quotes():
+    experiment = build_experiment({"dataset": DATASET}, ["dataset.columns.y='my sales'"])
+    assert experiment.dataset.columns.y == "my sales"
+
+
+def test_a_number_in_yaml_is_the_name_of_a_column():
+    raw = {"dataset": DATASET | {"columns": {"y": 2023}}}
+    assert build_experiment(raw).dataset.columns.y == "2023"
+
+
+def test_histories_are_read_as_the_training_data_were_unless_told_otherwise():
+    trained = ResolvedDataset(
+        name="shop", source="a.csv", freq="D", season=7, horizon=3, duplicates="sum",
+        update="append", columns={"ds": "when", "y": "sales"},
+    )  # fmt: skip
+    assert history_dataset(trained, None) == trained
+    fields = history_fields("new/b.csv", ["dataset.columns.y=No", "dataset.season=1"])
+    read = history_dataset(trained, fields)
+    assert (read.name, read.source, read.duplicates, read.update) == (
+        "b",
+        "new/b.csv",
+        "sum",
+        "replace",
+    )
+    assert (read.columns.ds, read.columns.y) == ("when", "No")
+    assert (read.freq, read.season, read.horizon) == ("D", 7, 3), "the model's"
+
+
+def test_only_the_dataset_of_histories_can_be_set():
+    with pytest.raises(ConfigError, match="only fields of dataset can be set here"):
+        history_fields("b.csv", ["training.seed=1"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from foreseq.config import DatasetConfig, build_experiment
+from foreseq.config import build_experiment, history_fields
 from foreseq.errors import ConfigError
 from foreseq.forecasting import writer
 from foreseq.pipelines.flows.bulk import forecast_files, runner
@@ -26,7 +26,7 @@ QUICK = (
 
 
 @pytest.fixture(scope="module")
-def shops(api, tmp_path_factory) -> Iterator[DatasetConfig]:
+def shops(api, tmp_path_factory) -> Iterator[dict]:
     """Publish a forecaster, and write more series in five files."""
     place = tmp_path_factory.mktemp("bulk")
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +37,7 @@ def shops(api, tmp_path_factory) -> Iterator[DatasetConfig]:
         run(build_experiment(fields, ["gate.confidence=0.5", *QUICK]), None)
         patch.setattr(examples, "CELLS", 480)
         examples.write(Path("shops"), series=20, freq="D", length=120, seed=2)
-        yield DatasetConfig(name="shops", source="shops", horizon=1)
+        yield history_fields("shops")
 
 
 def forecast_on(task_runner, shops, output):

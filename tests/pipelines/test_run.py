@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foreseq.config import ExperimentConfig, build_experiment
+from foreseq.config import ExperimentConfig, build_experiment, history_fields
 from foreseq.errors import ConfigError
 from foreseq.forecasting import writer
 from foreseq.pipelines.flows.backtest import backtest
@@ -113,8 +113,8 @@ def test_the_champion_forecasts_series_it_has_never_seen(ran, tmp_path):
     table = pd.read_csv("shop.csv")
     table["unique_id"] = "other-" + table["unique_id"]
     table.to_csv(tmp_path / "others.csv", index=False)
-    settings = experiment(tmp_path / "others.csv").dataset
-    manifest = forecast("shop@champion", settings, tmp_path / "out")
+    others = history_fields(str(tmp_path / "others.csv"))
+    manifest = forecast("shop@champion", others, tmp_path / "out")
     assert (manifest.series, manifest.rows) == (4, 28)
 
 

@@ -17,7 +17,14 @@ from foreseq.config.experiment import (
     change,
 )
 from foreseq.config.fields import MEDIAN, Config, Levels, Rate
-from foreseq.config.loading import build, build_experiment, load_experiment, read_yaml
+from foreseq.config.loading import (
+    build,
+    build_experiment,
+    history_dataset,
+    history_fields,
+    load_experiment,
+    read_yaml,
+)
 from foreseq.config.network import (
     CellsConfig,
     NetworkConfig,
@@ -65,6 +72,8 @@ __all__ = [
     "build",
     "build_experiment",
     "change",
+    "history_dataset",
+    "history_fields",
     "load_experiment",
     "read_yaml",
     "whole_patches",

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PositiveInt, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, field_validator
 
 from foreseq.config.fields import Config
 
@@ -38,6 +38,8 @@ def without_secrets(source: str) -> str:
 
 class ColumnsConfig(Config):
     """Names of the three columns in the user's file."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # YAML reads the name 2023 as a number
 
     unique_id: str = "unique_id"
     """Which series a row belongs to; a file without this column holds one series."""
@@ -91,12 +93,3 @@ class ResolvedDataset(DatasetConfig):
 
     freq: str
     season: PositiveInt
-
-    def reading(self, history: DatasetConfig | None) -> DatasetConfig:
-        """Return a source of histories, read as a model trained on this one needs them.
-
-        Args:
-            history: The source; None: this one.
-        """
-        shape = {"freq": self.freq, "season": self.season, "horizon": self.horizon}
-        return (history or self).model_copy(update=shape)
