@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.ingest.table import Repairs, to_panel
+from foreseq.ingest.repairs import Repairs
+from foreseq.ingest.table import to_panel
 from foreseq.series import panel as panels
 
 

@@ -11,7 +11,7 @@ from foreseq.evaluation.backtest import FORESEQ, Backtest
 from foreseq.evaluation.baselines import BASELINES
 from foreseq.evaluation.comparison import compare
 from foreseq.evaluation.decision import Decision
-from foreseq.ingest.table import Repairs
+from foreseq.ingest.repairs import Repairs
 from foreseq.report import pictures
 from foreseq.report.page import Findings, decision_page, report_page, with_decision
 from foreseq.selection.rules import Choice

@@ -16,7 +16,7 @@ from foreseq.errors import ConfigError
 from foreseq.evaluation import backtest, comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
-from foreseq.ingest.table import Repairs
+from foreseq.ingest.repairs import Repairs
 from foreseq.report.figures import errors
 from foreseq.tracking import forecaster, registry, store
 from foreseq.tracking import run as runs

@@ -21,7 +21,8 @@ from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.fetch import content, fetch
 from foreseq.ingest.history import DatasetVersion
 from foreseq.ingest.read import read_file
-from foreseq.ingest.table import Repairs, to_panel
+from foreseq.ingest.repairs import Repairs
+from foreseq.ingest.table import to_panel
 from foreseq.series import panel
 from foreseq.series.panel import Panel
 

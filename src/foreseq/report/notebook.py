@@ -10,7 +10,7 @@ from foreseq.evaluation import comparison, gate
 from foreseq.evaluation.backtest import Backtest
 from foreseq.evaluation.comparison import Comparison
 from foreseq.forecasting.bundle import Bundle
-from foreseq.ingest.table import Repairs
+from foreseq.ingest.repairs import Repairs
 from foreseq.network.outputs import median_output
 from foreseq.report import page, pictures
 from foreseq.report.figures import outlook

@@ -13,7 +13,7 @@ from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval
 from foreseq.evaluation.baselines import SEASONAL_NAIVE
 from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
-from foreseq.ingest.table import Repairs
+from foreseq.ingest.repairs import Repairs
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
 from foreseq.selection.rules import Choice

@@ -23,7 +23,7 @@ from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle
-from foreseq.ingest.table import Repairs
+from foreseq.ingest.repairs import Repairs
 from foreseq.report.page import decision_page, with_decision
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate

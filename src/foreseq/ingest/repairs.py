@@ -1,0 +1,54 @@
+"""What was read, how its flaws were repaired, and what looks wrong though no rule forbids it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What was read, and how its flaws were repaired."""
+
+    rows: int
+    """Rows read, blank ones left out."""
+    series: int
+    steps: int
+    """Steps of all series together, on the grid."""
+    first: str
+    """First time of any series."""
+    last: str
+    """Last time of any series."""
+    blank_rows: int = 0
+    unsorted_series: int = 0
+    """Series whose rows did not ascend in time."""
+    duplicates_collapsed: int = 0
+    """Rows merged into another of the same series and time."""
+    gaps: int = 0
+    """Steps without a row."""
+    gaps_filled: int = 0
+    """Gaps that were interpolated."""
+    missing: int = 0
+    """Rows with an empty y."""
+    missing_filled: int = 0
+    """Empty y that were interpolated or read as zero."""
+    zone: str = ""
+    """Time zone of the source, whose times are now UTC; empty if it named none."""
+
+    def __str__(self) -> str:
+        """Return one line for people: what was read, and only the repairs that happened.
+
+        Example:
+            >>> print(Repairs(rows=5, series=1, steps=6, first="1", last="6", gaps=1))
+            5 rows, 1 series, 1 to 6; 1 steps without a row left unobserved
+        """
+        counts = [
+            (self.blank_rows, "blank rows skipped"),
+            (self.unsorted_series, "series sorted"),
+            (self.duplicates_collapsed, "duplicate rows collapsed"),
+            (self.gaps_filled, "steps without a row filled"),
+            (self.gaps - self.gaps_filled, "steps without a row left unobserved"),
+            (self.missing_filled, "empty y filled"),
+            (self.missing - self.missing_filled, "empty y left unobserved"),
+        ]
+        done = [f"{count:,} {what}" for count, what in counts if count]
+        done += [f"times converted from {self.zone} to UTC"] if self.zone else []
+        read = f"{self.rows:,} rows, {self.series:,} series, {self.first} to {self.last}"
+        return "; ".join([read, *done])
