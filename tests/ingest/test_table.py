@@ -92,6 +92,17 @@ def test_ids_are_text_in_the_order_of_text():
     assert [numbers(panel, 0), numbers(panel, 1)] == [[1], [2, 2]]
 
 
+def test_ids_that_differ_by_spaces_are_two_series_and_a_warning():
+    panel, repairs = to_panel(table([("A", 1, 1.0), ("A ", 1, 2.0), ("A", 2, 2.0)]), dataset())
+    assert panel.ids.tolist() == ["A", "A "]
+    assert "1 ids differ from another only by spaces around them, the first 'A '" in str(repairs)
+
+
+def test_an_id_as_long_as_a_text_is_refused():
+    message = refusal(table([("a", 1, 1.0), ("b" * 251, 1, 1.0), ("a", 2, 1.0)]))
+    assert message.startswith("shop.csv, row 3: a unique_id may have 250 letters, found 251")
+
+
 def test_text_that_holds_numbers_is_read_as_numbers():
     panel, _ = to_panel(table([("a", "1", "1.5"), ("a", "2", " 2 ")]), dataset())
     assert panel.freq == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from foreseq.errors import DataRefused
 
 ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
 """Ending of a time with a zone."""
+MAX_ID = 250
+"""Letters of the longest id."""
 FIRST_YEAR, LAST_YEAR = 1678, 2261
 """Whole years that datetime64[ns] holds."""
 
@@ -76,6 +79,25 @@ def parse(table: pd.DataFrame, file: str = "") -> Columns:
     return replace(ids, ds=ds, y=y, zone=zone, blank=int(blank.sum()))
 
 
+def distinct(column: pd.Series[Any], file: str = "") -> tuple[NDArray[np.int64], Any]:
+    """Return the distinct values of a column, and the position of each cell among them.
+
+    Raises:
+        DataRefused: If a cell is a list or another value that cannot be compared.
+    """
+    try:
+        return pd.factorize(column)
+    except TypeError:
+        row = next(i for i, cell in enumerate(column) if not isinstance(cell, Hashable))
+        raise DataRefused(
+            f"{column.name} must hold text, numbers or times",
+            found=f"a {type(column.iloc[row]).__name__}",
+            file=file,
+            row=_number(column.index[row]),
+            remedy="name another column, or unpack this one into one value a row",
+        ) from None
+
+
 def _number(label: Any) -> int | None:
     """Return a label as a row number; None if it is another label."""
     return int(label) if isinstance(label, (int, np.integer)) else None
@@ -103,8 +125,18 @@ def _parse_ids(column: pd.Series[Any], file: str) -> tuple[NDArray[np.str_], NDA
             row=_number(column.index[int(empty.argmax())]),
             remedy="name the series or drop the row",
         )
-    codes, labels = pd.factorize(column)
-    names, rank = np.unique([str(label) for label in labels], return_inverse=True)
+    codes, labels = distinct(column, file)
+    texts = [str(label) for label in labels]
+    longest = int(np.argmax([len(text) for text in texts]))
+    if len(texts[longest]) > MAX_ID:  # names are kept at equal width, in memory and on disk
+        raise DataRefused(
+            f"a unique_id may have {MAX_ID} letters",
+            found=f"{len(texts[longest]):,}, beginning with {texts[longest][:20]!r}",
+            file=file,
+            row=_number(column.index[int((codes == longest).argmax())]),
+            remedy="shorten it, or name another column with dataset.columns.unique_id",
+        )
+    names, rank = np.unique(texts, return_inverse=True)
     return names.astype(np.str_), rank.astype(np.int64)[codes]
 
 

@@ -1,5 +1,7 @@
 """Frames of a user to long tables and back: pandas, polars, pyarrow and all that narwhals reads."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -8,6 +10,7 @@ import pyarrow as pa
 
 from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.errors import DataRefused
+from foreseq.ingest.columns import distinct
 
 ARGUMENTS = {"unique_id": "id_col", "ds": "time_col", "y": "target_col"}
 """How the public API calls the names of the columns."""
@@ -19,7 +22,8 @@ class Style(NamedTuple):
     backend: Any
     """Library of the frame, a `narwhals.Implementation`."""
     columns: ColumnsConfig
-    integer_ids: bool
+    ids: pd.Series[Any]
+    """Every id once, of the type it came in; the index is its text."""
     dates: bool
     """Whether times are dates without a time of day."""
 
@@ -66,8 +70,10 @@ def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
     table = table.rename(columns={name: role for role, name in wanted.items()})
     if "unique_id" not in wanted:
         table.insert(0, "unique_id", pd.Series(dataset.name, table.index, dtype="category"))
-    integer_ids = "unique_id" in wanted and types[columns.unique_id].is_integer()
-    return table, Style(eager.implementation, columns, integer_ids, bool(dates))
+    _, unique = distinct(table["unique_id"])
+    texts = pd.Index([str(name) for name in unique])
+    ids = pd.Series(unique, index=texts)[~texts.duplicated()]
+    return table, Style(eager.implementation, columns, ids, bool(dates))
 
 
 def write(table: pd.DataFrame, style: Style) -> Any:
@@ -77,8 +83,8 @@ def write(table: pd.DataFrame, style: Style) -> Any:
         table: With `unique_id` and `ds`, perhaps `y` and `cutoff`.
         style: From `read`.
     """
-    if style.integer_ids:
-        table = table.assign(unique_id=table["unique_id"].astype("int64"))
+    places = style.ids.index.get_indexer(pd.Index(table["unique_id"]))
+    table = table.assign(unique_id=style.ids.array.take(places))
     table = table.rename(columns=style.columns.model_dump())
     if style.backend.is_pandas():
         return table

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Repairs:
@@ -31,6 +34,8 @@ class Repairs:
     """Empty y that were interpolated or read as zero."""
     zone: str = ""
     """Time zone of the source, whose times are now UTC; empty if it named none."""
+    warnings: tuple[str, ...] = ()
+    """What looks wrong and was left alone."""
 
     def __str__(self) -> str:
         """Return one line for people: what was read, and only the repairs that happened.
@@ -51,4 +56,22 @@ class Repairs:
         done = [f"{count:,} {what}" for count, what in counts if count]
         done += [f"times converted from {self.zone} to UTC"] if self.zone else []
         read = f"{self.rows:,} rows, {self.series:,} series, {self.first} to {self.last}"
-        return "; ".join([read, *done])
+        return "; ".join([read, *done, *self.warnings])
+
+
+def similar_ids(names: NDArray[np.str_]) -> list[str]:
+    """Return a warning of ids that differ only by spaces around them.
+
+    Args:
+        names: All ids, each once.
+
+    Example:
+        >>> similar_ids(np.array(["A", "A ", "B"]))
+        ["1 ids differ from another only by spaces around them, the first 'A '"]
+    """
+    stripped = np.strings.strip(names)
+    padded = names[(stripped != names) & np.isin(stripped, names)].tolist()
+    if not padded:
+        return []
+    first = f"the first {padded[0]!r}"
+    return [f"{len(padded):,} ids differ from another only by spaces around them, {first}"]

@@ -26,7 +26,7 @@ from foreseq.ingest.table import to_panel
 from foreseq.series import panel
 from foreseq.series.panel import Panel
 
-EDITION = 2
+EDITION = 3
 """Raised whenever the same file and config would make another panel."""
 NOT_READING = {"source", "horizon", "update"}
 """Fields of a dataset that do not change the panel."""
@@ -205,6 +205,7 @@ def _load(folder: Path) -> Ingested | None:
     try:
         facts = json.loads((folder / "panel.json").read_text(encoding="utf-8"))
         repairs = json.loads((folder / "repairs.json").read_text(encoding="utf-8"))
+        repairs["warnings"] = tuple(repairs["warnings"])
         return Ingested(folder, facts["fingerprint"], Repairs(**repairs), fresh=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None

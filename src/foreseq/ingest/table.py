@@ -11,7 +11,7 @@ from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.frequency import infer_freq
-from foreseq.ingest.repairs import Repairs
+from foreseq.ingest.repairs import Repairs, similar_ids
 from foreseq.ingest.season import infer_season
 from foreseq.series import calendar
 from foreseq.series.calendar import shown
@@ -66,6 +66,7 @@ def to_panel(
         rows=len(columns.y),
         unsorted_series=unsorted,
         duplicates_collapsed=len(columns.y) - len(single.y),
+        warnings=tuple(similar_ids(single.names)),
     )
 
 

@@ -179,6 +179,7 @@ def _quality(findings: Findings) -> list[tuple[str, str]]:
         ("series sorted by time", f"{repairs.unsorted_series:,}"),
         ("blank rows skipped", f"{repairs.blank_rows:,}"),
         ("time zone converted to UTC", repairs.zone or "none"),
+        *(("warning", warning) for warning in repairs.warnings),
         ("series too short to test", _named(panel, untested)),
         ("tested series without a forecast", _named(panel, np.unique(tested[missing]))),
     ]

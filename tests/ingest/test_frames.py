@@ -1,0 +1,48 @@
+import pandas as pd
+import polars as pl
+import pytest
+
+from foreseq.config import DatasetConfig
+from foreseq.errors import DataRefused
+from foreseq.ingest import frames
+from foreseq.ingest.table import to_panel
+
+DATASET = DatasetConfig(horizon=1)
+IDS = [
+    pd.array([7, 9], dtype="int64"),
+    pd.array([7, 9], dtype="uint32"),
+    pd.array([7, 9], dtype="Int64"),
+    pd.array([7.0, 9.5], dtype="float64"),
+    pd.array(["007", "7"], dtype="string"),
+    pd.array(["007", 7], dtype=object),
+    pd.array(["7", "007"], dtype="string[pyarrow]"),
+    pd.Categorical(["b", "a"], categories=["c", "b", "a"]),
+    pd.array([7, 9], dtype="int64[pyarrow]"),
+]
+
+
+@pytest.mark.parametrize("ids", IDS, ids=lambda ids: str(ids.dtype))
+def test_ids_come_out_as_they_came_in(ids):
+    ids = pd.Series(ids)
+    frame = pd.DataFrame({"unique_id": ids, "ds": [1, 1], "y": [1.0, 2.0]})
+    table, style = frames.read(pd.concat([frame, frame.assign(ds=2)]), DATASET)
+    panel, _ = to_panel(table, DATASET)
+    out = frames.write(pd.DataFrame({"unique_id": panel.ids.astype(object), "ds": [3, 3]}), style)
+    assert out["unique_id"].dtype == ids.dtype
+    assert sorted(out["unique_id"], key=str) == sorted(ids, key=str)
+
+
+@pytest.mark.parametrize("kind", [pl.Int16, pl.String, pl.Categorical], ids=str)
+def test_ids_of_polars_come_out_as_they_came_in(kind):
+    frame = pl.DataFrame({"unique_id": ["7", "9"], "ds": [1, 1], "y": [1.0, 2.0]})
+    frame = frame.with_columns(pl.col("unique_id").cast(kind))
+    _, style = frames.read(frame, DATASET)
+    out = frames.write(pd.DataFrame({"unique_id": ["9", "7"], "ds": [3, 3]}), style)
+    assert out["unique_id"].dtype == kind
+    assert out["unique_id"].cast(pl.String).to_list() == ["9", "7"]
+
+
+def test_lists_are_no_ids():
+    frame = pd.DataFrame({"unique_id": [["a"], ["b"]], "ds": [1, 1], "y": [1.0, 2.0]})
+    with pytest.raises(DataRefused, match="unique_id must hold text, numbers or times, found a li"):
+        frames.read(frame, DATASET)
