@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
@@ -213,7 +211,7 @@ def _manifest(run_id: str, digest: str) -> Path | None:
     client = store.open_store()
     model = client.get_run(run_id).data.tags[store.MODEL_TAG]
     location = client.get_logged_model(model).artifact_location
-    folder = _local(location)
+    folder = store.local(location)
     if folder is None:
         folder = store.home() / "bundles" / digest
         if not folder.exists():
@@ -256,14 +254,6 @@ def _source(client: MlflowClient, model_id: str) -> str:
     if store.is_served():
         return f"models:/{model_id}"
     return client.get_logged_model(model_id).artifact_location
-
-
-def _local(location: str) -> Path | None:
-    """Return the folder of a location on this machine; None if it is elsewhere."""
-    parts = urlparse(location)
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    return None if parts.scheme else Path(location)
 
 
 def _create_model(client: MlflowClient, name: str) -> None:

@@ -1,12 +1,15 @@
 """The tracking store of MLflow: created once, under a lock; and links to its pages.
 
+A local store may be moved or copied with its files, and read where nothing can be written.
+
 Why a lock and a rename: MLflow builds a new SQLite store step by step. Two processes that do so at
 once, or one that is killed on the way, leave a store that never works again.
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from foreseq.config.dataset import without_secrets
 from foreseq.durable import files
 from foreseq.errors import ConfigError
+from foreseq.tracking import moves
+from foreseq.tracking.moves import Moves
 
 SQLITE = "sqlite:///"
 BUNDLE_TAG, MODEL_TAG = "bundle.digest", "bundle.model"
@@ -52,7 +57,12 @@ def artifact_location(name: str) -> str | None:
     """Return the place of an experiment's files; None: a tracking server decides."""
     if is_served():
         return None
-    return (home() / "artifacts" / name).as_uri()
+    return (home() / moves.ARTIFACTS / name).as_uri()
+
+
+def local(location: str) -> Path | None:
+    """Return the folder of a recorded location on this machine; None if it is elsewhere."""
+    return moves.local(moves.present(location, _prepare(address())))
 
 
 def is_served() -> bool:
@@ -141,19 +151,32 @@ def lock() -> Iterator[None]:
 
 
 @cache
-def _prepare(uri: str) -> None:
-    """Create the local store, whole or not at all, and check that the store responds."""
+def _prepare(uri: str) -> Moves:
+    """Create the local store, whole or not at all, and check that the store responds.
+
+    Returns:
+        The moves of a store that could not be corrected, as nothing can be written there.
+    """
+    file = Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+    read_only = file is not None and file.exists() and not os.access(file.parent, os.W_OK)
+    moved: Moves = ()
     try:
-        with lock():
-            if uri.startswith(SQLITE):
-                _create(Path(uri.removeprefix(SQLITE)).absolute())
+        with nullcontext() if read_only else lock():
+            if file is not None:
+                _create(file)
             MlflowClient(uri).search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+            if file is not None:
+                moved = moves.find(file)
+                if moved and not read_only:
+                    moves.correct(file, moved)
+                    moved = ()
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = getattr(error, "orig", error)  # the database's message without SQLAlchemy's
         raise ConfigError(
             f"MLflow's store {without_secrets(uri)} cannot be used: {reason}; set"
             " MLFLOW_TRACKING_URI to a file (sqlite:///runs.db) or a server (http://host:5000)"
         ) from None
+    return moved
 
 
 def _create(file: Path) -> None:
