@@ -128,8 +128,8 @@ def test_wide_columns_are_series(tmp_path):
     assert cells(table)[:3] == ROWS
     assert table.index.tolist() == [2, 3, 2, 3]
     panel, repairs = to_panel(table, dataset(path))
-    assert panel.observed.tolist() == [True, True, True, False]
-    assert repairs.missing == 1
+    assert panel.observed.tolist() == [True, True, True]
+    assert repairs.trailing == 1
 
 
 def test_wide_parquet_reads_like_wide_csv(tmp_path):

@@ -141,12 +141,38 @@ def test_empty_y_is_marked_or_zero():
     assert (repairs.missing, repairs.missing_filled) == (1, 1)
 
 
-def test_empty_y_is_filled_between_neighbours_but_not_at_the_edges():
+def test_a_series_begins_with_its_first_y_and_ends_with_its_last():
     frame = pd.concat([days(None, 1.0, None, None, 4.0, None), days(None, 7.0, name="b")])
     panel, repairs = to_panel(frame, dataset(missing="interpolate"))
-    assert numbers(panel, 0) == [None, 1, 2, 3, 4, None]
-    assert numbers(panel, 1) == [None, 7]
-    assert (repairs.missing, repairs.missing_filled) == (5, 2)
+    assert numbers(panel, 0) == [1, 2, 3, 4]
+    assert numbers(panel, 1) == [7]
+    assert panel.times(0, 4, 1).astype("datetime64[D]").astype(str).tolist() == ["2024-03-03"]
+    assert (repairs.missing, repairs.missing_filled) == (2, 2)
+    assert (repairs.leading, repairs.trailing) == (2, 1)
+    assert "1 rows after the last y taken as the horizon, not as history" in str(repairs)
+    assert repairs.last == "2024-03-02"
+
+
+def test_rows_without_y_at_the_ends_are_zeros_or_refused_if_the_config_says_so():
+    frame = days(None, 1.0, None)
+    assert numbers(to_panel(frame, dataset(missing="zero"))[0]) == [0, 1, 0]
+    assert "row 2: y must be filled" in refusal(frame, missing="refuse")
+
+
+def test_a_series_without_any_y_is_kept():
+    panel, _ = to_panel(pd.concat([days(None, None, name="new"), days(1.0, 2.0)]), dataset())
+    assert panel.ids.tolist() == ["a", "new"]
+    assert numbers(panel, 1) == [None]
+
+
+@given(series=SERIES, ahead=st.integers(0, 3))
+def test_rows_ahead_alter_nothing(series, ahead):
+    rows = [(name, step, y) for name, ys in series.items() for step, y in enumerate(ys)]
+    future = [(name, len(ys) + step, None) for name, ys in series.items() for step in range(ahead)]
+    panel, _ = to_panel(table(rows), dataset(freq=1, season=1))
+    other, repairs = to_panel(table(rows + future), dataset(freq=1, season=1))
+    assert other.fingerprint() == panel.fingerprint()
+    assert repairs.trailing == ahead * len(series)
 
 
 def test_gaps_and_empty_y_follow_each_its_own_policy():
@@ -177,15 +203,15 @@ def test_duplicates_become_one_row(policy, y):
 
 @pytest.mark.parametrize(("policy", "y"), [("mean", 5.0), ("sum", 5.0)])
 def test_an_empty_duplicate_weighs_nothing(policy, y):
-    frame = table([("a", 1, 1.0), ("a", 2, 5.0), ("a", 2, None), ("a", 3, None), ("a", 3, None)])
-    panel, _ = to_panel(frame, dataset(duplicates=policy))
-    assert numbers(panel) == [1, y, None]
+    rows = [("a", 1, 1.0), ("a", 2, 5.0), ("a", 2, None), ("a", 3, None), ("a", 3, None)]
+    panel, _ = to_panel(table([*rows, ("a", 4, 4.0)]), dataset(duplicates=policy))
+    assert numbers(panel) == [1, y, None, 4]
 
 
 def test_duplicates_that_agree_collapse():
-    frame = table([("a", 1, None), ("a", 1, None), ("a", 2, 5.0), ("a", 2, 5.0), ("b", 2, 6.0)])
-    panel, repairs = to_panel(frame, dataset())
-    assert numbers(panel) == [None, 5]
+    rows = [("a", 1, None), ("a", 1, None), ("a", 2, 5.0), ("a", 2, 5.0), ("b", 2, 6.0)]
+    panel, repairs = to_panel(table([("a", 0, 4.0), *rows]), dataset())
+    assert numbers(panel) == [4, None, 5]
     assert repairs.duplicates_collapsed == 2
 
 

@@ -73,7 +73,8 @@ class DatasetConfig(Config):
     """Steps without a row: `mark` them as unobserved, `interpolate` them linearly, or `refuse`
     the data."""
     missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
-    """Rows with an empty y: as for `gaps`, or read as zero."""
+    """Rows with an empty y: as for `gaps`, or read as zero. With `mark` and `interpolate` a series
+    begins with its first y and ends with its last one: rows after it are the horizon."""
     as_of: datetime | None = None
     """Use only observations before this time, in UTC if it has a time zone. None: all."""
     update: Literal["replace", "append"] = "replace"

@@ -29,9 +29,13 @@ class Repairs:
     gaps_filled: int = 0
     """Gaps that were interpolated."""
     missing: int = 0
-    """Rows with an empty y."""
+    """Rows with an empty y, between the first and the last y of their series."""
     missing_filled: int = 0
     """Empty y that were interpolated or read as zero."""
+    leading: int = 0
+    """Rows before the first y of their series, left out."""
+    trailing: int = 0
+    """Rows after the last y of their series: they belong to the horizon, not to the history."""
     zone: str = ""
     """Time zone of the source, whose times are now UTC; empty if it named none."""
     warnings: tuple[str, ...] = ()
@@ -52,6 +56,8 @@ class Repairs:
             (self.gaps - self.gaps_filled, "steps without a row left unobserved"),
             (self.missing_filled, "empty y filled"),
             (self.missing - self.missing_filled, "empty y left unobserved"),
+            (self.leading, "rows before the first y left out"),
+            (self.trailing, "rows after the last y taken as the horizon, not as history"),
         ]
         done = [f"{count:,} {what}" for count, what in counts if count]
         done += [f"times converted from {self.zone} to UTC"] if self.zone else []

@@ -46,8 +46,9 @@ def to_panel(
     columns = _before_as_of(parse(table, file), dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
-    offsets = np.searchsorted(single.codes, np.arange(len(single.names) + 1))
-    freq = _freq(single, offsets, dataset)
+    freq = _freq(single, _offsets(single), dataset)
+    single, leading, trailing = _trim(single, dataset)
+    offsets = _offsets(single)
     steps = _locate(single, offsets, freq)
     ends = steps[offsets[1:] - 1] + 1  # steps of each series
     grid = np.concatenate([[0], np.cumsum(ends)]).astype(np.int64)
@@ -65,7 +66,9 @@ def to_panel(
         repairs,
         rows=len(columns.y),
         unsorted_series=unsorted,
-        duplicates_collapsed=len(columns.y) - len(single.y),
+        duplicates_collapsed=len(columns.y) - len(single.y) - leading - trailing,
+        leading=leading,
+        trailing=trailing,
         warnings=tuple(similar_ids(single.names)),
     )
 
@@ -134,6 +137,31 @@ def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
     total = np.add.reduceat(np.nan_to_num(y), first)
     total[count == 0] = np.nan
     return replace(single, y=total if policy == "sum" else total / np.maximum(count, 1))
+
+
+def _trim(columns: Columns, dataset: DatasetConfig) -> tuple[Columns, int, int]:
+    """Return the rows from the first to the last y of each series, and how many lay outside.
+
+    Rows after the last y are there for what is known ahead, such as prices: they are no history.
+    Of a series without any y the first row stays, so that it is not lost.
+    """
+    if dataset.missing in ("zero", "refuse"):
+        return columns, 0, 0
+    rows = np.arange(len(columns.y))
+    seen = np.flatnonzero(~np.isnan(columns.y))
+    first = _offsets(columns)[:-1].copy()
+    last = first.copy()
+    first[columns.codes[seen[::-1]]] = seen[::-1]
+    last[columns.codes[seen]] = seen
+    before, after = rows < first[columns.codes], rows > last[columns.codes]
+    outside = before | after
+    kept = _take(columns, ~outside) if outside.any() else columns
+    return kept, int(before.sum()), int(after.sum())
+
+
+def _offsets(columns: Columns) -> NDArray[np.int64]:
+    """Return where each series begins among sorted rows, shape (n_series + 1,)."""
+    return np.searchsorted(columns.codes, np.arange(len(columns.names) + 1))
 
 
 def _duplicate(columns: Columns, row: int, before: int) -> DataRefused:

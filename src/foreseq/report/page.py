@@ -175,6 +175,7 @@ def _quality(findings: Findings) -> list[tuple[str, str]]:
         ("frequency, season", f"{panel.freq}, {panel.season}"),
         ("steps without a row", f"{repairs.gaps:,}, {repairs.gaps_filled:,} filled"),
         ("rows with an empty y", f"{repairs.missing:,}, {repairs.missing_filled:,} filled"),
+        ("rows before the first y, after the last", f"{repairs.leading:,}, {repairs.trailing:,}"),
         ("duplicate rows merged", f"{repairs.duplicates_collapsed:,}"),
         ("series sorted by time", f"{repairs.unsorted_series:,}"),
         ("blank rows skipped", f"{repairs.blank_rows:,}"),
