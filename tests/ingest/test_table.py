@@ -323,8 +323,78 @@ def test_a_wrong_year_does_not_make_a_grid_of_millions_of_steps():
     frame["ds"] = pd.date_range("2024-01-01", periods=3, freq="min")
     frame.loc[4, "ds"] = pd.Timestamp("2204-01-01 00:02")
     message = refusal(frame)
-    assert "series a, row 4: a series of 3 rows may span 10,300 steps of min" in message
-    assert "found 2204-01-01 00:02:00 right after 2024-01-01 00:01:00" in message
+    assert "series a, row 4: times may be 10,000 steps of min apart" in message
+    assert "found 2204-01-01 00:02:00, 94,669,921 steps after 2024-01-01 00:01:00" in message
+
+
+@pytest.mark.parametrize(("year", "row"), [("2054", 5), ("1924", 2)])
+def test_a_time_far_from_all_others_is_refused_unless_the_gap_is_declared(year, row):
+    frame = days(1.0, 2.0, 3.0, 4.0)
+    frame.loc[row, "ds"] = frame["ds"][row].replace(year=int(year))
+    message = refusal(frame)
+    assert f"series a, row {row}: times may be 1,000 steps of D apart" in message
+    assert "with none between in any series" in message
+    limit = int(message.partition("dataset.max_gap=")[2].split()[0])
+    panel, _ = to_panel(frame, dataset(max_gap=limit, freq="D"))
+    assert panel.observed.sum() == 4
+    assert "row" in refusal(frame, max_gap=limit - 1)
+
+
+def test_a_long_gap_of_one_series_is_none_where_others_have_rows():
+    frame = pd.concat([days(*range(3000)), days(1.0, 2.0, name="b")])
+    frame.iloc[-1, 1] += pd.Timedelta(days=2900)
+    panel, _ = to_panel(frame, dataset())
+    assert panel.lengths.tolist() == [3000, 2902]
+
+
+def test_series_of_different_frequencies_are_refused_by_name():
+    months = pd.date_range("2024-01-01", periods=6, freq="MS")
+    frame = pd.concat([days(*range(20)), table([("m", day, 1.0) for day in months])])
+    message = refusal(frame)
+    assert message.startswith("shop.csv: all series must have one frequency")
+    assert "found D in 1, such as a; MS in 1, such as m; ingest each frequency" in message
+    assert to_panel(frame, dataset(freq="D"))[0].n_series == 2
+
+
+def test_days_without_a_sale_are_no_other_frequency():
+    rare = table([("b", pd.Timestamp("2024-02-27") + pd.Timedelta(days=n), 1.0)
+                  for n in (0, 7, 9, 15, 22, 30)])  # fmt: skip
+    assert to_panel(pd.concat([days(*range(40)), rare]), dataset())[0].freq == "D"
+
+
+def test_days_without_a_row_are_zero_up_to_the_newest_day_if_the_config_says_so():
+    frame = pd.concat([days(1.0, 2.0, 3.0, 4.0), days(5.0, 6.0, 7.0, name="b")]).iloc[[0, 3, 5]]
+    panel, repairs = to_panel(frame, dataset(freq="D", gaps="zero"))
+    assert numbers(panel, 0) == [1, 0, 0, 4]
+    assert numbers(panel, 1) == [6, 0, 0]
+    assert (repairs.gaps, repairs.gaps_filled) == (4, 4)
+
+
+def test_sales_without_zeros_are_said_to_lack_the_days_without_any():
+    sold = days(*range(1, 61)).iloc[[0, 1, 4, 7, 8, 12, 13, 17, 20, 22, 23, 27, 31, 36, 40, 59]]
+    _, repairs = to_panel(sold, dataset(freq="D"))
+    assert "73% of steps have no row and no y is 0" in str(repairs)
+    assert "set dataset.gaps=zero" in str(repairs)
+    assert not to_panel(sold, dataset(freq="D", gaps="zero"))[1].warnings
+    assert not to_panel(sold.assign(y=0.0), dataset(freq="D"))[1].warnings
+
+
+@pytest.mark.parametrize("sign", [-9999.0, 99999.0, -3.4028234663852886e38, 65535.0])
+def test_a_sign_for_missing_values_is_named(sign):
+    frame = pd.concat([days(10.0, sign, 12.0, sign, 11.0), days(sign, sign + 1, sign, name="b")])
+    _, repairs = to_panel(frame, dataset())
+    assert repairs.warnings == (
+        f"{sign:g} in 2 rows, the first of series a at 2024-02-28, looks like a missing value:"
+        " empty the cell",
+    )
+
+
+def test_times_with_and_without_a_zone_are_refused():
+    frame = table([("a", "2024-01-01 00:00", 1), ("a", "2024-01-02 00:00", 1),
+                   ("a", "2024-01-03 00:00+00:00", 1)])  # fmt: skip
+    message = refusal(frame)
+    assert "row 4: all times must have a time zone, or none" in message
+    assert "found '2024-01-03 00:00+00:00' beside '2024-01-01 00:00'" in message
 
 
 def test_one_row_each_has_no_frequency_unless_told():

@@ -69,9 +69,13 @@ class DatasetConfig(Config):
     """Steps after which the pattern repeats; 1 means no season. None: inferred from the data."""
     horizon: PositiveInt
     """Steps to forecast after the last observation."""
-    gaps: Literal["mark", "interpolate", "refuse"] = "mark"
-    """Steps without a row: `mark` them as unobserved, `interpolate` them linearly, or `refuse`
-    the data."""
+    gaps: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
+    """Steps without a row: `mark` them as unobserved, `interpolate` them linearly, read them as
+    `zero` up to the newest time of any series, or `refuse` the data."""
+    max_gap: PositiveInt | None = None
+    """Most steps in a row for which no series has a row; more are taken for a mistyped time and
+    refused. None: 5 times the steps of the rest, and 1,000 at least; for integer steps and steps
+    shorter than a day 100 times, and 10,000 at least."""
     missing: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
     """Rows with an empty y: as for `gaps`, or read as zero. With `mark` and `interpolate` a series
     begins with its first y and ends with its last one: rows after it are the horizon."""

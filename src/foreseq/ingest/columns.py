@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from foreseq.errors import DataRefused
 
-ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
-"""Ending of a time with a zone."""
+ZONE = r"[T ]\d.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+"""A time of day with a zone."""
 MAX_ID = 250
 """Letters of the longest id."""
 FIRST_YEAR, LAST_YEAR = 1678, 2261
@@ -171,7 +171,16 @@ def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
             found=repr(texts[codes[row]]),
             remedy="correct the cell, or write all times in one of these formats",
         )
-    zoned = texts.str.contains(ZONE, regex=True) & texts.str.contains(":", regex=False)
+    zoned = texts.str.contains(ZONE, regex=True).to_numpy(dtype=bool)
+    if zoned.any() and not zoned.all():
+        rare = zoned == (zoned[codes].mean() < 0.5)  # noqa: PLR2004 - the smaller half
+        row = int(rare[codes].argmax())
+        raise at.refusal(
+            row,
+            "all times must have a time zone, or none",
+            found=f"{texts[codes[row]]!r} beside {texts[int((~rare).argmax())]!r}",
+            remedy="write all times in one way",
+        )
     return _nanoseconds(parsed, at, codes)[codes], "an offset" if zoned.any() else ""
 
 

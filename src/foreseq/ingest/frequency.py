@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foreseq.series import calendar
 from foreseq.series.calendar import DAY, canonical
 
 SHORTEST_MONTH = 28 * DAY
@@ -14,6 +15,13 @@ FEW_STRAYS = 0.1
 """Below this share of times that break a rule, the rule holds and they are errors."""
 MANY_STRAYS = 0.5
 """From this share of steps that the most common step does not divide, it is not the frequency."""
+
+FEW_ROWS = 5
+"""Rows from which a series can be seen to keep a frequency of its own."""
+FINER = 0.67
+"""Steps per row below which a series is finer than the panel."""
+MOST_STEPS = 1.5
+"""Steps per row above which times that lie on a grid are sparse rather than regular."""
 
 
 def infer_freq(ds: NDArray[Any], offsets: NDArray[np.int64]) -> str | None:
@@ -40,6 +48,45 @@ def infer_freq(ds: NDArray[Any], offsets: NDArray[np.int64]) -> str | None:
     if common == DAY and _rests_on_weekends(ds):
         return "B"
     return canonical(f"{common}ns")
+
+
+def other_frequencies(
+    ds: NDArray[Any], offsets: NDArray[np.int64], freq: str
+) -> dict[str, list[int]]:
+    """Return by frequency the series that keep a frequency of their own instead of `freq`.
+
+    A series that merely lacks rows of `freq` keeps none, or `freq` itself.
+
+    Args:
+        ds: As for `infer_freq`, without repeated times.
+        offsets: As for `infer_freq`.
+        freq: Frequency of the panel.
+
+    Example:
+        >>> days = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]")
+        >>> ds = np.concatenate([days, days[0] + 7 * np.arange(7)]).astype("datetime64[ns]")
+        >>> other_frequencies(ds, np.array([0, 7, 14]), "D")
+        {'W': [1]}
+    """
+    counts = np.diff(offsets)
+    steps = calendar.positions(ds, np.repeat(ds[offsets[:-1]], counts), freq)
+    distances = np.diff(steps, append=0)
+    distances[offsets[1:] - 1] = np.iinfo(np.int64).max
+    coarser = np.minimum.reduceat(distances, offsets[:-1]) > 1
+    finer = steps[offsets[1:] - 1] < FINER * (counts - 1)
+    others: dict[str, list[int]] = {}
+    for series in np.flatnonzero((counts >= FEW_ROWS) & (coarser | finer)).tolist():
+        part = ds[offsets[series] : offsets[series + 1]]
+        own = infer_freq(part, np.array([0, len(part)]))
+        if own and own != freq and _is_regular(part, own):
+            others.setdefault(own, []).append(series)
+    return others
+
+
+def _is_regular(ds: NDArray[Any], freq: str) -> bool:
+    """Return whether all times are on the grid of a frequency, and most steps have one."""
+    steps = calendar.positions(ds, ds[0], freq)
+    return bool(calendar.on_grid(ds, ds[0], freq).all() and steps[-1] < MOST_STEPS * len(ds))
 
 
 def _distances(ds: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,9 +1,22 @@
 """What was read, how its flaws were repaired, and what looks wrong though no rule forbids it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from foreseq.ingest.columns import Columns
+from foreseq.series.calendar import shown
+
+NINES = [10.0**digits - 1 for digits in range(3, 10)]
+INTEGER_LIMITS = [2.0**bits - 1 for bits in (15, 16, 31, 32)] + [2.0**bits for bits in (15, 31)]
+SENTINELS = np.array([sign * size for size in (*NINES, *INTEGER_LIMITS) for sign in (1, -1)])
+"""Numbers that programs write for a missing value, besides those from `HUGE` on."""
+HUGE = 1e20
+"""The limits of floats and the fill values of NetCDF and many sensors lie beyond."""
+MANY_GAPS = 0.2
+"""Share of steps without a row from which it is worth a warning."""
 
 
 @dataclass(frozen=True)
@@ -81,3 +94,56 @@ def similar_ids(names: NDArray[np.str_]) -> list[str]:
         return []
     first = f"the first {padded[0]!r}"
     return [f"{len(padded):,} ids differ from another only by spaces around them, {first}"]
+
+
+def sentinels(columns: Columns) -> list[str]:
+    """Return a warning of each value that looks like a sign for a missing one.
+
+    These are usual signs, such as -9999, far outside what their series holds otherwise.
+
+    Args:
+        columns: Rows by series.
+
+    Example:
+        >>> y = np.array([1.0, 2.0, -9999.0, 3.0])
+        >>> zeros = np.zeros(4, dtype=int)
+        >>> sentinels(Columns(np.array(["a"]), zeros, zeros, y, zeros, "", 0, ""))
+        ['-9999 in 1 rows, the first of series a at 0, looks like a missing value: empty the cell']
+    """
+    usual = np.isin(columns.y, SENTINELS) | (np.abs(columns.y) >= HUGE)
+    if not usual.any():
+        return []
+    rest = np.where(usual, np.nan, columns.y)
+    starts = np.searchsorted(columns.codes, np.arange(len(columns.names)))
+    low = np.fmin.reduceat(rest, starts)[columns.codes]
+    high = np.fmax.reduceat(rest, starts)[columns.codes]
+    away = np.maximum(low - columns.y, columns.y - high)
+    rows = np.flatnonzero(usual & (away > 2 * np.maximum(np.abs(low), np.abs(high))))
+    return [_sentinel(columns, rows[columns.y[rows] == y]) for y in np.unique(columns.y[rows])]
+
+
+def _sentinel(columns: Columns, rows: NDArray[np.int64]) -> str:
+    series, time = columns.names[columns.codes[rows[0]]], shown(columns.ds[rows[0]])
+    where = f"in {len(rows):,} rows, the first of series {series} at {time}"
+    return f"{columns.y[rows[0]]:g} {where}, looks like a missing value: empty the cell"
+
+
+def zero_gaps(columns: Columns, places: NDArray[Any], steps: int) -> list[str]:
+    """Return a warning if steps without a row look like steps at which nothing happened.
+
+    Then many steps lack a row, here and there, and all values that there are lie above zero.
+
+    Args:
+        columns: Rows by series and time.
+        places: Step of each row among those of all series end to end.
+        steps: Steps of all series together.
+    """
+    gaps = steps - len(places)
+    spells = int((np.diff(places) > 1).sum())
+    above = not (columns.y <= 0).any()
+    if gaps < MANY_GAPS * steps or spells < MANY_GAPS * len(places) or not above:
+        return []
+    return [
+        f"{gaps / steps:.0%} of steps have no row and no y is 0: if a missing row means that "
+        "nothing happened, set dataset.gaps=zero"
+    ]

@@ -9,17 +9,13 @@ from numpy.typing import NDArray
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
+from foreseq.ingest import grids
 from foreseq.ingest.columns import Columns, parse
-from foreseq.ingest.frequency import infer_freq
-from foreseq.ingest.repairs import Repairs, similar_ids
+from foreseq.ingest.repairs import Repairs, sentinels, similar_ids, zero_gaps
 from foreseq.ingest.season import infer_season
 from foreseq.series import calendar
 from foreseq.series.calendar import shown
 from foreseq.series.panel import Panel
-
-MOST_STEPS_PER_ROW = 100
-SPARE_STEPS = 10_000
-"""A series with n rows may have 100 n + 10,000 steps; beyond, one of its times must be wrong."""
 
 
 def to_panel(
@@ -46,13 +42,20 @@ def to_panel(
     columns = _before_as_of(parse(table, file), dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
-    freq = _freq(single, _offsets(single), dataset)
+    freq = grids.freq_of(single, _offsets(single), dataset)
+    grids.check_times(single, freq, dataset)
     single, leading, trailing = _trim(single, dataset)
     offsets = _offsets(single)
-    steps = _locate(single, offsets, freq)
+    steps = grids.locate(single, offsets, freq, dataset)
     ends = steps[offsets[1:] - 1] + 1  # steps of each series
+    if dataset.gaps == "zero":
+        ends = calendar.positions(single.ds.max(), single.ds[offsets[:-1]], freq) + 1
     grid = np.concatenate([[0], np.cumsum(ends)]).astype(np.int64)
-    values, observed, repairs = _lay_out(single, steps + grid[single.codes], grid, dataset)
+    places = steps + grid[single.codes]
+    values, observed, repairs = _lay_out(single, places, grid, dataset)
+    warnings = similar_ids(single.names) + sentinels(single)
+    if dataset.gaps == "mark":
+        warnings += zero_gaps(single, places, int(grid[-1]))
     panel = Panel(
         values=values,
         observed=observed,
@@ -69,7 +72,7 @@ def to_panel(
         duplicates_collapsed=len(columns.y) - len(single.y) - leading - trailing,
         leading=leading,
         trailing=trailing,
-        warnings=tuple(similar_ids(single.names)),
+        warnings=tuple(warnings),
     )
 
 
@@ -178,61 +181,6 @@ def _duplicate(columns: Columns, row: int, before: int) -> DataRefused:
     )
 
 
-def _freq(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> str:
-    if dataset.freq is None:
-        freq = infer_freq(columns.ds, offsets)
-    else:
-        freq = calendar.canonical(dataset.freq)
-    if freq is None:
-        raise DataRefused(
-            "a series with two times is needed to infer the frequency",
-            found="one time per series",
-            file=columns.file,
-            remedy="set dataset.freq",
-        )
-    if calendar.is_integer(freq) != (columns.ds.dtype.kind == "i"):
-        raise columns.refusal(
-            0,
-            f"ds must hold {'integer steps' if calendar.is_integer(freq) else 'timestamps'}, "
-            f"as dataset.freq {freq} says",
-            found=shown(columns.ds[0]),
-            remedy="correct dataset.freq or leave it out",
-        )
-    return freq
-
-
-def _locate(columns: Columns, offsets: NDArray[Any], freq: str) -> NDArray[np.int64]:
-    """Return the step of each row from the start of its series, shape (rows,)."""
-    starts = columns.ds[offsets[:-1]][columns.codes]
-    steps = calendar.positions(columns.ds, starts, freq)
-    off_grid = calendar.at(starts, steps, freq) != columns.ds
-    if off_grid.any():
-        row = int(off_grid.argmax())
-        remedy = "correct the time, or set dataset.freq"
-        if columns.zone:
-            remedy += f"; times were converted from {columns.zone} to UTC: write local times"
-        raise columns.refusal(
-            row,
-            f"times must follow each other by {freq} from {shown(starts[row])} on",
-            found=shown(columns.ds[row]),
-            remedy=remedy,
-        )
-    counts = np.diff(offsets)
-    bound = MOST_STEPS_PER_ROW * counts + SPARE_STEPS
-    too_long = steps[offsets[1:] - 1] >= bound
-    if too_long.any():
-        series = int(too_long.argmax())
-        inside = slice(offsets[series], offsets[series + 1])
-        row = int(offsets[series] + np.diff(steps[inside]).argmax() + 1)
-        raise columns.refusal(
-            row,
-            f"a series of {counts[series]:,} rows may span {bound[series]:,} steps of {freq}",
-            found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
-            remedy="correct the time, or set a coarser dataset.freq",
-        )
-    return steps
-
-
 def _lay_out(
     columns: Columns, places: NDArray[np.int64], grid: NDArray[np.int64], dataset: DatasetConfig
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], Repairs]:
@@ -248,6 +196,10 @@ def _lay_out(
     filled = _interpolate(values, observed, fillable, grid)
     if dataset.missing == "zero":
         filled[places] = empty
+    if dataset.gaps == "zero":
+        without_row = np.full(grid[-1], True)
+        without_row[places] = False
+        filled |= without_row
     missing_filled = int(filled[places].sum())
     repairs = Repairs(
         rows=len(columns.y),
@@ -289,7 +241,7 @@ def _check_refused(
             row,
             "every step must have a row, as dataset.gaps: refuse says",
             found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
-            remedy="add the rows, or choose dataset.gaps: mark or interpolate",
+            remedy="add the rows, or choose dataset.gaps: mark, interpolate or zero",
         )
 
 
