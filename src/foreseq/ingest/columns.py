@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from foreseq.errors import DataRefused
@@ -18,6 +19,8 @@ MAX_ID = 250
 """Letters of the longest id."""
 FIRST_YEAR, LAST_YEAR = 1678, 2261
 """Whole years that datetime64[ns] holds."""
+FARTHEST_STEP = 2**53
+"""Up to here floats hold every whole number, and no sum of steps leaves 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,7 @@ def distinct(column: pd.Series[Any], file: str = "") -> tuple[NDArray[np.int64],
     """
     try:
         return pd.factorize(column)
-    except TypeError:
+    except (TypeError, pa.ArrowNotImplementedError):
         row = next(i for i, cell in enumerate(column) if not isinstance(cell, Hashable))
         raise DataRefused(
             f"{column.name} must hold text, numbers or times",
@@ -112,7 +115,8 @@ def _is_empty(column: pd.Series[Any]) -> NDArray[np.bool_]:
     empty = column.isna().to_numpy(dtype=np.bool_)
     if not _is_text(column):
         return np.asarray(empty)
-    return np.asarray(empty | np.fromiter((cell == "" for cell in column), bool, len(column)))
+    blank = (isinstance(cell, str) and not cell for cell in column)  # NA equals nothing
+    return np.asarray(empty | np.fromiter(blank, bool, len(column)))
 
 
 def _parse_ids(column: pd.Series[Any], file: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
@@ -142,6 +146,7 @@ def _parse_ids(column: pd.Series[Any], file: str) -> tuple[NDArray[np.str_], NDA
 
 def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
     """Return times and the zone they had, as datetime64[ns] or int64."""
+    column = _plain(column)
     empty = _is_empty(column)
     if empty.any():
         raise at.refusal(
@@ -156,7 +161,7 @@ def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
         zone = str(column.dtype.tz) if isinstance(column.dtype, pd.DatetimeTZDtype) else ""
         return _nanoseconds(column.dt.tz_convert(None) if zone else column, at), zone
     # Series share their times, so far fewer texts than rows need parsing.
-    codes, unique = pd.factorize(column)
+    codes, unique = distinct(column, at.file)
     texts = pd.Series([str(cell).strip() for cell in unique], dtype=object)
     integers = texts.str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
     if integers.all():
@@ -184,6 +189,19 @@ def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
     return _nanoseconds(parsed, at, codes)[codes], "an offset" if zoned.any() else ""
 
 
+def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return cells of Arrow, objects, categories and periods (their starts) in pandas' types."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kind = column.cat.categories.dtype
+        if isinstance(kind, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(kind):
+            column = column.astype(kind)
+    if isinstance(column.dtype, pd.ArrowDtype):
+        arrow = pa.array(column.array)
+        column = arrow.to_pandas(date_as_object=False).set_axis(column.index).rename(column.name)
+    column = column.infer_objects()
+    return column.dt.to_timestamp() if isinstance(column.dtype, pd.PeriodDtype) else column
+
+
 def _steps(column: pd.Series[Any], at: Columns) -> NDArray[np.int64]:
     """Return integer steps; refuse fractions, and integers that look like dates."""
     numbers = column.to_numpy(dtype=np.float64)
@@ -195,6 +213,15 @@ def _steps(column: pd.Series[Any], at: Columns) -> NDArray[np.int64]:
             "ds must be a timestamp or a whole number",
             found=str(column.iloc[row]),
             remedy="write timestamps as text like 2024-12-31",
+        )
+    far = np.abs(numbers) > FARTHEST_STEP
+    if far.any():
+        row = int(far.argmax())
+        raise at.refusal(
+            row,
+            f"integer steps in ds may go up to {FARTHEST_STEP:,}",
+            found=str(column.iloc[row]),
+            remedy="count from a nearer step, or write timestamps as text like 2024-12-31",
         )
     steps: NDArray[np.int64] = column.to_numpy(dtype=np.int64)
     if any(_read_as_dates(steps, form) for form in ("%Y%m%d", "%Y%m")):
@@ -235,8 +262,9 @@ def _nanoseconds(
 
 def _parse_y(column: pd.Series[Any], at: Columns) -> NDArray[np.float64]:
     """Return numbers, NaN where the cell was empty."""
+    column = _plain(column)
     empty = _is_empty(column)
-    if pd.api.types.is_datetime64_any_dtype(column):
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_complex_dtype(column):
         numbers = pd.Series(np.nan, index=column.index)
     else:
         numbers = pd.to_numeric(
