@@ -163,16 +163,15 @@ def test_usual_words_for_nothing_are_empty_y(tmp_path, text):
         ("", "a.csv: a header and rows are needed, found an empty file"),
         ("unique_id,ds,y\n", "a.csv: rows are needed, found none"),
         ("shop,when,price\na,1,1\n", "column 'ds' is needed, found the columns shop, when"),
-        ("shop,when,price\na,1,1\n", "name the right column with dataset.columns.ds=NAME"),
-        ("unique_id;ds;y\na;1;1\n", "found the columns unique_id;ds;y"),
+        ("shop,when,price\na,1,1\n", "name the right column with --set dataset.columns.ds=NAME"),
         ("unique_id,ds,y\na,1,1\na,2,2,2\n", "row 3: every row must have as many cells"),
         ("unique_id,ds,y\na,1,1,9\na,2,2,9\n", "every row must have as many cells"),
         ("unique_id,ds,y,y\na,1,1,1\n", "every column must have its own name, found 'y' twice"),
         ("unique_id,ds,y\na,1,1\na,2,2,5\n", "quote cells that hold a separator"),
         (b"\x00\xff\xfe\x80PK", "must be a table in the format of its ending"),
-        ("unique_id,ds,y\na,1,café\n".encode("latin-1"), "text in UTF-8"),
+        ("unique_id,ds,y\na,1,café\n".encode("latin-1"), "y must be a number, found 'café'"),
         ("unique_id,ds,y\n,1,1\n", "row 2: every row needs a unique_id"),
-        ('unique_id,ds,y\na,1,"1,5"\n', "row 2: y must be a number, found '1,5'"),
+        ('unique_id,ds,y\na,1,"1,5"\na,2,1.5\n', "row 2: y must be a number, found '1,5'"),
     ],
 )  # fmt: skip
 def test_a_broken_csv_is_refused(tmp_path, text, says):
@@ -195,7 +194,10 @@ def test_bytes_that_are_not_what_the_ending_says_are_refused(tmp_path, name):
 
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):
     message = refusal(write(tmp_path / "a.xlsx", "x"))
-    assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .pq, found .xlsx" in message
+    assert (
+        "must end in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .pq, found .xlsx"
+        in message
+    )
 
 
 def test_a_source_that_is_not_there_is_refused_with_where_it_was_looked_for():

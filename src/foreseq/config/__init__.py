@@ -5,7 +5,7 @@ In: YAML, mappings and `name=value` overrides. Out: frozen configs. A field left
 which has the same fields and none open.
 """
 
-from foreseq.config.dataset import ColumnsConfig, DatasetConfig, ResolvedDataset, Source
+from foreseq.config.dataset import ColumnsConfig, CsvConfig, DatasetConfig, ResolvedDataset, Source
 from foreseq.config.experiment import (
     ExperimentConfig,
     GateConfig,
@@ -48,6 +48,7 @@ __all__ = [
     "CellsConfig",
     "ColumnsConfig",
     "Config",
+    "CsvConfig",
     "DatasetConfig",
     "ExperimentConfig",
     "GateConfig",

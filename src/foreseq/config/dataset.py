@@ -1,5 +1,6 @@
 """Where series come from, and what is done about gaps, missing values and duplicates."""
 
+import codecs
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -49,6 +50,34 @@ class ColumnsConfig(Config):
     """The observed value."""
 
 
+class CsvConfig(Config):
+    """How numbers, dates and text files are written; None: recognised from the file."""
+
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
+    """Character between two cells; a tab may be written `\\t`."""
+    decimal: Literal[".", ","] | None = None
+    """Mark before decimals."""
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    """Mark between groups of digits."""
+    encoding: str | None = None
+    """Such as `utf-8`, `cp1252` (Windows), `latin-1` or `utf-16`."""
+    date_format: str | None = None
+    """Such as `%d.%m.%Y` or `%m/%d/%Y %H:%M`; see `datetime.strftime`."""
+
+    @field_validator("separator", mode="before")
+    @classmethod
+    def _unescape_tab(cls, separator: object) -> object:
+        return "\t" if separator in ("\\t", "tab") else separator
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str | None) -> str | None:
+        try:
+            return encoding and codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError("is no encoding such as utf-8, cp1252 or utf-16") from None
+
+
 class DatasetConfig(Config):
     """Where series come from, and what is done about their flaws."""
 
@@ -62,6 +91,8 @@ class DatasetConfig(Config):
     """`long`: a row per series and time. `wide`: a time column and a column per series."""
     columns: ColumnsConfig = ColumnsConfig()
     """Names of the three columns in the file."""
+    csv: CsvConfig = CsvConfig()
+    """How numbers, dates and text files are written, where it is not recognised rightly."""
     freq: str | PositiveInt | None = None
     """Pandas alias (`h`, `D`, `W`, `MS`, `15min`), or the difference of integer steps. None:
     inferred from the data."""

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
-import pyarrow.dataset as parquet
 from numpy.typing import NDArray
 
 from foreseq.config import DatasetConfig
@@ -22,7 +21,7 @@ from foreseq.errors import DataRefused
 from foreseq.forecasting import writer
 from foreseq.forecasting.writer import ForecastSource, Manifest, Part, Request, part_name
 from foreseq.ingest.fetch import content
-from foreseq.ingest.read import read_file
+from foreseq.ingest.read import open_parquet, read_file
 from foreseq.ingest.table import to_panel
 
 ENDINGS = (".parquet", ".pq")
@@ -190,11 +189,13 @@ def _series(inputs: list[Path], dataset: DatasetConfig) -> tuple[int, ...]:
 
 
 def _names(file: Path, dataset: DatasetConfig) -> NDArray[np.object_]:
-    column = dataset.columns.unique_id
-    form = parquet.ParquetFileFormat(dictionary_columns=[column])
-    table = parquet.dataset(file, format=form)
-    if column not in table.schema.names:
+    try:
+        source, columns, _ = open_parquet(file, dataset)
+    except DataRefused:  # its part will say so
+        return np.empty(0, dtype=object)
+    column = columns.unique_id
+    if column not in source.schema.names:
         return np.array([dataset.name], dtype=object)
-    ids = pc.unique(table.to_table(columns=[column]).column(0).combine_chunks())
+    ids = pc.unique(source.to_table(columns=[column]).column(0).combine_chunks())
     names = ids.dictionary if hasattr(ids, "dictionary") else ids
     return np.array([str(name) for name in names.to_pylist()], dtype=object)

@@ -6,7 +6,6 @@ the row of Parquet counted from 1.
 
 import re
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as parquet
 
-from foreseq.config import DatasetConfig
+from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.config.dataset import without_secrets
 from foreseq.errors import DataRefused
+from foreseq.ingest import notation, roles, text
 from foreseq.ingest.fetch import fetch
+from foreseq.ingest.repairs import READING
+from foreseq.ingest.roles import Cells
 
-EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
-"""Cells of a CSV that are an empty y."""
-TEXT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+TEXT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 
 
@@ -43,63 +43,40 @@ def read_file(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
     Raises:
         DataRefused: If it cannot be read or lacks a column.
     """
-    name = path.name.lower()
-    with _refusing_unreadable_files(without_secrets(dataset.source)):
+    name, file = path.name.lower(), without_secrets(dataset.source)
+    with _refusing_unreadable_files(file):
         if path.is_dir() or name.endswith(PARQUET_ENDINGS):
-            table = _read_parquet(path, dataset)
+            cells = _read_parquet(path, dataset)
         elif name.endswith(TEXT_ENDINGS):
-            table = _read_text(path, dataset)
+            cells = text.read(path, dataset)
         else:
             raise DataRefused(
                 "the source must end in " + ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS)),
                 found=path.suffix or "no ending",
-                file=without_secrets(dataset.source),
+                file=file,
                 remedy="rename the file, or convert it to CSV or Parquet",
             )
-    return _lengthen(table, dataset) if dataset.layout == "wide" else _rename(table, dataset)
-
-
-def _read_text(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
-    separator = "\t" if ".tsv" in path.name.lower() else ","
-    top = pd.read_csv(
-        path,
-        sep=separator,
-        header=None,
-        nrows=1,
-        dtype=str,
-        encoding="utf-8-sig",
-        skip_blank_lines=False,
+    lengthen_or_rename = _lengthen if dataset.layout == "wide" else _rename
+    table = lengthen_or_rename(cells.table, cells.columns)
+    if "unique_id" not in table:
+        table.insert(0, "unique_id", pd.Series(dataset.name, table.index, dtype="category"))
+    table["ds"], dates = notation.times(table["ds"], dataset.csv, file)
+    table["y"], marks = notation.numbers(
+        table["y"], dataset.csv, file, doubt_dots=cells.separator == ";"
     )
-    header = top.iloc[0].fillna("").str.strip().tolist()
-    wanted = _wanted(header, dataset)
-    texts = [name for name in wanted if name == dataset.columns.ds]
-    if dataset.layout == "long":
-        texts = [name for name in wanted if name != dataset.columns.y]
-    with warnings.catch_warnings():
-        # More cells than the header has. All columns are read for the same reason: pandas counts
-        # no cells where it reads some columns only, and would take y 1,5 for 1.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        table = pd.read_csv(
-            path,
-            sep=separator,
-            header=0,
-            names=header,
-            index_col=False,
-            dtype=dict.fromkeys(texts, object),  # text as written: an id 007 stays 007
-            keep_default_na=False,
-            na_values={name: list(EMPTY) for name in header if name not in texts},
-            skip_blank_lines=False,
-            skipinitialspace=True,
-            low_memory=False,
-            encoding="utf-8-sig",
-        )
-    table.index += 2
-    ordered: pd.DataFrame = table[wanted].astype(dict.fromkeys(texts, "category"))
-    return ordered
+    table.attrs[READING] = ", ".join(note for note in (*cells.notes, dates, marks) if note)
+    return table
 
 
-def _read_parquet(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
-    source = _open(path, dataset.columns.unique_id)
+def open_parquet(
+    path: Path, dataset: DatasetConfig
+) -> tuple[parquet.FileSystemDataset, ColumnsConfig, str]:
+    """Return a Parquet file or folder, the names of its columns, and in words what was guessed.
+
+    Raises:
+        DataRefused: If a column is missing.
+    """
+    source = parquet.dataset(path, format="parquet", partitioning="hive")
     if path.is_dir() and not source.files:
         raise DataRefused(
             "a folder must hold Parquet files",
@@ -107,12 +84,13 @@ def _read_parquet(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
             file=without_secrets(dataset.source),
             remedy="for CSV set dataset.source to the file, not its folder",
         )
-    wanted = _wanted(source.schema.names, dataset)
-    table: pd.DataFrame = source.to_table(columns=wanted).to_pandas(
-        ignore_metadata=True, date_as_object=False
-    )
-    table.index += 1
-    return table
+
+    def sample() -> pd.DataFrame:
+        head: pd.DataFrame = source.head(roles.SAMPLE).to_pandas(ignore_metadata=True)
+        return head
+
+    columns, guessed = roles.find(source.schema.names, dataset, sample)
+    return _open(path, columns.unique_id), columns, guessed
 
 
 def _open(path: Path, ids: str) -> parquet.FileSystemDataset:
@@ -133,46 +111,28 @@ def _open(path: Path, ids: str) -> parquet.FileSystemDataset:
     return parquet.dataset(path, schema=schema, format=form, partitioning=partitioning)
 
 
-def _wanted(names: list[str], dataset: DatasetConfig) -> list[str]:
-    """Return the columns to read, in order, after checking that they exist."""
-    columns = dataset.columns
-    needed = {"ds": columns.ds}
+def _read_parquet(path: Path, dataset: DatasetConfig) -> Cells:
+    source, columns, guessed = open_parquet(path, dataset)
+    names = source.schema.names
     if dataset.layout == "long":
-        needed["y"] = columns.y
-    if dataset.layout == "long" and columns.unique_id != "unique_id":
-        needed["unique_id"] = columns.unique_id
-    for role, name in needed.items():
-        if name not in names:
-            raise DataRefused(
-                f"column {name!r} is needed",
-                found="the columns " + ", ".join(names),
-                file=without_secrets(dataset.source),
-                remedy=f"name the right column with dataset.columns.{role}=NAME",
-            )
-    if len(set(names)) < len(names):
-        raise DataRefused(
-            "every column must have its own name",
-            found=f"{next(name for name in names if names.count(name) > 1)!r} twice",
-            file=without_secrets(dataset.source),
-            remedy="rename one of them",
-        )
-    if dataset.layout == "wide":
-        return [columns.ds, *(name for name in names if name != columns.ds)]
-    return [name for name in (columns.unique_id, columns.ds, columns.y) if name in names]
+        names = [name for name in columns.model_dump().values() if name in names]
+    table: pd.DataFrame = source.to_table(columns=names).to_pandas(
+        ignore_metadata=True, date_as_object=False
+    )
+    table.index += 1
+    return Cells(table, columns, [guessed])
 
 
-def _rename(table: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
-    columns = dataset.columns
+def _rename(table: pd.DataFrame, columns: ColumnsConfig) -> pd.DataFrame:
+    """Return the three columns of a long table under our names."""
     names = {columns.unique_id: "unique_id", columns.ds: "ds", columns.y: "y"}
-    table = table.rename(columns=names)
-    if "unique_id" not in table:
-        table.insert(0, "unique_id", pd.Series(dataset.name, table.index, dtype="category"))
-    return table
+    table = table[[name for name in names if name in table]]
+    return table.rename(columns=names)
 
 
-def _lengthen(table: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
+def _lengthen(table: pd.DataFrame, columns: ColumnsConfig) -> pd.DataFrame:
     """Return one row per time and column of a wide table."""
-    long = table.rename(columns={dataset.columns.ds: "ds"}).melt(
+    long = table.rename(columns={columns.ds: "ds"}).melt(
         id_vars="ds", var_name="unique_id", value_name="y", ignore_index=False
     )
     return long[["unique_id", "ds", "y"]]
@@ -194,11 +154,11 @@ def _refusing_unreadable_files(file: str) -> Iterator[None]:
             found=str(error).strip(),
             file=file,
             row=int(line[1]) if line else None,
-            remedy="quote cells that hold a separator",
+            remedy="quote cells that hold a separator, or set dataset.csv.separator",
         ) from None
     except (UnicodeDecodeError, pa.ArrowException, OSError, EOFError) as error:
         raise DataRefused(
-            "must be a table in the format of its ending, text in UTF-8",
+            "must be a table in the format of its ending",
             found=f"{type(error).__name__}: {error}".splitlines()[0],
             file=file,
             remedy="write it again as CSV or Parquet",

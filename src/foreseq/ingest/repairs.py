@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from foreseq.ingest.columns import Columns
 from foreseq.series.calendar import shown
 
+READING = "reading"
+"""Attribute of a table read from a file that becomes `Repairs.reading`."""
 NINES = [10.0**digits - 1 for digits in range(3, 10)]
 INTEGER_LIMITS = [2.0**bits - 1 for bits in (15, 16, 31, 32)] + [2.0**bits for bits in (15, 31)]
 SENTINELS = np.array([sign * size for size in (*NINES, *INTEGER_LIMITS) for sign in (1, -1)])
@@ -51,6 +53,8 @@ class Repairs:
     """Rows after the last y of their series: they belong to the horizon, not to the history."""
     zone: str = ""
     """Time zone of the source, whose times are now UTC; empty if it named none."""
+    reading: str = ""
+    """What was recognised or guessed in reading the file, where it is unusual."""
     warnings: tuple[str, ...] = ()
     """What looks wrong and was left alone."""
 
@@ -74,6 +78,7 @@ class Repairs:
         ]
         done = [f"{count:,} {what}" for count, what in counts if count]
         done += [f"times converted from {self.zone} to UTC"] if self.zone else []
+        done += [f"read with {self.reading}"] if self.reading else []
         read = f"{self.rows:,} rows, {self.series:,} series, {self.first} to {self.last}"
         return "; ".join([read, *done, *self.warnings])
 

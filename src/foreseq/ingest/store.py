@@ -21,7 +21,7 @@ from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.fetch import content, fetch
 from foreseq.ingest.history import DatasetVersion
 from foreseq.ingest.read import read_file
-from foreseq.ingest.repairs import Repairs
+from foreseq.ingest.repairs import READING, Repairs
 from foreseq.ingest.table import to_panel
 from foreseq.series import panel
 from foreseq.series.panel import Panel
@@ -121,9 +121,11 @@ def _append(
         return stored
     base = load_rows(_load_base(home / newest.panel).folder) if newest else None
     file = without_secrets(dataset.source)
-    table, new = merge_rows(base, read_file(source.path, dataset), file)
+    read = read_file(source.path, dataset)
+    table, new = merge_rows(base, read, file)
     made, repairs = to_panel(table, dataset, file=file)
-    return _save(made, replace(repairs, zone=new.zone, blank_rows=new.blank), folder, table)
+    whole = replace(repairs, zone=new.zone, blank_rows=new.blank, reading=read.attrs[READING])
+    return _save(made, whole, folder, table)
 
 
 def _cut(dataset: DatasetConfig, whole: Ingested) -> Ingested:

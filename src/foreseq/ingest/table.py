@@ -11,7 +11,7 @@ from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest import grids
 from foreseq.ingest.columns import Columns, parse
-from foreseq.ingest.repairs import Repairs, sentinels, similar_ids, zero_gaps
+from foreseq.ingest.repairs import READING, Repairs, sentinels, similar_ids, zero_gaps
 from foreseq.ingest.season import infer_season
 from foreseq.series import calendar
 from foreseq.series.calendar import shown
@@ -72,6 +72,7 @@ def to_panel(
         duplicates_collapsed=len(columns.y) - len(single.y) - leading - trailing,
         leading=leading,
         trailing=trailing,
+        reading=table.attrs.get(READING, ""),
         warnings=tuple(warnings),
     )
 

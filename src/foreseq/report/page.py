@@ -171,6 +171,7 @@ def _quality(findings: Findings) -> list[tuple[str, str]]:
     return [
         ("series", f"{repairs.series:,}"),
         ("rows read", f"{repairs.rows:,}"),
+        ("file read with", repairs.reading or "nothing unusual"),
         ("first and last time", f"{repairs.first} to {repairs.last}"),
         ("frequency, season", f"{panel.freq}, {panel.season}"),
         ("steps without a row", f"{repairs.gaps:,}, {repairs.gaps_filled:,} filled"),

@@ -44,6 +44,7 @@ NOT_PARAMETERS = (
     "dataset.name",
     "dataset.layout",
     "dataset.columns",
+    "dataset.csv",
     "dataset.update",
     "training.jit",
     "training.workers",
