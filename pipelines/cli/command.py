@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[
     str | None,
-    typer.Option(help="CSV or Parquet file, or URL, with unique_id, ds, y; instead of a config."),
+    typer.Option(help="File (CSV, Parquet, Excel), URL or database; instead of a config."),
 ]
 Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
 Overrides = Annotated[

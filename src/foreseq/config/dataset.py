@@ -9,9 +9,12 @@ from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, field_valid
 
 from foreseq.config.fields import Config
 
+PLAIN_PARAMETER = r"(?i)[?&;](?:\w*password|passwd|pwd)=(?!\$\{)"
+"""Start of a password among the parameters of a URL."""
+
 
 def _without_password(source: str) -> str:
-    if re.search(r"://[^/@]*:(?!\$\{)[^/@]+@", source):
+    if re.search(r"://[^/@]*:(?!\$\{)[^/@]+@", source) or re.search(PLAIN_PARAMETER, source):
         raise ValueError(
             "a password here would be kept in every bundle and run; write ${NAME} for it, and set"
             " NAME in the environment"
@@ -84,9 +87,12 @@ class DatasetConfig(Config):
     name: str = Field(default="panel", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the panel in `data/series/` and of the model in the registry."""
     source: Source = ""
-    """File, folder of Parquet files or fsspec URL; relative to the working directory. In a URL
-    `${NAME}` is read from the environment at each use: for passwords and keys. Empty: the data
-    are a frame in memory."""
+    """File, folder of Parquet files, fsspec URL or database; relative to the working directory. In
+    a URL `${NAME}` is read from the environment at each use: for passwords and keys. Empty: the
+    data are a frame in memory."""
+    query: str = ""
+    """Of a database, whose SQLAlchemy URL is the source, such as `sqlite:///shop.db`: a SELECT, or
+    the name of a table."""
     layout: Literal["long", "wide"] = "long"
     """`long`: a row per series and time. `wide`: a time column and a column per series."""
     columns: ColumnsConfig = ColumnsConfig()

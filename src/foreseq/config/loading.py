@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from foreseq.config.dataset import ResolvedDataset
+from foreseq.config.dataset import PLAIN_PARAMETER, ResolvedDataset
 from foreseq.config.experiment import ExperimentConfig
 from foreseq.config.fields import Config
 from foreseq.errors import ConfigError
@@ -74,7 +74,7 @@ def history_fields(source: str | None, overrides: Sequence[str] = ()) -> dict[st
     changed: dict[str, Any] = fields.get("dataset", {})
     if source is None:
         return changed or None
-    new = {"name": stem(source), "source": source, "update": "replace", "as_of": None}
+    new = {"name": stem(source), "source": source, "query": "", "update": "replace", "as_of": None}
     return new | changed
 
 
@@ -214,6 +214,7 @@ def _message(kind: type[Config], origin: str, problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{origin}: {where}: is required"
     found = re.sub(r"//[^/@]*@", "//", repr(problem["input"]))  # no password on any screen
+    found = re.sub(PLAIN_PARAMETER + r".*", "?...'", found)
     return f"{origin}: {where}: {problem['msg']}, found {found}"
 
 

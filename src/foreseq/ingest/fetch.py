@@ -1,10 +1,14 @@
-"""The source of a dataset on this machine: a local file as it lies, a URL copied by its content."""
+"""The source of a dataset on this machine: a local file as it lies, a URL copied by its content.
+
+What a database answers to a query is a copy, too.
+"""
 
 import hashlib
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +19,8 @@ from foreseq.config.dataset import without_secrets
 from foreseq.durable import files
 from foreseq.errors import ConfigError, DataRefused
 
+DATABASE = re.compile(r"(sqlite|postgresql|mysql|mariadb|mssql|oracle|duckdb)(\+\w+)?:/")
+"""Start of the URL of a database."""
 CHUNK = 1 << 20
 """Bytes copied at a time."""
 
@@ -42,12 +48,19 @@ def fetch(dataset: DatasetConfig, raw: Path) -> Path:
         raise ConfigError(
             "dataset.source: is empty; set it to a CSV or Parquet file, a folder or a URL"
         )
+    if dataset.query:
+        from foreseq.ingest import database  # noqa: PLC0415 - SQLAlchemy takes its time
+
+        url = _expand(dataset.source)
+        return _arrive(raw, lambda folder: database.copy(dataset, url, folder)) / database.ROWS
+    if DATABASE.match(dataset.source):
+        raise ConfigError(
+            f"dataset.query: {without_secrets(dataset.source)} is a database; set it to a SELECT or"
+            " to the name of a table"
+        )
     if not is_remote(dataset.source):
         return _local(dataset.source)
-    url = os.path.expandvars(dataset.source)
-    unset = re.search(r"\$\{\w+\}", url)
-    if unset:
-        raise ConfigError(f"dataset.source: needs {unset[0]}, found no such variable; set it")
+    url = _expand(dataset.source)
     try:
         system, path = fsspec.url_to_fs(url)
         return _copy(system, path, raw)
@@ -87,20 +100,39 @@ def _local(source: str) -> Path:
     return path
 
 
-def _copy(system: Any, source: str, raw: Path) -> Path:
-    """Copy a file, or the Parquet files below a folder, into `raw/<digest>`."""
-    is_folder = system.isdir(source)
-    parts = sorted(system.find(source)) if is_folder else [source]
+def _expand(source: str) -> str:
+    """Return a source with the variables of the environment filled in."""
+    expanded = os.path.expandvars(source)
+    unset = re.search(r"\$\{\w+\}", expanded)
+    if unset:
+        raise ConfigError(f"dataset.source: needs {unset[0]}, found no such variable; set it")
+    return expanded
+
+
+def _arrive(raw: Path, copy: Callable[[Path], None]) -> Path:
+    """Return the folder `raw/<digest>` of what is copied."""
     raw.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".arriving-", dir=raw) as name:
-        copy = Path(name) / "whole"
-        for part in parts:
-            inside = part.removeprefix(source).lstrip("/") if is_folder else ""
-            _copy_file(system, part, copy / (inside or _name(part)))
-        target = raw / content(copy)[:16]
+        folder = Path(name) / "whole"
+        folder.mkdir()
+        copy(folder)
+        target = raw / content(folder)[:16]
         with files.new_folder(target) as temporary:
-            for entry in copy.iterdir():
+            for entry in folder.iterdir():
                 entry.rename(temporary / entry.name)
+    return target
+
+
+def _copy(system: Any, source: str, raw: Path) -> Path:
+    """Copy a file, or the files below a folder."""
+    is_folder = system.isdir(source)
+
+    def copy(folder: Path) -> None:
+        for part in sorted(system.find(source)) if is_folder else [source]:
+            inside = part.removeprefix(source).lstrip("/") if is_folder else ""
+            _copy_file(system, part, folder / (inside or _name(part)))
+
+    target = _arrive(raw, copy)
     return target if is_folder else target / _name(source)
 
 

@@ -28,7 +28,7 @@ from foreseq.series.panel import Panel
 
 EDITION = 3
 """Raised whenever the same file and config would make another panel."""
-NOT_READING = {"source", "horizon", "update"}
+NOT_READING = {"source", "query", "horizon", "update"}
 """Fields of a dataset that do not change the panel."""
 FIRST = "first version"
 LOCK = ".lock"
