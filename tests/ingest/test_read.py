@@ -193,11 +193,9 @@ def test_bytes_that_are_not_what_the_ending_says_are_refused(tmp_path, name):
 
 
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):
-    message = refusal(write(tmp_path / "a.xlsx", "x"))
-    assert (
-        "must end in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .pq, found .xlsx"
-        in message
-    )
+    message = refusal(write(tmp_path / "a.xls", "x"))
+    assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .pq" in message
+    assert ".xlsx, .xlsm, found .xls; rename" in message
 
 
 def test_a_source_that_is_not_there_is_refused_with_where_it_was_looked_for():

@@ -6,6 +6,7 @@ the row of Parquet counted from 1.
 
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow.dataset as parquet
 
 from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.config.dataset import without_secrets
-from foreseq.errors import DataRefused
+from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest import notation, roles, text
 from foreseq.ingest.fetch import fetch
 from foreseq.ingest.repairs import READING
@@ -24,6 +25,7 @@ from foreseq.ingest.roles import Cells
 
 TEXT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
+EXCEL_ENDINGS = (".xlsx", ".xlsm")
 
 
 def read_table(dataset: DatasetConfig) -> pd.DataFrame:
@@ -49,9 +51,12 @@ def read_file(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
             cells = _read_parquet(path, dataset)
         elif name.endswith(TEXT_ENDINGS):
             cells = text.read(path, dataset)
+        elif name.endswith(EXCEL_ENDINGS):
+            cells = _read_excel(path, dataset)
         else:
+            endings = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *EXCEL_ENDINGS)
             raise DataRefused(
-                "the source must end in " + ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS)),
+                "the source must end in " + ", ".join(endings),
                 found=path.suffix or "no ending",
                 file=file,
                 remedy="rename the file, or convert it to CSV or Parquet",
@@ -121,6 +126,31 @@ def _read_parquet(path: Path, dataset: DatasetConfig) -> Cells:
     )
     table.index += 1
     return Cells(table, columns, [guessed])
+
+
+def _read_excel(path: Path, dataset: DatasetConfig) -> Cells:
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
+            sheets = [str(name) for name in book.sheet_names]
+            cells = pd.read_excel(book, header=None, dtype=object, na_filter=False)
+    except ImportError:
+        raise ConfigError("Excel files need openpyxl: install foreseq[excel]") from None
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise OSError(str(error)) from None
+    if cells.empty:
+        raise pd.errors.EmptyDataError
+    first, rest = [str(cell).strip() for cell in cells.iloc[0]], cells.iloc[1:]
+    header = rest.empty or text.has_header(cells.iloc[0].tolist(), rest, dataset)
+    names = first if header else [str(n) for n in range(1, len(first) + 1)]
+    table = (rest if header else cells).set_axis(names, axis="columns").replace("", None)
+    columns, guessed = roles.find(names, dataset, lambda: table.head(roles.SAMPLE))
+    table.index += 1
+    notes = [
+        f"sheet {sheets[0]!r} of {len(sheets)}" if len(sheets) > 1 else "",
+        "" if header else "no header",
+        guessed,
+    ]
+    return Cells(table, columns, notes)
 
 
 def _rename(table: pd.DataFrame, columns: ColumnsConfig) -> pd.DataFrame:
