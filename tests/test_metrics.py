@@ -453,3 +453,11 @@ def test_seasonal_errors_take_less_memory_than_the_data():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < values.nbytes
+
+
+def test_a_series_that_is_constant_but_for_rounding_has_no_mase_and_the_others_are_judged():
+    rounded = np.tile([0.1 + 0.2, 0.3, 0.3], 10)
+    scale = [metrics.seasonal_error(values, [True] * 30, 7) for values in (rounded, rounded * 1e9)]
+    assert scale == [0, 0]
+    scores = metrics.score([[0.3], [5.0]], [[0.4], [6.0]], [0, 1], [scale[0], 2.0])
+    assert (scores.mase, scores.n_series, scores.n_without_mase) == (0.5, 2, 1)

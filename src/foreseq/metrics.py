@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 BLOCK = 2**20
 """Steps of a panel that are processed together."""
+ROUNDING = 16 * np.finfo(np.float64).eps
+"""Differences below this share of the values are rounding: a constant such as 0.1 + 0.2 and 0.3."""
 
 
 class Errors(NamedTuple):
@@ -298,6 +300,8 @@ def seasonal_error(values: ArrayLike, observed: ArrayLike, season: int) -> float
         2.0
         >>> seasonal_error([1.0, 5.0, 2.0, 7.0], [True] * 4, season=9)
         4.0
+        >>> seasonal_error([0.1 + 0.2, 0.3], [True] * 2, season=1)  # constant but for rounding
+        0.0
     """
     steps = len(_floats(values))
     return float(seasonal_errors(values, observed, [0, steps], [steps], season)[0])
@@ -447,6 +451,7 @@ def _block_errors(
     pair = usable[lag:] & usable[:-lag] & (step[lag:] >= lag)
     later = np.flatnonzero(pair) + lag
     jumps = np.abs(number[later] - number[later - lag])
+    jumps[jumps <= ROUNDING * np.abs(number[later])] = 0.0
     total = np.bincount(owner[later], weights=jumps, minlength=count)
     return _ratio(total, np.bincount(owner[later], minlength=count))
 
