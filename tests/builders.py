@@ -27,6 +27,7 @@ CLOSED = {
     "training.members": 1,
     "training.workers": 1,
     "training.jit": False,
+    "split.test_windows": 1,
     "split.validation_windows": 1,
 }
 

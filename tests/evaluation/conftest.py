@@ -33,6 +33,7 @@ def make_bundle(panel, seen, *overrides, shake=0.0):
     config = {
         "dataset": {"source": "memory", "horizon": 4, "freq": panel.freq, "season": panel.season},
         "network": SMALL_NETWORK,
+        "split": {"test_windows": 1},
     }
     experiment = build_experiment(config, overrides)
     weights = network_weights.get_weights(model_cache.build(experiment))

@@ -20,8 +20,8 @@ AIR = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 
 def resolve(panel, *overrides, horizon=12):
     given = {"dataset": {"source": "memory", "horizon": horizon}}
-    experiment = build_experiment(given, overrides)
-    return rules.resolve(experiment, facts_of(experiment, panel))
+    once = build_experiment(given, ["split.test_windows=1", *overrides])
+    return rules.resolve(build_experiment(given, overrides), facts_of(once, panel))
 
 
 def resolve_alone(panel, *overrides, horizon=12):
@@ -122,7 +122,8 @@ def test_what_the_user_said_stays(air):
     said = {
         "network.patch": 3, "network.context": 33, "network.log": False, "network.recent_inputs": 5,
         "network.naive_lags": [1], "network.calendar": False, "training.max_steps": 7,
-        "split.stride": 2, "split.validation_windows": 2, "split.validation_stride": 5,
+        "split.test_windows": 1, "split.stride": 2, "split.validation_windows": 2,
+        "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
         "training.learning_rate": 0.01, "network.decoder": "recursive",
         "network.cells.units": [7], "network.level_adjustment": False, "training.batch_size": 9,

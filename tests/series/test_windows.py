@@ -46,7 +46,7 @@ lengths = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 def splits(draw):
     panel, horizon = make_panel(draw(lengths)), draw(st.integers(1, 6))
     plan = SplitConfig(
-        test_windows=draw(st.integers(1, 3)),
+        test_windows=draw(st.none() | st.integers(1, 3)),
         stride=draw(st.none() | st.integers(1, horizon)),
         validation_windows=draw(st.none() | st.integers(1, 3)),
         validation_stride=draw(st.none() | st.integers(1, horizon)),
@@ -127,7 +127,8 @@ def test_integer_steps_have_no_calendar():
 
 
 def test_a_short_series_is_neither_tested_nor_trained_on_in_the_days_of_the_test():
-    parts = windows.split(make_panel([40, 5]), 4, SplitConfig(validation_windows=1))
+    plan = SplitConfig(test_windows=1, validation_windows=1)
+    parts = windows.split(make_panel([40, 5]), 4, plan)
     assert parts.test.series.tolist() == [0]
     assert parts.train_ends.tolist() == [32, 0]
 
@@ -155,7 +156,26 @@ def test_a_panel_without_series_is_refused():
     ],
 )
 def test_validation_takes_several_moments_and_more_of_few_series(lengths, horizon, expected):
-    assert windows.spans(make_panel(lengths), horizon, SplitConfig())[1] == expected
+    plan = SplitConfig(test_windows=1)
+    assert windows.spans(make_panel(lengths), horizon, plan)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("lengths", "horizon", "cutoffs"),
+    [
+        pytest.param([144], 12, 6, id="one-series-half-of-its-history"),
+        pytest.param([144], 1, 20, id="one-series-twenty-in-a-fifth-of-it"),
+        pytest.param([10_000], 24, 20, id="one-long-series"),
+        pytest.param([144] * 100, 12, 3, id="many-series-three"),
+        pytest.param([1000] * 414, 48, 4, id="many-long-series-a-fifth-of-their-history"),
+        pytest.param([48] * 3, 12, 1, id="as-many-as-leave-enough-to-train-and-validate"),
+        pytest.param([14], 4, 1, id="one-at-least"),
+    ],
+)
+def test_the_test_takes_several_times_and_more_of_few_series(lengths, horizon, cutoffs):
+    panel = make_panel(lengths)
+    assert windows.spans(panel, horizon, SplitConfig())[0] == Span(cutoffs, horizon)
+    windows.split(panel, horizon, SplitConfig())  # which is not refused
 
 
 def test_what_the_plan_tells_is_not_changed():

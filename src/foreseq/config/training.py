@@ -100,8 +100,8 @@ class ResolvedTraining(TrainingConfig):
 class SplitConfig(Config):
     """Which windows serve which purpose: always the newest for the test, then the validation."""
 
-    test_windows: PositiveInt = 1
-    """Cutoffs of each series held back for the final test."""
+    test_windows: PositiveInt | None = None
+    """Cutoffs of each series held back for the final test. None: chosen from the data."""
     stride: PositiveInt | None = None
     """Steps between two test cutoffs. None: the horizon."""
     validation_windows: PositiveInt | None = None
@@ -114,6 +114,7 @@ class SplitConfig(Config):
 class ResolvedSplit(SplitConfig):
     """The same with nothing left open."""
 
+    test_windows: PositiveInt
     stride: PositiveInt
     validation_windows: PositiveInt
     validation_stride: PositiveInt

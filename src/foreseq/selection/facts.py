@@ -73,10 +73,13 @@ class Facts(NamedTuple):
 def are_positive(facts: Facts) -> bool:
     """Tell whether every observation has a logarithm: a series without one could not be forecast.
 
-    Series too short to be trained on are forecast as well; of these, all before the test counts.
+    Series too short to be trained on are forecast as well; of these, all before the test counts,
+    and the whole of a series that is too short for a test.
     """
     panel, split = facts.panel, facts.split
-    ends = np.where(facts.is_trained_on, split.train_ends, np.maximum(split.validation_ends, 0))
+    untested = ~np.isin(np.arange(panel.n_series), split.test.series)
+    before_test = np.where(untested, panel.lengths, split.validation_ends)
+    ends = np.where(facts.is_trained_on, split.train_ends, before_test)
     return all(
         (_observed(panel, series, end) > 0).all() for series, end in enumerate(ends.tolist())
     )

@@ -169,6 +169,11 @@ def _segment(_: Facts, fields: Fields) -> tuple[str, str]:
     return "segment", "best for series like the synthetic ones"
 
 
+def _test_windows(facts: Facts, _: Fields) -> tuple[int, str]:
+    count, most = facts.split.test_span.cutoffs, "at most half of a typical history"
+    return count, f"the gate needs several times to tell skill from luck; {most}"
+
+
 def _stride(facts: Facts, _: Fields) -> tuple[int, str]:
     return facts.split.test_span.stride, "the horizon: no step is tested twice"
 
@@ -353,6 +358,7 @@ RULES: dict[str, tuple[Rule, Rule]] = {
         _always(1e-3, "the data alone are learned slowly"),
         _always(6e-3, "synthetic series are too many to memorise"),
     ),
+    "split.test_windows": _both(_test_windows),
     "split.stride": _both(_stride),
     "split.validation_stride": _both(_validation_stride),
     "split.validation_windows": _both(_validation_windows),

@@ -29,6 +29,11 @@ VALIDATION_SHARE = 5
 """Validation spans at most 1/5 of a typical history: the newest part is the best to train on."""
 SHORT_SHARE = 3
 """The same, 1/3, of histories so short that a fifth does not hold two horizons."""
+FEW_SERIES, TEST_CUTOFFS, TEST_CUTOFFS_OF_FEW = 20, 3, 6
+"""Test cutoffs per series: the gate learns little from one, and more of many series than of few."""
+TEST_WINDOWS = 20
+"""Test windows of all series together, where these span no more than a fifth of a typical history;
+otherwise the cutoffs above, within half of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,16 +189,17 @@ def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
 def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     """Return the spans of test and validation; open fields of the plan depend on the lengths.
 
-    Validation takes `VALIDATION_CUTOFFS` cutoffs per series, and more where there are too few
-    series for `VALIDATION_WINDOWS` windows, as long as they span no more than a fifth of a typical
-    history, or two horizons within a third.
+    The test takes `TEST_CUTOFFS` cutoffs per series, or those of few series, within half of a
+    typical history; and more within a fifth. Validation takes `VALIDATION_CUTOFFS` cutoffs per
+    series, and more where there are too few series for `VALIDATION_WINDOWS` windows, as long as
+    they span no more than a fifth of a typical history, or two horizons within a third.
 
     Example:
         >>> from foreseq.series.panel import from_series
         >>> spans(from_series({"a": range(144)}, freq="MS", season=12), 12, SplitConfig())
-        (Span(cutoffs=1, stride=12), Span(cutoffs=5, stride=3))
+        (Span(cutoffs=6, stride=12), Span(cutoffs=5, stride=3))
     """
-    test = Span(plan.test_windows, plan.stride or horizon)
+    test = _test_span(panel.lengths, horizon, plan)
     stride = plan.validation_stride or max(1, horizon // 4)
     ends = panel.lengths - test.length(horizon)
     usable = ends[ends >= 2 * horizon + MIN_PAST]
@@ -268,6 +274,22 @@ class WindowSampler:
         series = np.searchsorted(self.share, rng.random(size), side="right")
         cutoff = self.first + rng.integers(0, self.counts[series])
         return Windows(series, cutoff)
+
+
+def _test_span(lengths: NDArray[np.int64], horizon: int, plan: SplitConfig) -> Span:
+    stride = plan.stride or horizon
+    usable = lengths[lengths >= 3 * horizon + MIN_PAST]  # to train, validate and test
+    if plan.test_windows or not usable.size:
+        return Span(plan.test_windows or 1, stride)
+    typical = int(np.median(usable))
+    half = min(typical // 2, typical - 2 * horizon - MIN_PAST)
+    within_half, within_fifth = (
+        (widest - horizon) // stride + 1 for widest in (half, typical // VALIDATION_SHARE)
+    )
+    few = usable.size < FEW_SERIES
+    least = min(TEST_CUTOFFS_OF_FEW if few else TEST_CUTOFFS, within_half)
+    more = min(max(TEST_CUTOFFS_OF_FEW, -(-TEST_WINDOWS // usable.size)), within_fifth)
+    return Span(max(1, least, more), stride)
 
 
 def _values(panel: Panel, windows: Windows, steps: NDArray[np.int64]) -> NDArray[np.float64]:

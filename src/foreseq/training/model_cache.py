@@ -114,5 +114,5 @@ def compile_key(experiment: ResolvedExperiment) -> ResolvedExperiment:
         dataset=ResolvedDataset(horizon=dataset.horizon, freq=dataset.freq, season=dataset.season),
         network=experiment.network,
         training=experiment.training.model_copy(update=SHARED),
-        split=ResolvedSplit(stride=1, validation_windows=1, validation_stride=1),
+        split=ResolvedSplit(test_windows=1, stride=1, validation_windows=1, validation_stride=1),
     )
