@@ -129,3 +129,21 @@ def test_an_unseen_backtest_leaves_out_what_was_trained_on(make_panel, make_bund
     assert tested.windows.cutoff.tolist() == [36] * 3
     with pytest.raises(DataRefused, match="bring newer data"):
         unseen_backtest(make_bundle(panel, 44), panel)
+
+
+def test_a_series_that_was_silent_before_a_cutoff_does_not_spoil_the_panel(make_bundle):
+    values = {f"s{i}": np.tile([1.0, 2.0, 3.0, 4.0], 10) + i for i in range(6)}
+    values["s5"][20:36] = NAN  # longer than the context
+    panel = from_series(values, freq="1", season=4)
+    fitted = make_bundle(panel, 36)
+    chosen = Windows(np.arange(6), np.full(6, 36))
+    tested = backtest(Ensemble(fitted.experiment, fitted.evaluated), panel, chosen)
+    assert tested.windows.series.tolist() == [0, 1, 2, 3, 4]
+    assert [tested.ids[one] for one in tested.unanswered] == ["s5"]
+    assert np.isfinite(tested.error(FORESEQ))
+
+
+def test_times_are_counted_from_the_first_step_of_the_earliest_series():
+    tested = make_backtest([[0.0], [0.0]], [[0.0], [0.0]], [[0.0], [0.0]])
+    assert tested.times.tolist() == [9, 9]
+    assert tested._replace(starts=np.array([0, 30])).times.tolist() == [9, 39]

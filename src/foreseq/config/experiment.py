@@ -64,6 +64,9 @@ class GateConfig(Config):
     of many trainings on noise a few end slightly better by chance."""
     margin: NonNegativeFloat = 0.0
     """Share by which the champion's error must be undercut."""
+    unproven: Literal["reject", "publish"] = "reject"
+    """What becomes of a challenger whose errors are lower, but on test windows of a single period,
+    which show no confidence."""
 
 
 class MonitorConfig(Config):

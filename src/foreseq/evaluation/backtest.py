@@ -14,12 +14,14 @@ from foreseq.forecasting.bundle import Bundle, State
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.metrics import Errors, Scores
 from foreseq.network.outputs import median_output
-from foreseq.series import windows
+from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 FORESEQ = "foreseq"
 ROUNDING = 1e-9
+MOST_UNANSWERED = 0.2
+"""Largest share of windows without a forecast that are left out; not forecasting must not pay."""
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +71,12 @@ class Backtest(NamedTuple):
     """Of the quantiles; none for a point forecast."""
     probabilistic: str = FORESEQ
     """The forecaster whose quantiles are given; of the others only points are known."""
+    starts: NDArray[np.int64] | None = None
+    """First step of each series, counted from that of the earliest; None: they begin together."""
+    ids: tuple[str, ...] = ()
+    """Names of the series; none: not known."""
+    unanswered: tuple[int, ...] = ()
+    """Positions of series of which windows are left out for want of a forecast."""
 
     def scores(self) -> dict[str, Scores]:
         """Return the point measures of every forecaster."""
@@ -94,6 +102,30 @@ class Backtest(NamedTuple):
             forecasts={name: one[rows, :horizon] for name, one in self.forecasts.items()},
             quantiles=self.quantiles[rows, :horizon],
         )
+
+    def lacks(self, name: str = FORESEQ) -> NDArray[np.bool_]:
+        """Return which windows have an observed step without a forecast, shape (windows,)."""
+        missing = np.isnan(self.forecasts[name]) & ~np.isnan(self.actual)
+        return np.asarray(missing.any(axis=1))
+
+    def answered(self, name: str = FORESEQ) -> "Backtest":
+        """Return the backtest without the windows that a forecaster does not answer.
+
+        If these are more than a fifth, all stay, and its error is infinite.
+        """
+        lacking = self.lacks(name)
+        if not lacking.any() or lacking.mean() > MOST_UNANSWERED:
+            return self
+        series = np.union1d(self.windows.series[lacking], np.array(self.unanswered, np.int64))
+        rest = self.on(~lacking, self.actual.shape[1])
+        return rest._replace(unanswered=tuple(series.tolist()))
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """The cutoff of each window, in steps from the first of the earliest series."""
+        if self.starts is None:
+            return self.windows.cutoff
+        return self.starts[self.windows.series] + self.windows.cutoff
 
     @property
     def measure(self) -> str:
@@ -168,7 +200,7 @@ class Backtest(NamedTuple):
 
 
 def backtest(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Backtest:
-    """Forecast windows as in production, and by every baseline."""
+    """Forecast windows as in production, and by every baseline; see `Backtest.answered`."""
     horizon = forecaster.experiment.dataset.horizon
     quantiles = forecaster(panel, chosen)
     return Backtest(
@@ -181,7 +213,9 @@ def backtest(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Backtest:
         quantiles=quantiles,
         seasonal_error=mase_scales(panel, chosen),
         levels=forecaster.levels,
-    )
+        starts=calendar.positions(panel.starts, panel.starts.min(), panel.freq),
+        ids=tuple(panel.ids.tolist()),
+    ).answered()
 
 
 def mase_scales(panel: Panel, chosen: Windows) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 SURE = 0.999
-"""A bootstrap estimate of confidence above this is shown as `> 99.9%`."""
+"""Confidence above this is shown as `> 99.9%`."""
 
 
 class Decision(NamedTuple):
@@ -20,6 +20,8 @@ class Decision(NamedTuple):
     """Series that were compared."""
     windows: int = 0
     """Windows that were compared."""
+    periods: int = 0
+    """Separate periods of these windows, at most ten: what confidence rests on."""
     steps: int = 0
     """Observations that were compared."""
 

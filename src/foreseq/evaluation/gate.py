@@ -5,15 +5,26 @@ from typing import NamedTuple
 import numpy as np
 
 from foreseq.config import GateConfig
-from foreseq.evaluation.backtest import FORESEQ, Backtest, Losses, backtest, unseen
+from foreseq.evaluation.backtest import (
+    FORESEQ,
+    MOST_UNANSWERED,
+    Backtest,
+    Losses,
+    backtest,
+    unseen,
+)
 from foreseq.evaluation.baselines import HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
-from foreseq.evaluation.bootstrap import confidence
 from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision, percent
+from foreseq.evaluation.significance import Units, confidence, units_of
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import calendar, windows
 from foreseq.series.panel import Panel
 
+UNKNOWN = 0.5
+"""Confidence of a lower error on a single period."""
+MOST_NAMED = 3
+"""Series that a reason names."""
 NAMES = {SEASONAL_NAIVE: "seasonal naive", NAIVE: "naive", HISTORIC_MEDIAN: "historic median"}
 
 
@@ -59,38 +70,47 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
     """Decide whether a challenger becomes champion.
 
     It must beat, each with the required confidence, the seasonal naive, the naive, the historic
-    median (on noise any constant beats the seasonal naive) and the champion. A challenger without a
-    finite error on everything observed is rejected.
+    median (on noise any constant beats the seasonal naive) and the champion. Windows that it or the
+    champion does not answer are left out for all, unless they are too many. A challenger without a
+    finite error on everything else observed is rejected.
 
     Args:
         challenger: Its backtest.
         champion: The champion's on the same windows; None: there is no champion.
         gate: What is required.
     """
-    ours = challenger.losses(FORESEQ)
-    comparisons = [
-        _compare(name, ours, challenger.losses(name), gate.min_skill)
-        for name in (SEASONAL_NAIVE, NAIVE, HISTORIC_MEDIAN)
-    ]
+    others = dict.fromkeys((SEASONAL_NAIVE, NAIVE, HISTORIC_MEDIAN), gate.min_skill)
+    tested = challenger
     if champion is not None:
-        comparisons.append(_compare(CHAMPION, ours, champion.losses(FORESEQ), gate.margin))
-    lost = [one for one in comparisons if not one.confidence >= gate.confidence]
+        others[CHAMPION] = gate.margin
+        forecasts = {**challenger.forecasts, CHAMPION: champion.forecasts[FORESEQ]}
+        tested = challenger._replace(forecasts=forecasts).answered(CHAMPION)
+    tested = tested.answered()
+    ours, units = tested.losses(FORESEQ), units_of(tested)
+    comparisons = [
+        _compare(name, ours, tested.losses(name), units, min_gain)
+        for name, min_gain in others.items()
+    ]
     series, many, steps = (int((~np.isnan(part)).sum()) for part in reversed(ours))
-    counts = f"{series} series, {many} window{'s' * (many != 1)}, {steps} observations"
-    error = f"{challenger.measure} {ours.mean:.4f}"
-    if lost:
-        reason = f"{error} {_rejection(lost[0], gate.confidence, counts)}"
-    else:
-        reason = f"{error} {_approval(comparisons, counts)}"
-    return Decision(
-        published=not lost,
-        reason=reason,
+    decision = Decision(
+        published=all(one.confidence >= gate.confidence for one in comparisons),
+        reason="",
         scores={CHALLENGER: ours.mean, **{one.other: one.error for one in comparisons}},
         confidence=min(one.confidence for one in comparisons),
         series=series,
         windows=many,
+        periods=len(np.unique(units.period[~np.isnan(ours.windows)])),
         steps=steps,
     )
+    if tested.lacks().any():
+        return _refuse(decision, _unanswered(tested))
+    lower = all(one.confidence >= UNKNOWN for one in comparisons)
+    unproven = decision.periods == 1 and lower and not decision.published
+    reason = _reason(decision, comparisons, gate, f"{tested.measure} {ours.mean:.4f}", unproven)
+    if tested.unanswered:
+        reason += f"; left out for want of a forecast: windows of {_named(tested)}"
+    published = decision.published or (unproven and gate.unproven == "publish")
+    return decision._replace(published=published, reason=reason)
 
 
 def forecast_alike(one: Bundle, other: Bundle) -> bool:
@@ -143,23 +163,53 @@ def _refuse(decision: Decision, reason: str) -> Decision:
     return decision._replace(published=False, reason=reason)
 
 
-def _compare(other: str, ours: Losses, theirs: Losses, min_gain: float) -> _Comparison:
-    return _Comparison(other, theirs.mean, min_gain, confidence(ours, theirs, min_gain))
+def _compare(
+    other: str, ours: Losses, theirs: Losses, units: Units, min_gain: float
+) -> _Comparison:
+    return _Comparison(other, theirs.mean, min_gain, confidence(ours, theirs, units, min_gain))
 
 
-def _approval(comparisons: list[_Comparison], counts: str) -> str:
-    sure = percent(min(one.confidence for one in comparisons))
-    beaten = " and ".join(
-        f"{one.name} {one.error:.4f}"
-        for one in comparisons
-        if one.other in (SEASONAL_NAIVE, CHAMPION)
+def _reason(
+    decision: Decision, comparisons: list[_Comparison], gate: GateConfig, error: str, unproven: bool
+) -> str:
+    windows, periods = (
+        f"{count} {noun}{'s' * (count != 1)}"
+        for count, noun in ((decision.windows, "window"), (decision.periods, "period"))
     )
-    return f"vs {beaten} (confidence {sure}; {counts})"
-
-
-def _rejection(lost: _Comparison, required: float, counts: str) -> str:
+    counts = f"{decision.series} series, {windows} in {periods}, {decision.steps} observations"
+    lost = next((one for one in comparisons if not one.confidence >= gate.confidence), None)
+    if lost is None:
+        sure = percent(min(one.confidence for one in comparisons))
+        beaten = " and ".join(
+            f"{one.name} {one.error:.4f}"
+            for one in comparisons
+            if one.other in (SEASONAL_NAIVE, CHAMPION)
+        )
+        return f"{error} vs {beaten} (confidence {sure}; {counts})"
+    versus = f"{error} vs {lost.name} {lost.error:.4f}"
+    if unproven:
+        return (
+            f"{versus} is lower, but not proven: a single period of test windows shows no"
+            f" confidence ({counts}); bring a longer history, or set gate.unproven=publish"
+        )
     gain = f" of {100 * lost.min_gain:g}%" if lost.min_gain else ""
     return (
-        f"vs {lost.name} {lost.error:.4f} is not a significant improvement{gain}"
-        f" (confidence {percent(lost.confidence)}, required {100 * required:g}%; {counts})"
+        f"{versus} is not a significant improvement{gain}"
+        f" (confidence {percent(lost.confidence)}, required {100 * gate.confidence:g}%; {counts})"
     )
+
+
+def _unanswered(tested: Backtest) -> str:
+    lacking = tested.lacks()
+    series = tuple(np.unique(tested.windows.series[lacking]).tolist())
+    return (
+        f"{lacking.sum()} of {tested.windows.count} test windows have no forecast, at most"
+        f" {MOST_UNANSWERED:.0%} may lack one: {_named(tested._replace(unanswered=series))}"
+    )
+
+
+def _named(tested: Backtest) -> str:
+    """Return the series of which windows were not answered."""
+    names = [tested.ids[one] if tested.ids else str(one) for one in tested.unanswered]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"series {', '.join(names[:MOST_NAMED])}{more}"

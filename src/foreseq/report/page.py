@@ -166,8 +166,8 @@ def _interval(name: str, interval: Interval) -> tuple[str, ...]:
 def _quality(findings: Findings) -> list[tuple[str, str]]:
     repairs, panel, backtest = findings.repairs, findings.panel, findings.backtest
     tested = backtest.windows.series
-    untested = np.setdiff1d(np.arange(panel.n_series), tested)
-    missing = np.isnan(backtest.forecasts[FORESEQ]).all(axis=1)
+    unanswered = np.union1d(backtest.unanswered, tested[backtest.lacks()]).astype(np.int64)
+    untested = np.setdiff1d(np.arange(panel.n_series), [*tested, *unanswered])
     return [
         ("series", f"{repairs.series:,}"),
         ("rows read", f"{repairs.rows:,}"),
@@ -183,7 +183,7 @@ def _quality(findings: Findings) -> list[tuple[str, str]]:
         ("time zone converted to UTC", repairs.zone or "none"),
         *(("warning", warning) for warning in repairs.warnings),
         ("series too short to test", _named(panel, untested)),
-        ("tested series without a forecast", _named(panel, np.unique(tested[missing]))),
+        ("series with a test window without a forecast", _named(panel, unanswered)),
     ]
 
 
