@@ -50,11 +50,16 @@ def begin(*flows: str, port: int = 0) -> None:
     Args:
         flows: Modules of flows.
         port: Preferred by the server; 0: any.
+
+    Raises:
+        Unavailable: If a server that the environment names does not answer.
     """
     from foreseq.pipelines.runtime import console, server
 
     console.hush()
     atexit.register(gc.freeze)  # else TensorFlow's objects are collected at exit, for seconds
+    if flows != ("ingest",):
+        server.require(server.mlflow())
     if flows:
         ready = server.start(port)
         for flow in flows:

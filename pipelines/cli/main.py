@@ -60,8 +60,7 @@ def main() -> None:
     except Exception as error:
         from foreseq.pipelines.runtime import console
 
-        console.say_crash(error)
-        sys.exit(1)
+        sys.exit(console.say_failure(error))
 
 
 def _print_version(wanted: bool) -> None:
@@ -335,6 +334,9 @@ def ui(port: Annotated[int, typer.Option(help="Port, on this machine only.")] = 
     """Serve the MLflow UI on the configured store."""
     if not 0 < port <= MOST_PORTS:
         raise ConfigError(f"--port {port}: must be between 1 and {MOST_PORTS}")
+    from foreseq.pipelines.runtime import server
+
+    server.require(server.mlflow())
     from foreseq.tracking import store
 
     store.open_store()
@@ -364,12 +366,12 @@ def doctor() -> None:
     """Show versions, folders, stores and what is wrong."""
     from foreseq.pipelines.runtime.doctor import diagnose
 
-    healthy = True
+    worst = 0
     for finding in diagnose():
-        healthy &= finding.fine
-        _say(f"{'ok   ' if finding.fine else 'WRONG'} {finding.name:<12} {finding.message}")
-    if not healthy:
-        raise typer.Exit(1)
+        worst = max(worst, finding.exit_code)
+        _say(f"{'WRONG' if finding.exit_code else 'ok   '} {finding.name:<12} {finding.message}")
+    if worst:
+        raise typer.Exit(worst)
 
 
 def _require_published(published: "Published") -> None:  # type: ignore[type-arg]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.task_runners import TaskRunner
 
-from foreseq.errors import ConfigError
+from foreseq.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -19,11 +19,13 @@ def task_runner(address: str) -> TaskRunner[Any]:
 
     Raises:
         ConfigError: If prefect-dask is not installed.
+        Unavailable: If no cluster answers.
     """
     try:
         from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415 an extra
     except ImportError:
         raise ConfigError(MISSING) from None
+    client(address).close()  # type: ignore[no-untyped-call]
     return DaskTaskRunner(address=address)
 
 
@@ -31,7 +33,8 @@ def client(address: str) -> "Client":
     """Return a client of a cluster, to be closed.
 
     Raises:
-        ConfigError: If prefect-dask is not installed, or no cluster answers.
+        ConfigError: If prefect-dask is not installed.
+        Unavailable: If no cluster answers.
     """
     try:
         from distributed import Client  # noqa: PLC0415 an extra
@@ -39,5 +42,5 @@ def client(address: str) -> "Client":
         raise ConfigError(MISSING) from None
     try:
         return Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
-    except OSError as error:
-        raise ConfigError(f"--dask {address}: no cluster answers ({error})") from None
+    except OSError:
+        raise Unavailable(f"--dask {address}: no cluster answers; start one there") from None

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from foreseq.pipelines.runtime import failures
+
 if TYPE_CHECKING:
     from foreseq.selection.search import Candidate
     from foreseq.selection.tuning import Trial
@@ -38,6 +40,8 @@ class _Terminal:
     """The console in use: standard error as it was at the start, or since `hush`."""
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    log: Path | None = None
+    """Where standard error goes; None: to the terminal, or nowhere."""
 
 
 def hush() -> None:
@@ -55,6 +59,7 @@ def hush() -> None:
             LOG.replace(LOG.with_name(f"{LOG.name}.1"))
         # other commands in this folder may be writing to it
         log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        _Terminal.log = LOG
     except OSError:  # a folder that cannot be written to
         log = os.open(os.devnull, os.O_WRONLY)
     sys.stderr.flush()
@@ -80,10 +85,19 @@ def say_trial(trial: "Trial") -> None:
     say(f"trial    {trial.number}: {ended} {trial.error:.4f}: {values}")
 
 
-def say_crash(error: Exception) -> None:
-    """Say that foreseq is broken, and log the traceback."""
-    traceback.print_exception(error)
-    say(f"foreseq: this is a defect: {type(error).__name__}: {error}; its traceback is in {LOG}")
+def say_failure(error: Exception) -> int:
+    """Say why a command failed, with the traceback in the log; return the exit code."""
+    known = failures.expected(error)
+    if _Terminal.log:
+        traceback.print_exception(error)
+    elif known is None:
+        say("".join(traceback.format_exception(error)).rstrip())
+    if known is not None:
+        say(f"foreseq: {known}")
+        return known.exit_code
+    where = f"in {_Terminal.log}" if _Terminal.log else "above"
+    say(f"foreseq: this is a defect: {type(error).__name__}: {error}; its traceback is {where}")
+    return 1
 
 
 @contextmanager

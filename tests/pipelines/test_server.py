@@ -50,7 +50,9 @@ def test_a_server_answers_when_waited_for_and_ends_with_its_command(nowhere):
 
 def test_a_server_that_is_named_is_the_one_used(nowhere, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://somewhere/api")
-    server.start()()
+    monkeypatch.setattr(server, "NAMED_PATIENCE", 0)
+    with pytest.raises(ForeseqError, match="server http://somewhere/api does not answer"):
+        server.start()
     assert os.environ["PREFECT_API_URL"] == "http://somewhere/api"
 
 

@@ -93,7 +93,7 @@ def test_workers_of_a_cluster_share_a_study(words, foreseq, cluster):
 @pytest.mark.slow
 def test_without_a_cluster_none_is_waited_for(words, inside):
     done = inside(*words, "--trials", "1", "--dask", "tcp://127.0.0.1:1")
-    assert done.returncode == 2
+    assert done.returncode == 6
     assert "no cluster answers" in done.stderr
 
 
