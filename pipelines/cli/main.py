@@ -55,7 +55,9 @@ def main() -> None:
     try:
         app()
     except ForeseqError as error:
-        _say(f"foreseq: {error}")
+        from foreseq.pipelines.runtime import console
+
+        console.say_error(error)
         sys.exit(error.exit_code)
     except Exception as error:
         from foreseq.pipelines.runtime import console

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from foreseq.errors import ForeseqError, visible
 from foreseq.pipelines.runtime import failures
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Report(Protocol):
 class _Terminal:
     """The console in use: standard error as it was at the start, or since `hush`."""
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
     log: Path | None = None
     """Where standard error goes; None: to the terminal, or nowhere."""
 
@@ -52,7 +53,7 @@ def hush() -> None:
     if os.environ.get("FORESEQ_VERBOSE"):
         return
     own = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
-    _Terminal.console = Console(file=own, highlight=False, soft_wrap=True)
+    _Terminal.console = Console(file=own, highlight=False, emoji=False, soft_wrap=True)
     try:
         LOG.parent.mkdir(parents=True, exist_ok=True)
         if LOG.exists() and LOG.stat().st_size > LONGEST_LOG:
@@ -68,8 +69,8 @@ def hush() -> None:
 
 
 def say(line: str) -> None:
-    """Write a line for people."""
-    _Terminal.console.print(line, markup=False)
+    """Write a line for people; what an id or a cell holds cannot make it two."""
+    _Terminal.console.print(visible(line), markup=False)
 
 
 def say_candidate(candidate: "Candidate") -> None:
@@ -85,15 +86,22 @@ def say_trial(trial: "Trial") -> None:
     say(f"trial    {trial.number}: {ended} {trial.error:.4f}: {values}")
 
 
+def say_error(error: ForeseqError) -> None:
+    """Write the message on an expected failure."""
+    for line in f"foreseq: {error}".splitlines():
+        say(line)
+
+
 def say_failure(error: Exception) -> int:
     """Say why a command failed, with the traceback in the log; return the exit code."""
     known = failures.expected(error)
     if _Terminal.log:
         traceback.print_exception(error)
     elif known is None:
-        say("".join(traceback.format_exception(error)).rstrip())
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)
     if known is not None:
-        say(f"foreseq: {known}")
+        say_error(known)
         return known.exit_code
     where = f"in {_Terminal.log}" if _Terminal.log else "above"
     say(f"foreseq: this is a defect: {type(error).__name__}: {error}; its traceback is {where}")

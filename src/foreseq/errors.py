@@ -16,10 +16,36 @@ from functools import partial
 from typing import Any, ClassVar
 
 
+def visible(text: str) -> str:
+    r"""Return a line with all that is not seen, or moves the cursor, written as Python does.
+
+    An id or a cell can hold anything, such as a newline that forges a line of output.
+
+    Example:
+        >>> print(visible("shop\x1b[2K\nfake \u202e"))
+        shop\x1b[2K\nfake \u202e
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class ForeseqError(Exception):
     """An expected failure: its text is all that a person needs to see."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *lines: str) -> None:
+        """Compose the message.
+
+        Args:
+            lines: Most messages have one.
+        """
+        super().__init__(*map(visible, lines))
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return "\n".join(self.args)
 
 
 class ConfigError(ForeseqError):

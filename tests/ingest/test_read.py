@@ -192,6 +192,25 @@ def test_bytes_that_are_not_what_the_ending_says_are_refused(tmp_path, name):
     assert "must be a table in the format of its ending" in message
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz"])
+def test_a_damaged_file_is_read_or_refused_without_a_library_s_sentence(tmp_path, rng, name):
+    rows = [["a", f"2024-{1 + n // 28:02}-{1 + n % 28:02}", n / 7] for n in range(300)]
+    whole = tmp_path / name
+    if name.endswith(".gz"):
+        whole.write_bytes(gzip.compress(pd.DataFrame(rows).to_csv(index=False).encode()))
+    else:
+        frame(rows).to_parquet(whole)
+    content, damaged = whole.read_bytes(), tmp_path / f"damaged-{name}"
+    for _ in range(60):
+        flipped = bytearray(content)
+        flipped[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        damaged.write_bytes(flipped[: rng.integers(len(content) // 2, 2 * len(content))])
+        try:
+            read_table(dataset(damaged))
+        except DataRefused as error:
+            assert "Error" not in str(error)  # noqa: PT017 most of them are refused
+
+
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):
     message = refusal(write(tmp_path / "a.xls", "x"))
     assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .pq" in message

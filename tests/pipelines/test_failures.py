@@ -131,3 +131,9 @@ def test_a_defect_says_where_its_traceback_is(capfd):
     said = capfd.readouterr().err
     assert said.rstrip().endswith("its traceback is above")
     assert failures.expected(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))) is None
+
+
+def test_a_line_for_people_is_one_line(capfd):
+    console.say("data     1 series: shop\x1b[2K\nforeseq: fine :skull: [red]")
+    said = capfd.readouterr().err
+    assert said == "data     1 series: shop\\x1b[2K\\nforeseq: fine :skull: [red]\n"

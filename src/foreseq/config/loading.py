@@ -137,7 +137,7 @@ def build(
         return kind.model_validate(fields)
     except ValidationError as error:
         lines = [_message(kind, origin, dict(problem)) for problem in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError(*lines) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -97,6 +97,13 @@ def _local(source: str) -> Path:
             file=str(path),
             remedy=f"check dataset.source; a relative path starts at {Path.cwd()}",
         )
+    if not os.access(path, os.R_OK):
+        raise DataRefused(
+            "the source must be readable",
+            found="no permission to read it",
+            file=str(path),
+            remedy="change its permissions, or copy it",
+        )
     return path
 
 

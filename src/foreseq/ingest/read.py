@@ -4,12 +4,16 @@ The index of a table is the row number in the file: the line of a CSV (the heade
 the row of Parquet counted from 1.
 """
 
+import csv
+import json
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pyarrow as pa
@@ -26,6 +30,18 @@ from foreseq.ingest.roles import Cells
 TEXT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 EXCEL_ENDINGS = (".xlsx", ".xlsm")
+UNREADABLE = (
+    OSError,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+    csv.Error,
+    json.JSONDecodeError,
+    zlib.error,
+    ElementTree.ParseError,
+    pa.ArrowException,
+)
+"""What libraries raise on damaged files, and on those that cannot be opened."""
 
 
 def read_table(dataset: DatasetConfig) -> pd.DataFrame:
@@ -186,10 +202,11 @@ def _refusing_unreadable_files(file: str) -> Iterator[None]:
             row=int(line[1]) if line else None,
             remedy="quote cells that hold a separator, or set dataset.csv.separator",
         ) from None
-    except (UnicodeDecodeError, pa.ArrowException, OSError, EOFError) as error:
+    except UNREADABLE as error:
+        damaged = "a file that is damaged, cut off or of another format"
         raise DataRefused(
             "must be a table in the format of its ending",
-            found=f"{type(error).__name__}: {error}".splitlines()[0],
+            found=getattr(error, "strerror", None) or damaged,  # such as Permission denied
             file=file,
-            remedy="write it again as CSV or Parquet",
+            remedy="fetch it again, or write it again as CSV or Parquet",
         ) from None

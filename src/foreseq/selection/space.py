@@ -160,7 +160,7 @@ def read_space(path: Path) -> Space:
         return Space.model_validate(read_yaml(path))
     except ValidationError as error:
         lines = sorted({f"{'.'.join(map(str, p['loc'][:1]))}: {p['msg']}" for p in error.errors()})
-        raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
+        raise ConfigError(*(f"{path}: {line}" for line in lines)) from None
 
 
 def _is_set(experiment: ExperimentConfig, field: str) -> bool:
