@@ -101,13 +101,14 @@ def run(
     """
     experiment = experiment_of(config, data, horizon, overrides, time_budget)
     begin("run")
+    from foreseq.forecasting import writer
     from foreseq.pipelines.flows.run import run as flow
     from foreseq.tracking import store
 
     ran = flow(experiment, output)
     published = ran.published
-    _say(f"forecast {ran.manifest.series} series x {ran.manifest.horizon} steps in {ran.folder}")
-    if not published.decision.published:
+    _say(writer.summary(ran.manifest, ran.folder))
+    if published.serving != published.version:
         _say(f"warning  {published.version} was rejected; {published.serving} made this forecast")
     _say(f"skill    {published.skill:.3f} over the seasonal naive, on the test windows")
     _say(f"compare  run `foreseq ui` and open {store.ui_link(ran.run_id)}")
@@ -378,7 +379,7 @@ def doctor() -> None:
 
 def _require_published(published: "Published") -> None:  # type: ignore[type-arg]
     if not published.decision.published:
-        raise NotPublished(f"{published.version} is rejected: {published.decision.reason}")
+        raise NotPublished(f"{published.version} is rejected, see the line `gate` above")
 
 
 def _require_all_series(manifest: "Manifest") -> None:

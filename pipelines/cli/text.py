@@ -49,7 +49,9 @@ def train(
 
     published = flow(experiment)
     decision = published.decision
-    console.say(f"try      foreseq text generate --model {published.serving} --prompt 'The '")
+    rejected = "" if decision.published or published.serving != published.version else "rejected "
+    words = f"foreseq text generate --model {published.serving} --prompt 'The '"
+    console.say(f"try      the {rejected}model with `{words}`")
     link = store.ui_link(published.version.run_id)
     console.say(f"compare  run `foreseq ui` and open {link}")
     result(
@@ -62,7 +64,7 @@ def train(
         **decision.scores,
     )
     if not decision.published:
-        raise NotPublished(f"{published.version} is rejected: {decision.reason}")
+        raise NotPublished(f"{published.version} is rejected, see the line `gate` above")
 
 
 @text.command()

@@ -14,7 +14,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from foreseq.config import history_dataset
 from foreseq.durable import files, resume
-from foreseq.forecasting import bulk, bundle
+from foreseq.forecasting import bulk, bundle, writer
 from foreseq.forecasting.bulk import Job
 from foreseq.forecasting.writer import Manifest, Part
 from foreseq.ingest.fetch import fetch
@@ -42,17 +42,19 @@ def forecast_files(
     dataset = history_dataset(trained, history)
     source = fetch(dataset, environment.data() / "raw").absolute()
     job = bulk.plan(
-        dataset, source, output, str(version), version.digest, sample_paths=sample_paths
+        dataset,
+        source,
+        output,
+        str(version),
+        version.digest,
+        sample_paths=sample_paths,
+        verdict=registry.verdict(version),
     )
     with resume.claim(environment.data() / "unfinished", job.unfinished.name.rpartition(".")[2]):
         manifest = bulk.finished(job)
         if manifest is None:
             manifest = bulk.finish(job, _write(job, folder))
-    failed = f", {len(manifest.failures)} without" if manifest.failures else ""
-    refused = f", {len(manifest.refused)} files refused" if manifest.refused else ""
-    console.say(
-        f"forecast {manifest.series} series x {manifest.horizon} steps{failed}{refused}: {output}"
-    )
+    console.say(writer.summary(manifest, output))
     return manifest
 
 

@@ -31,7 +31,9 @@ def write(
     """Forecast every series of an ingested panel into a folder, whole or not at all."""
     fitted = fitted or bundle.load(registry.fetch(version))
     forecaster = Ensemble(fitted.experiment, fitted.final)
-    source = ForecastSource(forecaster, str(version), version.digest, sample_paths)
+    source = ForecastSource(
+        forecaster, str(version), version.digest, sample_paths, registry.verdict(version)
+    )
     return writer.write(source, panel.load(folder), output)
 
 
@@ -55,6 +57,5 @@ def forecast(
     """
     version = registry.resolve(model)
     manifest = write(version, history_of(version, history).folder, output, sample_paths)
-    failed = f", {len(manifest.failures)} without" if manifest.failures else ""
-    console.say(f"forecast {manifest.series} series x {manifest.horizon} steps{failed}: {output}")
+    console.say(writer.summary(manifest, output))
     return manifest

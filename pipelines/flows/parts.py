@@ -20,7 +20,7 @@ from foreseq.forecasting.writer import ForecastSource, Part
 def write_part(job: Job, number: int, folder: Path) -> Part:
     """Forecast the series of file `number` with the bundle in `folder`, a path of this machine."""
     source = _source(folder, job.model_version, job.model_digest, job.sample_paths)
-    return bulk.write(job, number, source)
+    return bulk.write(job, number, source._replace(verdict=job.verdict))
 
 
 @cache

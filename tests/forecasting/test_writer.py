@@ -97,6 +97,18 @@ def test_parts_are_the_whole_in_order(source, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(writer.read(tmp_path / "whole"), writer.read(tmp_path / "parts"))
 
 
+@pytest.mark.parametrize("verdict", ["published", "rejected"])
+def test_the_gates_verdict_is_in_manifest_table_and_summary(source, tmp_path, verdict):
+    manifest = writer.write(source._replace(verdict=verdict), make_panel(), tmp_path)
+    assert manifest.verdict == verdict
+    assert pd.read_parquet(tmp_path).attrs["verdict"] == verdict
+    assert ("by demo/1, which the gate rejected" in writer.summary(manifest, tmp_path)) is (
+        verdict == "rejected"
+    )
+    again = writer.write(source._replace(verdict="published"), make_panel(), tmp_path)
+    assert again.verdict == "published"
+
+
 def test_a_second_identical_run_touches_nothing(source, tmp_path):
     first = writer.write(source, make_panel(), tmp_path / "out")
     before = listing(tmp_path / "out")

@@ -43,8 +43,12 @@ def test_a_run_that_the_gate_rejects_ends_with_code_4(inside, shop, place):
     settings = [word for field in (*fields, *strict) for word in ("--set", field)]
     ran = inside("run", "--data", "shop.csv", "--horizon", "7", *settings, "--json")
     assert ran.returncode == 4, ran.stderr
-    assert json.loads(ran.stdout.splitlines()[-1])["published"] is False
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert result["published"] is False
     assert "is rejected" in ran.stderr.splitlines()[-1]
+    assert f"by {result['version']}, which the gate rejected" in ran.stderr
+    manifest = json.loads((place / result["forecast"] / "_manifest.json").read_text())
+    assert manifest["verdict"] == "rejected"
 
 
 @pytest.mark.parametrize(

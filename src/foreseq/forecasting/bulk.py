@@ -54,6 +54,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
     digest: str,
     *,
     sample_paths: int = 0,
+    verdict: str = "",
 ) -> Job:
     """List the input files and check that the output may be written.
 
@@ -64,6 +65,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
         version: Name and version of the forecaster.
         digest: Of its bundle.
         sample_paths: Trajectories to simulate for each series.
+        verdict: The gate's on the forecaster.
 
     Raises:
         ConfigError: If the output folder holds something else.
@@ -89,6 +91,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
         data=hashlib.sha256(f"{content(source)} {reading}".encode()).hexdigest(),
         horizon=dataset.horizon,
         sample_paths=sample_paths,
+        verdict=verdict,
     )
 
 

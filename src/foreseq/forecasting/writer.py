@@ -41,6 +41,8 @@ class Request(Config):
     horizon: int
     sample_paths: int = 0
     """Simulated trajectories of each series."""
+    verdict: str = ""
+    """The gate's on the forecaster, `published` or `rejected`; empty: it was not judged."""
 
     def is_same(self, other: "Request") -> bool:
         """Return whether both ask for the same forecasts."""
@@ -88,6 +90,8 @@ class ForecastSource(NamedTuple):
     digest: str
     sample_paths: int = 0
     """Trajectories to simulate for each series."""
+    verdict: str = ""
+    """The gate's."""
 
 
 def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
@@ -110,6 +114,7 @@ def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
         data=panel.fingerprint(),
         horizon=source.forecaster.experiment.dataset.horizon,
         sample_paths=source.sample_paths,
+        verdict=source.verdict,
     )
     if manifest := existing(folder, request):
         return manifest
@@ -136,6 +141,8 @@ def forecastable(source: ForecastSource, panel: Panel) -> tuple[Windows, dict[st
 def write_part(source: ForecastSource, panel: Panel, chosen: Windows, file: Path) -> Part:
     """Forecast some windows into a Parquet file."""
     frame = forecast(source, panel, chosen)
+    if source.verdict:
+        frame.attrs["verdict"] = source.verdict  # Parquet keeps it
     store(frame, file)
     return Part(sha256=files.sha256(file), series=chosen.count, rows=len(frame))
 
@@ -163,6 +170,17 @@ def seal(
     if manifest.is_complete:
         (folder / SUCCESS).touch()
     return manifest
+
+
+def summary(manifest: Manifest, folder: Path) -> str:
+    """Return a line on a folder of forecasts."""
+    failed = f", {len(manifest.failures)} without" if manifest.failures else ""
+    refused = f", {len(manifest.refused)} files refused" if manifest.refused else ""
+    rejected = f", by {manifest.model_version}, which the gate rejected"
+    return (
+        f"forecast {manifest.series} series x {manifest.horizon} steps{failed}{refused} in {folder}"
+        f"{rejected if manifest.verdict == 'rejected' else ''}"
+    )
 
 
 def part_name(number: int) -> str:

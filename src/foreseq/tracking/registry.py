@@ -141,6 +141,11 @@ def holds(run_id: str) -> bool:
     return file is not None and manifest.digest(file.parent) == digest
 
 
+def verdict(version: ModelVersion) -> str:
+    """Return the gate's verdict on a version, `published` or `rejected`; empty: not judged."""
+    return str(store.get_run(version.run_id).data.tags.get(store.GATE_TAG, ""))
+
+
 def promote(version: ModelVersion, *, expected: ModelVersion | None) -> None:
     """Make a version the champion, and the champion before it the previous one.
 

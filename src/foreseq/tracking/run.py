@@ -115,7 +115,7 @@ class Run:
     def log_decision(self, decision: Decision) -> None:
         """Log the gate's decision; the run may have ended already."""
         self.log_json({"verdict": decision.verdict, **decision._asdict()}, "decision.json")
-        self.log_tags({"gate": decision.verdict, "gate.reason": decision.reason})
+        self.log_tags({store.GATE_TAG: decision.verdict, "gate.reason": decision.reason})
 
 
 @contextmanager

@@ -29,6 +29,8 @@ from foreseq.tracking.moves import Moves
 SQLITE = "sqlite:///"
 BUNDLE_TAG, MODEL_TAG = "bundle.digest", "bundle.model"
 """Tags of a run: the digest of its bundle, and the MLflow model around it."""
+GATE_TAG = "gate"
+"""Tag of a run: the gate's verdict on its bundle."""
 LOCAL_PAGES = "http://127.0.0.1:5000"
 """Address of `foreseq ui`."""
 VIEW = "workflowType=machine_learning"
