@@ -16,6 +16,7 @@ from foreseq.language import network, score
 from foreseq.language.config import TextExperimentConfig
 from foreseq.language.corpus import Parts
 from foreseq.language.streams import Chunk, Streams
+from foreseq.network import memory
 from foreseq.network.cells import has_gpu
 from foreseq.training import loop, network_weights, optimizer
 from foreseq.training.loop import CurvePoint, Schedule
@@ -61,7 +62,17 @@ class FittedModel(NamedTuple):
 
 
 def build(experiment: TextExperimentConfig, symbols: int) -> keras.Model:
-    """Build the untrained network of an experiment, for a vocabulary of so many symbols."""
+    """Build the untrained network of an experiment, for a vocabulary of so many symbols.
+
+    Raises:
+        ConfigError: If this machine has too little memory for it.
+    """
+    cells, embedding = experiment.network.cells, experiment.network.embedding
+    memory.require(
+        memory.weights(cells, embedding) + symbols * (embedding + cells.units[-1]),
+        "the network",
+        "network.cells.units or network.embedding",
+    )
     return network.language_model(
         experiment.network, symbols=symbols, seed=1000 * experiment.training.seed
     )
@@ -110,7 +121,14 @@ class Learner:
         progressed: Callable[[Progress], None] = SILENT.progressed,
     ) -> None:
         self.parts, self.training, self.progressed = parts, experiment.training, progressed
-        training = self.training
+        training, cells = self.training, experiment.network.cells
+        read = training.streams * training.chunk
+        memory.require(
+            memory.training(cells, rows=training.streams, steps=training.chunk)
+            + 2 * read * symbols,
+            "a step of training",
+            "training.streams, training.chunk or network.cells.units",
+        )
         self.text_model = build(experiment, symbols)
         self.model = network.carried_model(
             self.text_model, streams=training.streams, chunk=training.chunk

@@ -11,6 +11,7 @@ import keras
 
 from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedSplit
 from foreseq.network import build as networks
+from foreseq.network import memory, predict
 from foreseq.network.cells import has_gpu
 from foreseq.series import calendar
 from foreseq.training import losses, network_weights, optimizer
@@ -39,8 +40,17 @@ def build(
     """Build the untrained network of an experiment, see `foreseq.network.build.forecaster`.
 
     Each member of an ensemble has other first weights. `policy` is Keras's dtype policy.
+
+    Raises:
+        ConfigError: If this machine has too little memory for it.
     """
-    dataset = experiment.dataset
+    dataset, network = experiment.dataset, experiment.network
+    read = predict.ROWS * (network.context + dataset.horizon)
+    memory.require(
+        memory.weights(network.cells, network.patch) + read,
+        "the network",
+        "network.cells.units, network.context or dataset.horizon",
+    )
     names = calendar.feature_names(dataset.freq) if experiment.network.calendar else ()
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -64,6 +74,12 @@ class CompiledModel:
         """Build and compile for a key from `compile_key`."""
         self.key, self.naive = key, naive
         training, cutoffs = key.training, key.training.cutoffs_per_window
+        cells, steps = key.network.cells, key.network.context // key.network.patch
+        memory.require(
+            memory.training(cells, rows=training.batch_size, steps=steps),
+            "a batch of training",
+            "training.batch_size, network.cells.units or network.context",
+        )
         policy = POLICIES[training.precision]
         self.model = build(key, cutoffs=cutoffs, policy=policy)
         self.initial = network_weights.get_values(self.model.variables)
