@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -187,6 +188,56 @@ def test_a_pickle_is_refused_even_when_vouched_for(saved):
     np.savez(saved / "final.npz", ids=np.array([{"any": "object"}], dtype=object))
     vouch(saved)
     with pytest.raises(BundleRefused, match="allow_pickle=False"):
+        bundle.load(saved)
+
+
+def bomb(shape, compression=zipfile.ZIP_STORED, size=10):
+    """Return an archive whose array is said to be larger than it is, or unpacks to more."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive, archive.open("y.npy", "w") as entry:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(entry, header)
+        entry.write(bytes(size))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("final.npz", bomb((10**15,))),
+        ("final.npz", bomb((10**7,), zipfile.ZIP_DEFLATED, 4 * 10**7)),
+        ("final.npz", bomb((-1,))),
+        ("config.json", b"[" * 100_000),
+        ("config.json", b'{"network": {"cells": {"kind": "lambda", "units": [4]}}}'),
+        ("config.json", b"1e999"),
+        ("calibration.json", b'{"levels": 7}'),
+        ("origin.json", b"\x80\x04N."),
+    ],
+    ids=["shape", "deflated", "negative", "nested", "foreign layer", "number", "list", "pickle"],
+)
+def test_content_made_to_do_harm_is_refused_even_when_vouched_for(saved, name, content):
+    (saved / name).write_bytes(content)
+    vouch(saved)
+    with pytest.raises(BundleRefused):
+        bundle.load(saved)
+
+
+def test_exchanged_weights_and_links_to_other_files_are_refused(saved, tmp_path):
+    final, evaluated = saved / "final.npz", saved / "evaluated.npz"
+    whole = final.read_bytes()
+    final.write_bytes(evaluated.read_bytes())
+    with pytest.raises(BundleRefused, match=r"final\.npz: differs"):
+        bundle.load(saved)
+    final.write_bytes(whole)
+    evaluated.unlink()
+    evaluated.symlink_to(final)
+    with pytest.raises(BundleRefused, match=r"evaluated\.npz: differs"):
+        bundle.load(saved)
+
+
+def test_a_manifest_made_to_exhaust_its_reader_is_refused(saved):
+    (saved / "manifest.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(BundleRefused, match="is not a manifest"):
         bundle.load(saved)
 
 

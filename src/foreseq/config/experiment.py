@@ -84,7 +84,7 @@ class MonitorConfig(Config):
 class ExperimentConfig(Config):
     """One forecaster: its data, network, training, test and gate."""
 
-    name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    name: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     """Name of the model in the registry; empty: the dataset's name."""
     dataset: DatasetConfig
     """Its data; in YAML also the path of a file under `configs/datasets/`."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
@@ -19,6 +19,20 @@ from foreseq.errors import BundleRefused
 MANIFEST = "manifest.json"
 ARRAYS = ".npz"
 """Ending of the files that hold arrays by name; all others hold JSON."""
+
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    EOFError,
+    BadZipFile,
+    NotImplementedError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+)
+"""What parsers raise; the last three for content that is made to exhaust them."""
 
 Content = TypeVar("Content")
 
@@ -61,7 +75,7 @@ def read(
     _verify(folder, names, holds=holds, form=form)
     try:
         return build({name: _read_part(folder / name) for name in names})
-    except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise BundleRefused(
             f"{folder}: was written by another version of foreseq ({error}); train it again"
         ) from None
@@ -78,7 +92,7 @@ def _verify(folder: Path, names: Sequence[str], *, holds: str, form: int) -> Non
         manifest = json.loads((folder / MANIFEST).read_bytes())
         holds_instead, form_instead = manifest["holds"], manifest["format"]
         digests = dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise BundleRefused(f"{folder / MANIFEST}: is not a manifest ({error}); {remedy}") from None
     if holds_instead != holds:
         raise BundleRefused(
@@ -101,6 +115,12 @@ def _verify(folder: Path, names: Sequence[str], *, holds: str, form: int) -> Non
 def _read_part(file: Path) -> Any:
     if file.suffix != ARRAYS:
         return json.loads(file.read_bytes())
+    with ZipFile(file) as archive:
+        entries = archive.infolist()
+    if sum(entry.file_size for entry in entries) > file.stat().st_size or any(
+        entry.compress_type != ZIP_STORED for entry in entries
+    ):
+        raise ValueError("arrays are larger than their file")
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

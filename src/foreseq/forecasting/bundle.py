@@ -138,10 +138,7 @@ def _to_arrays(state: State) -> dict[str, NDArray[Any]]:
 
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> State:
     last = arrays["time"].view("datetime64[ns]") if "time" in arrays else arrays["step"]
-    names = sorted(name for name in arrays if name.startswith("member-"))
-    count = 1 + max(int(name.split("-")[1]) for name in names)
-    members = [
-        [arrays[name] for name in names if name.startswith(f"member-{member}-")]
-        for member in range(count)
-    ]
-    return State(members, Seen(arrays["ids"], last))
+    members: dict[int, list[NDArray[Any]]] = {}
+    for name in sorted(name for name in arrays if name.startswith("member-")):
+        members.setdefault(int(name.split("-")[1]), []).append(arrays[name])
+    return State([members[number] for number in sorted(members)], Seen(arrays["ids"], last))

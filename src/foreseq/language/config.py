@@ -119,7 +119,7 @@ class TextGateConfig(Config):
 class TextExperimentConfig(Config):
     """One language model: its corpus, network, training and gate."""
 
-    name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    name: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     """Name of the model in the registry; empty: `text-` and the name of the corpus."""
     corpus: CorpusConfig = CorpusConfig()
     """Its text."""
