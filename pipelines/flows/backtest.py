@@ -20,7 +20,8 @@ from foreseq.tracking import registry
 @task(cache_policy=NO_CACHE)
 def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
     """Backtest on unseen test windows, statistical baselines on some of them."""
-    fitted, history = bundle.load(bundle_folder), panel.load(folder)
+    fitted = bundle.load(bundle_folder)
+    history = panel.load(folder, fitted.experiment.dataset.season)
     tested = unseen_backtest(fitted, history)
     comparison = compare(tested, history, fitted.experiment)
     if comparison.backtest is None:

@@ -34,7 +34,7 @@ def write(
     source = ForecastSource(
         forecaster, str(version), version.digest, sample_paths, registry.verdict(version)
     )
-    return writer.write(source, panel.load(folder), output)
+    return writer.write(source, panel.load(folder, fitted.experiment.dataset.season), output)
 
 
 def history_of(version: ModelVersion, history: Mapping[str, Any] | None) -> Ingested:

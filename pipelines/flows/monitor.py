@@ -45,7 +45,8 @@ class Monitored:
 @task(cache_policy=NO_CACHE)
 def check(version: ModelVersion, ingested: Ingested, places: Places) -> Monitored:
     """Check the past forecasts of a version; write page, scores, decision and an MLflow run."""
-    champion, newest = bundle.load(registry.fetch(version)), panel.load(ingested.folder)
+    champion = bundle.load(registry.fetch(version))
+    newest = panel.load(ingested.folder, champion.experiment.dataset.season)
     checked = checks.check(str(version), champion, newest, places, seen_by)
     console.say(f"monitor  {checked}")
     dataset, evidence = champion.experiment.dataset, checked.decided.evidence
@@ -65,7 +66,8 @@ def remember(monitored: Monitored, decided: Decided) -> None:
 def refit_intervals(version: ModelVersion, folder: Path, about: About, until: str) -> str | None:
     """Return the run of a forecaster with new intervals; None if they are not better."""
     try:
-        made = recalibrate(bundle.load(registry.fetch(version)), panel.load(folder))
+        fitted = bundle.load(registry.fetch(version))
+        made = recalibrate(fitted, panel.load(folder, fitted.experiment.dataset.season))
     except DataRefused as error:
         console.say(f"not recalibrated: {error}")
         return None

@@ -105,10 +105,10 @@ def decide(run_id: str, folder: Path, outcome: Outcome | None = None) -> Publish
         outcome: Of the training, if it has just ended on this panel; else its bundle is loaded and
             backtested.
     """
-    panel = panels.load(folder)
     run = runs.find(run_id)
     version = registry.register(run_id, run.model)
     challenger = outcome.bundle if outcome else bundle.load(registry.fetch(version))
+    panel = panels.load(folder, challenger.experiment.dataset.season)
     tested = outcome.backtest if outcome else None
 
     def judge(champion: Bundle | None) -> Decision:

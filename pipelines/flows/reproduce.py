@@ -13,7 +13,6 @@ from foreseq.experiment.verify import Finding
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console
-from foreseq.selection import choose
 from foreseq.series import panel as panels
 from foreseq.tracking import registry
 from foreseq.tracking import run as runs
@@ -48,10 +47,8 @@ def reproduce(run_id: str) -> list[Part]:
 @task(cache_policy=NO_CACHE)
 def prove(experiment: ExperimentConfig, folder: Path) -> list[Finding]:
     """Check one property after the other, and say each result as it is known."""
-    panel = panels.load(folder)
-    resolved = choose.by_rules(experiment, panel).experiment
     findings = []
-    for finding in verify.verify(resolved, panel):
+    for finding in verify.verify(experiment, panels.load(folder)):
         console.say(f"{'holds' if finding.holds else 'FAILS':<8} {finding.name}: {finding.message}")
         findings.append(finding)
     return findings

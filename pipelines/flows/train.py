@@ -1,6 +1,6 @@
 """The flow that trains a forecaster and tracks it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect import flow, task
@@ -58,6 +58,7 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
     log = ResumeLog(folder / "search.json")
     chosen = choose(experiment, panel, log=log, report=console.say_candidate)
     resolved = chosen.experiment
+    panel = replace(panel, season=resolved.dataset.season)
     for choice in chosen.choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
     with (

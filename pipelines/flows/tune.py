@@ -57,8 +57,8 @@ def explore(
     experiment: ExperimentConfig, plan: Plan, folder: Path, workers: int, dask: str | None
 ) -> Tuned:
     """Run trials until their number or the time is used up; write the best config."""
-    series = panel.load(folder)
-    facts = choose.facts_of(experiment, series)
+    facts = choose.facts_of(experiment, panel.load(folder))
+    series = facts.panel
     resolved, choices = rules.resolve(experiment, facts)
     for choice in choices:
         console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
@@ -142,5 +142,5 @@ def _elsewhere(address: str, attempt: Callable[[], Trial | None]) -> Trial | Non
 
 
 def _attempt(study: Study, run: Run, folder: Path) -> Trial | None:
-    series = panel.load(folder)
+    series = panel.load(folder, study.experiment.dataset.season)
     return tuning.attempt(study, series, partial(studies.trial, run, study.name, series))

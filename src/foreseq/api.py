@@ -7,6 +7,7 @@ of it is docstrings, and one class is one page of documentation.
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,7 @@ class Forecaster:
         chosen = choose(self._config, panel, report=lambda trial: self._say(f"tried {trial}"))
         for choice in chosen.choices:
             self._say(f"chosen {choice.field}={choice.value}: {choice.reason}")
+        panel = replace(panel, season=chosen.experiment.dataset.season)
         outcome = recipe.fit(chosen.experiment, panel, chosen.split, report=self._say_progress)
         self._training = Training(self._config.model, panel, repairs, chosen, *outcome)
         self._bundle = outcome.bundle

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from foreseq.evaluation import contracts
 from foreseq.experiment import verify
 from foreseq.selection.choose import by_rules
 from foreseq.series import windows
-from foreseq.series.panel import from_series
+from foreseq.series.panel import OPEN, from_series
 from foreseq.series.windows import Windows
 
 HORIZON = 4
@@ -24,14 +26,18 @@ def make_panel():
     return from_series(series, freq="1", season=7)
 
 
-def make_experiment():
+def open_experiment():
     config = {
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [8]}, "context": 14, "patch": 7},
         "training": {"max_steps": 40, "members": 1},
         "split": {"test_windows": 2},
     }
-    return by_rules(build_experiment(config), make_panel()).experiment
+    return build_experiment(config)
+
+
+def make_experiment():
+    return by_rules(open_experiment(), make_panel()).experiment
 
 
 def fit_once(experiment, panel):
@@ -98,6 +104,19 @@ def leaking(wrap):
 
 def test_a_trace_of_the_future_in_the_scale_is_caught():
     assert not by_name(leaking(Leaky))["no look-ahead"].holds
+
+
+def test_a_season_that_knows_the_test_is_caught():
+    def leaking_choose(experiment, panel):
+        season = 7 if panel.values.min() > -100 else 1
+        return by_rules(experiment, replace(panel, season=season))
+
+    panel, experiment = replace(make_panel(), season=OPEN), open_experiment()
+    honest = next(verify.verify(experiment, panel, fit_once))
+    assert honest == ("no choice by later data", True, honest.message)
+    leaking = next(verify.verify(experiment, panel, fit_once, leaking_choose))
+    assert not leaking.holds
+    assert "dataset.season" in leaking.message
 
 
 def test_a_clairvoyant_is_caught_twice():

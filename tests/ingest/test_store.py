@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from foreseq.config import DatasetConfig
+from foreseq.config import DatasetConfig, ExperimentConfig
 from foreseq.errors import DataRefused
 from foreseq.ingest.read import read_table
 from foreseq.ingest.store import ingest
 from foreseq.ingest.table import to_panel
+from foreseq.selection.choose import facts_of
 from foreseq.series import panel
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def test_the_place_of_a_file_and_the_horizon_matter_not(source, tmp_path):
     assert ingest(dataset(moved, horizon=5), tmp_path / "series").folder == first.folder
 
 
-@pytest.mark.parametrize("fields", [{"gaps": "interpolate"}, {"season": 2}, {"missing": "zero"}])
+@pytest.mark.parametrize("fields", [{"gaps": "interpolate"}, {"missing": "zero"}])
 def test_what_decides_the_panel_decides_its_folder(source, tmp_path, fields):
     first = ingest(dataset(source), tmp_path / "series")
     other = ingest(dataset(source, **fields), tmp_path / "series")
@@ -110,7 +111,8 @@ def test_every_dataset_of_the_project_is_understood(path, tmp_path, monkeypatch)
     config = DatasetConfig(**yaml.safe_load(path.read_text()))
     if not Path(config.source).exists():
         pytest.skip(f"{config.source} is not part of the project")
-    series = panel.load(ingest(config, tmp_path / "series").folder)
+    series = panel.load(ingest(config, tmp_path / "series").folder, config.season)
+    series = facts_of(ExperimentConfig(dataset=config), series).panel
     found = (series.freq, series.season, series.n_series, len(series.values))
     assert found == EXPECTED[path.stem]
 

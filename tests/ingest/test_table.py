@@ -9,6 +9,7 @@ from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest.repairs import Repairs
 from foreseq.ingest.table import to_panel
 from foreseq.series import panel as panels
+from foreseq.series.panel import OPEN
 
 
 def dataset(**fields) -> DatasetConfig:
@@ -78,7 +79,7 @@ def test_a_panel_holds_what_the_table_says():
                    ("a", "2024-01-06", 2)])  # fmt: skip
     panel, repairs = to_panel(frame, dataset())
     assert panel.ids.tolist() == ["a", "b"]
-    assert (panel.freq, panel.season) == ("D", 1)
+    assert (panel.freq, panel.season) == ("D", OPEN)
     assert [numbers(panel, 0), numbers(panel, 1)] == [[1, 2], [3, 4]]
     assert panel.starts.astype("datetime64[D]").astype(str).tolist() == ["2024-01-05", "2024-01-01"]
     assert repairs == Repairs(

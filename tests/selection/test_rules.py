@@ -12,7 +12,7 @@ from foreseq.selection import rules
 from foreseq.selection.choose import facts_of
 from foreseq.selection.facts import repeated_cycles
 from foreseq.series import windows
-from foreseq.series.panel import from_series
+from foreseq.series.panel import OPEN, from_series
 from foreseq.training import workers
 
 AIR = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
@@ -41,6 +41,16 @@ def air():
     return from_series(
         {"AirPassengers": pd.read_csv(AIR)["y"]}, freq="MS", season=12, start="1949-01-01"
     )
+
+
+@pytest.mark.parametrize("absurd", [1e30, -1e9, 0.0])
+def test_values_after_the_training_span_change_no_choice(air, absurd):
+    unread = replace(air, season=OPEN)
+    experiment, choices = resolve(unread)
+    assert experiment.dataset.season == 12
+    values = np.array(air.values)
+    values[facts_of(experiment, air).split.train_ends[0] :] = absurd
+    assert resolve(replace(unread, values=values)) == (experiment, choices)
 
 
 def open_fields(experiment):
@@ -120,7 +130,8 @@ def test_nothing_open_is_left_open(freq):
 
 def test_what_the_user_said_stays(air):
     said = {
-        "network.patch": 3, "network.context": 33, "network.log": False, "network.recent_inputs": 5,
+        "dataset.season": 12, "network.patch": 3, "network.context": 33, "network.log": False,
+        "network.recent_inputs": 5,
         "network.naive_lags": [1], "network.calendar": False, "training.max_steps": 7,
         "split.test_windows": 1, "split.stride": 2, "split.validation_windows": 2,
         "split.validation_stride": 5,

@@ -27,7 +27,7 @@ def two() -> panels.Panel:
 @given(panel=PANELS)
 def test_a_saved_panel_opens_as_it_was(panel, tmp_path_factory):
     folder = panels.save(panel, tmp_path_factory.mktemp("panels") / "one")
-    opened = panels.load(folder)
+    opened = panels.load(folder, panel.season)
     assert opened.fingerprint() == panel.fingerprint()
     assert opened.ids.tolist() == panel.ids.tolist()
     assert (opened.freq, opened.season) == (panel.freq, panel.season)
@@ -95,9 +95,8 @@ def test_the_frame_has_a_row_for_each_step(two):
 def test_the_fingerprint_sees_every_change(two, other):
     assert panels.from_series(other, freq="1", season=1).fingerprint() != two.fingerprint()
     same = {"b": [5.0, np.nan, 7.0], "a": [1.0, 2.0]}
-    assert panels.from_series(same, freq="1", season=2).fingerprint() != two.fingerprint()
     assert panels.from_series(same, freq="2", season=1).fingerprint() != two.fingerprint()
-    assert panels.from_series(same, freq="1", season=1).fingerprint() == two.fingerprint()
+    assert panels.from_series(same, freq="1", season=2).fingerprint() == two.fingerprint()
 
 
 def test_a_folder_that_is_no_panel_is_refused(tmp_path):
@@ -122,6 +121,6 @@ def test_a_panel_with_steps_missing_is_refused(two, tmp_path):
 
 def test_a_panel_without_its_facts_is_refused(two, tmp_path):
     folder = panels.save(two, tmp_path / "panel")
-    (folder / "panel.json").write_text(json.dumps({"freq": "1"}))
-    with pytest.raises(DataRefused, match="season"):
+    (folder / "panel.json").write_text(json.dumps({}))
+    with pytest.raises(DataRefused, match="freq"):
         panels.load(folder)

@@ -1,6 +1,7 @@
 """One experiment from panel to bundle: choose, fit, calibrate, test once, refit with everything."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,11 +73,12 @@ def fit(
 
     Args:
         experiment: What to train.
-        panel: The data.
+        panel: The data; their season is that of the experiment.
         split: Their windows by purpose.
         checkpoint: Folder to keep the state of training in, and to resume from.
         report: Called after each validation.
     """
+    panel = replace(panel, season=experiment.dataset.season)
     members = workers.fit(
         Task(panel, split.train_ends, split.validation, experiment.training.max_steps),
         experiment,

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foreseq.config import ResolvedExperiment, change
+from foreseq.config import ExperimentConfig, ResolvedExperiment, change
 from foreseq.evaluation import gate
 from foreseq.evaluation.backtest import Backtest
 from foreseq.evaluation.contracts import ForecastFunction, altered, independent, same_rows
 from foreseq.experiment.recipe import fit
 from foreseq.forecasting.ensemble import Ensemble
+from foreseq.selection.choose import Chosen, by_rules
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -20,6 +21,8 @@ MAX_STEPS = 200
 """Of training: a leak shows in the first of them."""
 SEED = 1
 
+Choose = Callable[[ExperimentConfig, Panel], Chosen]
+"""Makes the choices that an experiment leaves open."""
 Fit = Callable[[ResolvedExperiment, Panel], tuple[ForecastFunction, Backtest]]
 """Trains on a panel; returns the forecaster and its backtest on the test windows."""
 
@@ -45,21 +48,34 @@ def fit_briefly(experiment: ResolvedExperiment, panel: Panel) -> tuple[ForecastF
 
 
 def verify(
-    experiment: ResolvedExperiment, panel: Panel, fit: Fit = fit_briefly
+    experiment: ExperimentConfig,
+    panel: Panel,
+    fit: Fit = fit_briefly,
+    choose: Choose = by_rules,
 ) -> Iterator[Finding]:
-    """Yield the result of each check; the first and the last one train anew.
+    """Yield the result of each check; the second and the last one train anew.
+
+    Args:
+        experiment: What to check.
+        panel: The data.
+        fit: Trains.
+        choose: Chooses what the experiment leaves open.
 
     Raises:
         SeriesTooShort: If no series has a window to train, validate and test on.
     """
     test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
-    forecast, _ = fit(experiment, panel)
-    yield _no_look_ahead(experiment, panel, test, fit, forecast)
+    resolved = choose(experiment, panel).experiment
+    again = choose(experiment, altered(panel, test)).experiment
+    yield _no_later_choice(resolved, again)
+    panel = replace(panel, season=resolved.dataset.season)
+    forecast, _ = fit(resolved, panel)
+    yield _no_look_ahead(resolved, panel, test, fit, forecast)
     same = independent(forecast, panel, test, forecast(panel, test))
     message = f"{same.sum()} of {test.count} forecasts are the same in any order and number"
     yield Finding("no window depends on another", bool(same.all()), message)
-    _, tested = fit(experiment, shuffled(panel))
-    strict = experiment.gate.model_copy(update={"unproven": "reject"})
+    _, tested = fit(resolved, shuffled(panel))
+    strict = resolved.gate.model_copy(update={"unproven": "reject"})
     decision = gate.decide(tested, None, strict)
     message = f"with values in random order: {decision.reason}"
     yield Finding("no skill on shuffled values", not decision.published, message)
@@ -73,6 +89,18 @@ def shuffled(panel: Panel) -> Panel:
         seen = start + np.flatnonzero(panel.observed[start:end])
         values[seen] = values[rng.permutation(seen)]
     return replace(panel, values=values)
+
+
+def _no_later_choice(resolved: ResolvedExperiment, again: ResolvedExperiment) -> Finding:
+    """Compare the choices with those made where all after each first cutoff was altered."""
+    changed = [
+        f"{section}.{name}"
+        for section in ("dataset", "network", "training", "split")
+        for name, value in getattr(resolved, section)
+        if value != getattr(getattr(again, section), name)
+    ]
+    message = f"{', '.join(changed) or 'nothing'} changed when all later data were altered"
+    return Finding("no choice by later data", not changed, message)
 
 
 def _no_look_ahead(

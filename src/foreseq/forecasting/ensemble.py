@@ -122,7 +122,7 @@ class Ensemble:
         units = np.empty(chosen.count)
         for rows, past in windows.pasts(panel, chosen, context):
             values = np.log(np.where(past > 0, past, np.nan)) if log else past
-            units[rows] = calibration.unit(values, panel.season)
+            units[rows] = calibration.unit(values, self.experiment.dataset.season)
         return units
 
     def skipped(self, panel: Panel, chosen: Windows) -> dict[int, str]:

@@ -20,7 +20,7 @@ from foreseq.series.panel import Panel
 HISTORY = "history.jsonl"
 NOT_COMPARED = {"source", "query", "csv", "horizon", "update", "as_of", "freq", "season"}
 """Fields of a dataset that say how one file is written, that do not decide how a row is read, and
-two that may be inferred."""
+one that may be inferred."""
 STEPS = 4_000_000
 """Steps compared at a time, which bounds the memory."""
 
@@ -43,9 +43,10 @@ class DatasetVersion(Config):
     content: str
     """Digest of what was read."""
     settings: str
-    """Digest of how it was read, frequency and season excepted."""
+    """Digest of how it was read, frequency excepted."""
     freq: str
-    season: int
+    season: int | None = None
+    """Written by earlier releases only: which season the data have is chosen in training."""
 
 
 def read(folder: Path) -> list[DatasetVersion]:
@@ -65,20 +66,18 @@ def add(folder: Path, version: DatasetVersion) -> None:
 def comparable(versions: list[DatasetVersion], dataset: DatasetConfig) -> list[DatasetVersion]:
     """Return the versions that were read with the settings of `dataset`.
 
-    A frequency or season that was inferred then may be written in the config now.
+    A frequency that was inferred then may be written in the config now.
     """
     freq = None if dataset.freq is None else calendar.canonical(dataset.freq)
     return [
         version
         for version in versions
-        if version.settings == settings(dataset)
-        and freq in {None, version.freq}
-        and dataset.season in {None, version.season}
+        if version.settings == settings(dataset) and freq in {None, version.freq}
     ]
 
 
 def settings(dataset: DatasetConfig) -> str:
-    """Return 16 digits that change with how a dataset is read, frequency and season excepted."""
+    """Return 16 digits that change with how a dataset is read, frequency excepted."""
     fields = dataset.model_dump_json(exclude=NOT_COMPARED)
     return hashlib.sha256(fields.encode()).hexdigest()[:16]
 

@@ -26,10 +26,10 @@ from foreseq.ingest.table import to_panel
 from foreseq.series import panel
 from foreseq.series.panel import Panel
 
-EDITION = 3
+EDITION = 4
 """Raised whenever the same file and config would make another panel."""
-NOT_READING = {"source", "query", "horizon", "update"}
-"""Fields of a dataset that do not change the panel."""
+NOT_READING = {"source", "query", "horizon", "update", "season"}
+"""Fields of a dataset that do not change the stored panel."""
 FIRST = "first version"
 LOCK = ".lock"
 ROWS = "rows.parquet"
@@ -97,9 +97,9 @@ def _replace(
 ) -> Ingested:
     """Make the panel of all that the source holds."""
     folder = home / _digest(dataset, source)
-    inferred = home / _digest(dataset.model_copy(update={"freq": None, "season": None}), source)
+    inferred = home / _digest(dataset.model_copy(update={"freq": None}), source)
     if inferred.name in {version.panel for version in versions}:
-        folder = inferred  # the same frequency and season were inferred then
+        folder = inferred  # the same frequency was inferred then
     stored = _load(folder)
     if stored is not None:
         return stored
@@ -249,7 +249,6 @@ def _add_version(
         content=source.content,
         settings=history.settings(dataset),
         freq=made.freq,
-        season=made.season,
     )
     history.add(home, version)
     return replace(ingested, changes=changes)

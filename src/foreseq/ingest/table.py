@@ -12,10 +12,9 @@ from foreseq.errors import ConfigError, DataRefused
 from foreseq.ingest import grids
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.repairs import READING, Repairs, sentinels, similar_ids, zero_gaps
-from foreseq.ingest.season import infer_season
 from foreseq.series import calendar
 from foreseq.series.calendar import shown
-from foreseq.series.panel import Panel
+from foreseq.series.panel import OPEN, Panel
 
 
 def to_panel(
@@ -25,7 +24,7 @@ def to_panel(
 
     Args:
         table: Rows in any order; messages name a row by its index.
-        dataset: Frequency, season and what to do about flaws.
+        dataset: Frequency, season and what to do about flaws; a season of None stays open.
         file: Source of the table, for messages.
 
     Raises:
@@ -63,7 +62,7 @@ def to_panel(
         starts=single.ds[offsets[:-1]],
         ids=single.names,
         freq=freq,
-        season=dataset.season or infer_season(values, observed, grid, freq),
+        season=dataset.season or OPEN,
     )
     return panel, replace(
         repairs,

@@ -1,6 +1,7 @@
 """From an open experiment to a resolved one: rules first, then short trainings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from foreseq.config import ExperimentConfig, ResolvedExperiment
@@ -9,6 +10,7 @@ from foreseq.selection import rules
 from foreseq.selection.facts import Facts
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate, search
+from foreseq.selection.season import infer_season
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Split
@@ -59,6 +61,8 @@ def by_rules(experiment: ExperimentConfig, panel: Panel) -> Chosen:
 
 
 def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
-    """Return what rules and search go by."""
+    """Return what rules and search go by, on the panel with its season."""
     horizon = experiment.dataset.horizon
-    return Facts(panel, horizon, windows.split(panel, horizon, experiment.split))
+    split = windows.split(panel, horizon, experiment.split)
+    season = experiment.dataset.season or panel.season or infer_season(panel, split.train_ends)
+    return Facts(replace(panel, season=season), horizon, split)

@@ -92,7 +92,7 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
     """
     fields = experiment.model_dump()
     panel = facts.panel
-    fields["dataset"] |= {"freq": panel.freq, "season": panel.season}
+    fields["dataset"]["freq"] = panel.freq
     names = fields["network"]["multivariate"]
     if names:
         fields["network"]["multivariate"] = multivariate.series_names(panel, names)
@@ -135,6 +135,12 @@ def synthetic_disallowed(names: object, steps: int | None) -> str:
         return "synthetic series are univariate"
     too_few = steps is not None and steps < LEAST_SYNTHETIC_STEPS
     return too_few_steps(steps or 0) if too_few else ""
+
+
+def _season(facts: Facts, _: Fields) -> tuple[int, str]:
+    if facts.panel.season == 1:
+        return 1, "nothing repeats in the training span"
+    return facts.panel.season, "what repeats in the training span"
 
 
 def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
@@ -385,5 +391,6 @@ RULES: dict[str, tuple[Rule, Rule]] = {
     "training.jit": _both(_jit),
     "training.workers": _both(_workers),
     "training.members": _both(_always(1, "no time was given for more")),
+    "dataset.season": _both(_season),
 }
 """By field, without and with synthetic series, in the order in which they build on each other."""

@@ -15,6 +15,8 @@ from foreseq.durable import files
 from foreseq.errors import DataRefused
 from foreseq.series import calendar
 
+OPEN = 0
+"""Season of a panel as it was read: which it has is a choice, made on the training span."""
 ARRAYS = ("values", "observed", "offsets", "starts", "ids")
 
 
@@ -43,7 +45,7 @@ class Panel:
     freq: str
     """Pandas alias, or the integer step as text."""
     season: int
-    """Steps after which the pattern repeats; 1 means none."""
+    """Steps after which the pattern repeats; 1 means none, `OPEN` that it is not known yet."""
 
     @property
     def n_series(self) -> int:
@@ -68,8 +70,8 @@ class Panel:
         return calendar.times(self.starts[position], first, count, self.freq)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of everything the panel holds."""
-        digest = hashlib.sha256(f"{self.freq}|{self.season}|{self.starts.dtype.kind}".encode())
+        """Return the SHA-256 of all data the panel holds; the season is a choice, not data."""
+        digest = hashlib.sha256(f"{self.freq}|{self.starts.dtype.kind}".encode())
         digest.update("\0".join(self.ids.tolist()).encode())
         for array in (self.offsets, self.starts.view(np.int64), self.observed, self.values):
             digest.update(np.ascontiguousarray(array).data)
@@ -134,17 +136,21 @@ def to_frame(panel: Panel) -> pd.DataFrame:
 
 
 def save(panel: Panel, folder: Path) -> Path:
-    """Write the panel as a folder of arrays, whole or not at all; return `folder`."""
+    """Write all but the season as a folder of arrays, whole or not at all; return `folder`."""
     with files.new_folder(folder) as temporary:
         for name in ARRAYS:
             np.save(temporary / f"{name}.npy", getattr(panel, name), allow_pickle=False)
-        facts = {"freq": panel.freq, "season": panel.season, "fingerprint": panel.fingerprint()}
+        facts = {"freq": panel.freq, "fingerprint": panel.fingerprint()}
         (temporary / "panel.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
 
 
-def load(folder: Path) -> Panel:
+def load(folder: Path, season: int | None = None) -> Panel:
     """Open a saved panel; values stay on disk until they are read.
+
+    Args:
+        folder: Written by `save`.
+        season: Steps after which the pattern repeats; None: still open.
 
     Raises:
         DataRefused: If the folder does not hold a whole panel.
@@ -159,7 +165,7 @@ def load(folder: Path) -> Panel:
             )
             for name in ARRAYS
         }
-        panel = Panel(**arrays, freq=facts["freq"], season=facts["season"])
+        panel = Panel(**arrays, freq=facts["freq"], season=season or OPEN)
         _check_whole(panel)
     except (OSError, ValueError, KeyError) as error:
         raise DataRefused(

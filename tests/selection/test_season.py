@@ -4,15 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq.ingest.season import infer_season
+from foreseq.selection.season import infer_season
+from foreseq.series.panel import OPEN, from_series
 
 AIR_PASSENGERS = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 
 
 def season_of(series: list[np.ndarray], freq: str) -> int:
-    values = np.concatenate(series)
-    offsets = np.cumsum([0, *map(len, series)])
-    return infer_season(np.nan_to_num(values), np.isfinite(values), offsets, freq)
+    start = 0 if freq == "1" else "2000-01-01"
+    named = {f"{number:04}": values for number, values in enumerate(series)}
+    panel = from_series(named, freq=freq, season=OPEN, start=start)
+    return infer_season(panel, panel.lengths)
 
 
 @pytest.mark.parametrize("freq", ["MS", "1"])

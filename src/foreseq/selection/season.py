@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.series import calendar
+from foreseq.series.panel import Panel
 
 SAMPLED, SAMPLED_DIFFERENCES = 32, 256
 """Series whose values are scored, and series whose differences are."""
@@ -41,26 +42,25 @@ MAX_DIFFERENCE = 5.0
 Array = NDArray[np.float64]
 
 
-def infer_season(
-    values: Array, observed: NDArray[np.bool_], offsets: NDArray[np.int64], freq: str
-) -> int:
+def infer_season(panel: Panel, ends: NDArray[np.int64]) -> int:
     """Return the shortest season usual for the frequency that the data show, or 1 for none.
 
     Integer steps have no usual seasons, so all up to `MAX_SEASON` are tried, and the score must be
     higher; if none is high enough, the differences are tried.
 
     Args:
-        values: All series end to end, shape (steps_total,).
-        observed: Which of them are numbers, shape (steps_total,).
-        offsets: Shape (n_series + 1,): series i is `values[offsets[i] : offsets[i + 1]]`.
-        freq: Frequency of all series.
+        panel: The series; its own season is not looked at.
+        ends: Steps of each series that may be read, shape (n_series,).
 
     Example:
-        >>> week = np.tile([1.0, 1.0, 1.0, 1.0, 1.0, 5.0, 6.0], 10)
-        >>> infer_season(week, np.full(70, True), np.array([0, 70]), "D")
+        >>> from foreseq.series.panel import OPEN, from_series
+        >>> week = [1.0, 1.0, 1.0, 1.0, 1.0, 5.0, 6.0] * 10
+        >>> panel = from_series({"a": week}, freq="D", season=OPEN, start="2024-01-01")
+        >>> infer_season(panel, panel.lengths)
         7
     """
-    begins, ends = offsets[:-1], offsets[1:]
+    values, observed, begins = panel.values, panel.observed, panel.offsets[:-1]
+    ends, freq = begins + ends, panel.freq
     if calendar.is_integer(freq):
         least = 2 * MIN_CYCLES
         season = _search(_sample(values, observed, (begins, ends), least))
