@@ -5,15 +5,19 @@ import pandas as pd
 import pytest
 
 from foreseq.selection.season import infer_season
-from foreseq.series.panel import OPEN, from_series
+from foreseq.series.panel import OPEN, Panel, from_series
 
 AIR_PASSENGERS = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 
 
-def season_of(series: list[np.ndarray], freq: str) -> int:
+def panel_of(series: list[np.ndarray], freq: str) -> Panel:
     start = 0 if freq == "1" else "2000-01-01"
     named = {f"{number:04}": values for number, values in enumerate(series)}
-    panel = from_series(named, freq=freq, season=OPEN, start=start)
+    return from_series(named, freq=freq, season=OPEN, start=start)
+
+
+def season_of(series: list[np.ndarray], freq: str) -> int:
+    panel = panel_of(series, freq)
     return infer_season(panel, panel.lengths)
 
 
@@ -87,9 +91,44 @@ def test_a_constant_has_no_season(freq):
     assert season_of([np.full(100, 3.3)], freq) == 1
 
 
+@pytest.mark.parametrize(("freq", "season"), [("MS", 12), ("1", 1)])
+def test_two_cycles_are_evidence_where_the_calendar_expects_them(freq, season, rng):
+    assert season_of([np.tile(rng.normal(size=12), 2)], freq) == season
+
+
+def test_two_cycles_of_a_random_walk_are_none(rng):
+    found = [season_of([rng.normal(size=24).cumsum()], "MS") for _ in range(40)]
+    assert np.mean(np.array(found) > 1) <= 0.05
+
+
+@pytest.mark.parametrize(("freq", "season"), [("MS", 12), ("QS", 4), ("h", 24), ("W", 1), ("1", 1)])
+def test_where_no_history_can_be_asked_the_calendar_answers(freq, season, rng):
+    panel = panel_of([rng.normal(size=60).cumsum()], freq)
+    assert infer_season(panel, np.array([3])) == season
+
+
+def test_a_series_of_less_than_two_cycles_has_no_season(rng):
+    panel = panel_of([rng.normal(size=23)], "MS")
+    assert infer_season(panel, np.array([11])) == 1
+
+
+def test_many_short_series_show_a_weak_year(rng):
+    year = 0.7 * rng.normal(size=12)
+    assert season_of([np.tile(year, 4) + rng.normal(size=48) for _ in range(200)], "MS") == 12
+
+
+@pytest.mark.parametrize("absurd", [1e300, -3.4e38, 1e9])
 @pytest.mark.parametrize("freq", ["MS", "1"])
-def test_two_cycles_are_no_evidence(freq):
-    assert season_of([np.tile(np.arange(12.0), 2)], freq) == 1
+def test_one_absurd_value_does_not_hide_a_season(freq, absurd, rng):
+    series = 100 + 10 * np.tile(rng.normal(size=12), 8) + rng.normal(size=96)
+    series[50] = absurd
+    assert season_of([series], freq) == 12
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-30, 1e30, 1e300])
+def test_units_do_not_decide_on_a_season(unit, rng):
+    series = unit * (10 + np.tile(rng.normal(size=12), 8))
+    assert season_of([series], "MS") == season_of([series], "1") == 12
 
 
 def test_series_too_short_to_ask_do_not_speak(rng):

@@ -1,8 +1,11 @@
 """The season of a panel, inferred from its values.
 
 The score of a season is the autocorrelation at that lag, after a running mean over one season has
-been removed. A random walk scores about 0 for every season; in 99 of 100 simulated walks it stays
-below 1.1 / sqrt(cycles).
+been removed, or a line where there are fewer than three cycles. A random walk scores about 0 for
+every season; in 95 of 100 simulated walks it stays below 0.9 / sqrt(cycles), in 99 below 1.1.
+
+The calendar is evidence, too: its seasons need less of it than others, and where histories are too
+short to be asked, its shortest season is taken as it is.
 
 Where a wandering level hides the season, the differences may still show it: their autocorrelation
 is high at the season and low a few steps before and after it.
@@ -14,16 +17,22 @@ from numpy.typing import NDArray
 from foreseq.series import calendar
 from foreseq.series.panel import Panel
 
-SAMPLED, SAMPLED_DIFFERENCES = 32, 256
-"""Series whose values are scored, and series whose differences are."""
-MIN_CYCLES = 3
-"""Cycles a scored series must have: one is lost to the running mean, one to the lag."""
-MAX_CYCLES = 50
-"""Newest cycles of a series that are scored."""
+SAMPLED, SEARCHED = 256, 32
+"""Series that are scored, and series that are where every season is tried."""
+MIN_CYCLES, CALENDAR_CYCLES = 3, 2
+"""Cycles that a scored series must have; of the calendar's seasons two are enough."""
+MAX_CYCLES, MAX_CALENDAR_CYCLES = 50, 200
+"""Newest cycles of a series that are scored; more show weaker seasons."""
+MAX_UNASKED = 24
+"""Longest season of the calendar that is taken where no history is long enough to be asked."""
+OUTLYING = 5.0
+"""Values are clipped at so many times their median distance from the median: one absurd value must
+not hide a season."""
 MAX_SEASON = 400
 """Longest season tried where the frequency suggests none."""
 MIN_SCORE = 0.05
-"""Score above that of a random walk from which a season is accepted."""
+"""Score above that of a random walk from which a season is accepted: series of a panel may have
+wandered together."""
 MAX_DIFFERENCE_SEASON = 200
 """Longest season tried on differences. In weekly data 7 years, 365.25 weeks, would show a sharper
 peak than one year, 52.18 weeks."""
@@ -45,6 +54,7 @@ Array = NDArray[np.float64]
 def infer_season(panel: Panel, ends: NDArray[np.int64]) -> int:
     """Return the shortest season usual for the frequency that the data show, or 1 for none.
 
+    If no training span holds two cycles of the shortest, it is taken where the whole series does.
     Integer steps have no usual seasons, so all up to `MAX_SEASON` are tried, and the score must be
     higher; if none is high enough, the differences are tried.
 
@@ -63,16 +73,19 @@ def infer_season(panel: Panel, ends: NDArray[np.int64]) -> int:
     ends, freq = begins + ends, panel.freq
     if calendar.is_integer(freq):
         least = 2 * MIN_CYCLES
-        season = _search(_sample(values, observed, (begins, ends), least))
+        season = _search(_sample(values, observed, (begins, ends), least, SEARCHED))
         if season > 1:
             return season
         newest = np.maximum(begins, ends - MAX_CYCLES * MAX_DIFFERENCE_SEASON)
-        sample = _sample(values, observed, (newest, ends), least, SAMPLED_DIFFERENCES)
-        return _search_differences(sample)
-    for season in calendar.seasons(freq):
-        sample = _sample(values, observed, (begins, ends), MIN_CYCLES * season)
+        return _search_differences(_sample(values, observed, (newest, ends), least))
+    usual = calendar.seasons(freq)
+    for season in usual:
+        newest = np.maximum(begins, ends - MAX_CALENDAR_CYCLES * season)
+        sample = _sample(values, observed, (newest, ends), CALENDAR_CYCLES * season)
+        if not sample and season == usual[0] <= MAX_UNASKED:
+            return season if np.median(panel.lengths) >= CALENDAR_CYCLES * season else 1
         score, cycles = _score(sample, season)
-        if season > 1 and score > MIN_SCORE + 1.1 / np.sqrt(cycles):
+        if season > 1 and score > MIN_SCORE + 0.9 / np.sqrt(cycles):
             return season
     return 1
 
@@ -83,7 +96,7 @@ def _search(sample: list[Array]) -> int:
     seasons = np.arange(2, min(longest, MAX_SEASON) + 1)
     if not len(seasons):
         return 1
-    scores, cycles = np.array([_score(sample, int(season)) for season in seasons]).T
+    scores, cycles = np.array([_score(_newest(sample, n), n) for n in seasons.tolist()]).T
     stands_out = scores > 0.25 + 1.6 / np.sqrt(cycles)
     if not stands_out.any():
         return 1
@@ -91,6 +104,11 @@ def _search(sample: list[Array]) -> int:
     peak = np.r_[True, scores[1:] > scores[:-1]] & np.r_[scores[:-1] > scores[1:], True]
     candidates = stands_out & peak & (scores > 0.9 * best)
     return int(seasons[candidates.argmax()]) if candidates.any() else 1
+
+
+def _newest(sample: list[Array], season: int) -> list[Array]:
+    """Return the newest cycles of the series that have enough of them."""
+    return [y[-MAX_CYCLES * season :] for y in sample if len(y) >= MIN_CYCLES * season]
 
 
 def _search_differences(sample: list[Array]) -> int:
@@ -140,7 +158,10 @@ def _sample(
     shortest: int,
     most: int = SAMPLED,
 ) -> list[Array]:
-    """Return at most `most` series of length `shortest` or more, gaps interpolated."""
+    """Return at most `most` series of length `shortest` or more, gaps interpolated.
+
+    They are clipped, and divided by their largest value, so that no product overflows.
+    """
     begins, ends = spans
     long = np.flatnonzero(ends - begins >= shortest)
     sample = []
@@ -149,30 +170,52 @@ def _sample(
         seen = np.flatnonzero(observed[part])
         if len(seen):
             steps = np.arange(ends[i] - begins[i])
-            sample.append(np.interp(steps, seen, values[part][seen]))
+            sample.append(_clipped(np.interp(steps, seen, values[part][seen])))
     return sample
+
+
+def _clipped(series: Array) -> Array:
+    """Return a series without absurd values, in units of its largest one.
+
+    Example:
+        >>> _clipped(np.array([1.0, 2.0, 3.0, -1e300])).round(2).tolist()
+        [0.29, 0.57, 0.86, -1.0]
+    """
+    series = series / (np.abs(series).max() or 1.0)
+    middle = np.median(series)
+    limit = OUTLYING * np.median(np.abs(series - middle))
+    if limit > 0:
+        series = np.clip(series, middle - limit, middle + limit)
+    return np.asarray(series / (np.abs(series).max() or 1.0))
 
 
 def _score(sample: list[Array], season: int) -> tuple[float, float]:
     """Return the mean score of the series that are long enough, and their number of cycles."""
-    long = [series for series in sample if len(series) >= MIN_CYCLES * season]
-    if not long:
+    if not sample:
         return 0.0, 1.0
-    newest = [series[-MAX_CYCLES * season :] for series in long]
-    cycles = sum(len(series) / season for series in newest)
-    return float(np.mean([_score_series(series, season) for series in newest])), cycles
+    cycles = sum(len(series) / season for series in sample)
+    return float(np.mean([_score_series(series, season) for series in sample])), cycles
 
 
 def _score_series(series: Array, season: int) -> float:
-    """Return the correlation of the series, less its running mean, with itself a season later."""
-    total = np.concatenate([[0.0], np.cumsum(series - series.mean())])
-    mean = (total[season:] - total[:-season]) / season
-    if season % 2 == 0:  # centre it on a step
-        mean = (mean[1:] + mean[:-1]) / 2
-    edge = season // 2
-    rest = series[edge : edge + len(mean)] - series.mean() - mean
-    rest -= rest.mean()
+    """Return the correlation of the series, less its trend, with itself a season later."""
+    rest = _without_trend(series, season)
     now, later = rest[:-season], rest[season:]
     scale = np.sqrt((now @ now) * (later @ later))
     rounding = 1e-9 * (series @ series)  # of a constant series
     return float(now @ later / scale) if scale > rounding else 0.0
+
+
+def _without_trend(series: Array, season: int) -> Array:
+    """Return the series less its running mean, or less a line where it is short."""
+    series = series - series.mean()
+    if len(series) < MIN_CYCLES * season:
+        steps = np.arange(len(series)) - (len(series) - 1) / 2
+        return np.asarray(series - steps * (steps @ series) / (steps @ steps))
+    total = np.concatenate([[0.0], np.cumsum(series)])
+    mean = (total[season:] - total[:-season]) / season
+    if season % 2 == 0:  # centre it on a step
+        mean = (mean[1:] + mean[:-1]) / 2
+    edge = season // 2
+    rest = series[edge : edge + len(mean)] - mean
+    return np.asarray(rest - rest.mean())
