@@ -59,7 +59,7 @@ def open_fields(experiment):
         f"{section}.{name}"
         for section in ("dataset", "network", "training", "split")
         for name, value in getattr(experiment, section)
-        if value is None and name != "as_of"
+        if value is None and name not in {"as_of", "max_gap"}
     ]
 
 
