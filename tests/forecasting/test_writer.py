@@ -89,6 +89,17 @@ def test_times_are_microseconds_unless_that_would_change_them(source, tmp_path, 
     np.testing.assert_array_equal(writer.read(tmp_path / "out")["ds"], whole["ds"])
 
 
+def test_times_are_written_in_the_zone_of_the_data(source, tmp_path):
+    start = "2024-03-11T23:00"  # 12 March, midnight in Berlin; clocks change within the horizon
+    panel = from_series({"a": np.arange(20.0)}, freq="D@Europe/Berlin", season=4, start=start)
+    writer.write(source, panel, tmp_path / "out")
+    table = writer.read(tmp_path / "out")
+    expected = pd.date_range("2024-03-31", periods=4, freq="D", tz="Europe/Berlin")
+    assert [table["cutoff"].iloc[0], *table["ds"]] == [expected[0], *expected[1:]]
+    schema = parquet.read_schema(tmp_path / "out" / "part-00000.parquet")
+    assert str(schema.field("ds").type) == "timestamp[us, tz=Europe/Berlin]"
+
+
 def test_parts_are_the_whole_in_order(source, tmp_path, monkeypatch):
     writer.write(source, make_panel(), tmp_path / "whole")
     monkeypatch.setattr(writer, "PART", 2)

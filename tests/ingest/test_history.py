@@ -188,6 +188,18 @@ def test_a_piece_that_comes_again_changes_nothing(take, versions):
     ]
 
 
+def test_pieces_of_a_zone_are_the_whole(take, versions):
+    ds = pd.date_range("2024-03-25", periods=12, freq="D", tz="Europe/Berlin")
+    rows = [f"a,{day.isoformat()},{i}\n" for i, day in enumerate(ds)]
+    fields = {"freq": "D@Europe/Berlin", "season": 1}
+    take("".join(rows[:5]), "1.csv", update="append", **fields)
+    done = take("".join(rows[5:]), "2.csv", update="append", **fields)
+    assert done.fingerprint == take("".join(rows), **fields).fingerprint
+    assert versions()[1].changes == "7 steps appended"
+    with pytest.raises(DataRefused, match="must hold times with a zone, as before, found times;"):
+        take("a,2024-04-06,1\n", "3.csv", update="append", **fields)
+
+
 def test_pieces_may_follow_a_whole(take, versions):
     take("a,1,1\na,2,2\n")
     assert take("a,3,3\n", "new.csv", update="append").changes == "1 steps appended"

@@ -311,7 +311,7 @@ def test_a_time_off_the_grid_is_refused_by_row():
     frame.loc[4, "ds"] += pd.Timedelta(hours=5)
     message = refusal(frame)
     assert "series a, row 4: times must follow each other by D from 2024-02-27 on" in message
-    assert "found 2024-02-29 05:00:00; correct the time, or set dataset.freq" in message
+    assert "found 2024-02-29 05:00:00; correct the time, set dataset.freq, or number" in message
 
 
 def test_a_month_end_that_is_none_is_refused():
@@ -433,20 +433,47 @@ def test_a_weekend_is_no_gap_in_business_days():
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_zoned_times_become_utc_and_daylight_saving_leaves_no_gap(as_text):
+def test_hours_of_a_zone_have_no_gap_where_clocks_change(as_text):
     ds = pd.date_range("2024-03-31 00:00", periods=5, freq="h", tz="Europe/Berlin")
     frame = table([("a", time.isoformat() if as_text else time, 1.0) for time in ds])
     panel, repairs = to_panel(frame, dataset())
-    assert (panel.freq, repairs.gaps) == ("h", 0)
+    assert (panel.freq, repairs.gaps) == ("h@UTC" if as_text else "h@Europe/Berlin", 0)
     assert str(panel.starts[0]) == "2024-03-30T23:00:00.000000000"
-    assert repairs.zone
-    assert "to UTC" in str(repairs)
+    assert "times of " in str(repairs)
 
 
-def test_local_days_of_a_zone_are_refused_with_the_reason():
+@pytest.mark.parametrize("freq", ["D", "B", "MS", "ME", "W"])
+def test_local_midnights_are_regular_in_their_zone(freq):
+    ds = pd.date_range("2024-01-29", periods=90, freq=freq, tz="America/New_York")
+    panel, repairs = to_panel(table([("a", day, 1.0) for day in ds[:80]]), dataset())
+    assert panel.freq == f"{freq}@America/New_York"
+    assert repairs.gaps == 0
+    assert panels.to_frame(panel)["ds"].tolist() == ds[:80].tolist()
+    assert panel.times(0, 80, 10).tolist() == ds[80:].tz_localize(None).as_unit("ns").asi8.tolist()
+
+
+def test_days_with_offsets_need_the_name_of_their_zone_only_where_clocks_change():
     ds = pd.date_range("2024-03-29", periods=5, freq="D", tz="Europe/Berlin")
-    message = refusal(table([("a", day, 1.0) for day in ds]))
-    assert "times were converted from Europe/Berlin to UTC: write local times" in message
+    frame = table([("a", day.isoformat(), 1.0) for day in ds])
+    assert "name it: dataset.freq=D@Europe/Berlin" in refusal(frame)
+    assert to_panel(frame, dataset(freq="D@Europe/Berlin"))[0].freq == "D@Europe/Berlin"
+    winter, _ = to_panel(frame.iloc[:2], dataset())
+    assert winter.freq == "D@UTC+01:00"
+    assert winter.times(0, 2, 1).astype("datetime64[m]").astype(str) == ["2024-03-31T00:00"]
+
+
+def test_clocks_of_the_frequency_count_for_times_without_a_zone():
+    ds = pd.date_range("2024-10-26", periods=72, freq="h", tz="Europe/Berlin")
+    frame = table([("a", hour, 1.0) for hour in ds.tz_localize(None)])
+    assert "one y at a time" in refusal(frame.assign(y=range(72)))
+    panel, repairs = to_panel(frame, dataset(freq="h@Europe/Berlin"))
+    assert (len(panel.values), repairs.gaps, repairs.duplicates_collapsed) == (72, 0, 0)
+
+
+def test_a_history_keeps_its_own_zone():
+    ds = pd.date_range("2024-03-29", periods=5, freq="D", tz="Asia/Tokyo")
+    panel, _ = to_panel(table([("a", day, 1.0) for day in ds]), dataset(freq="D@Europe/Berlin"))
+    assert panel.freq == "D@Asia/Tokyo"
 
 
 def test_dates_without_hours_have_no_zone():

@@ -66,6 +66,15 @@ def test_sums_are_the_errors_worked_by_hand():
     assert sums[COLUMNS[2:]].values.tolist() == [[1, 1, 0.0, 2.0, 1], [2, 1, 2.0, 5.0, 0]]
 
 
+def test_forecasts_in_a_zone_find_their_actuals():
+    start = "2024-03-29T23:00"  # 30 March, midnight in Berlin, the day before clocks change
+    panel = from_series({"a": [1.0, 2.0, 4.0]}, freq="D@Europe/Berlin", season=1, start=start)
+    days = pd.date_range("2024-03-30", periods=3, freq="D", tz="Europe/Berlin")
+    table = pd.DataFrame({"unique_id": "a", "ds": days[1:], "y_hat": [2.0, 5.0], "cutoff": days[0]})
+    joined, unmatched = actuals.to_backtest(table, panel, horizon=2)
+    assert (unmatched, joined.actual.tolist()) == (0, [[2.0, 4.0]])
+
+
 def test_live_errors_equal_those_of_a_backtest_of_the_same_windows(source, tmp_path):
     write(source, tmp_path, 25)
     sums = collect(tmp_path, make_panel()).sums

@@ -100,8 +100,11 @@ class DatasetConfig(Config):
     csv: CsvConfig = CsvConfig()
     """How numbers, dates and text files are written, where it is not recognised rightly."""
     freq: str | PositiveInt | None = None
-    """Pandas alias (`h`, `D`, `W`, `MS`, `15min`), or the difference of integer steps. None:
-    inferred from the data."""
+    """Pandas alias (`15min`, `h`, `D`, `B`, `W`, `MS`, `BME`, `SMS-15`), or the difference of
+    integer steps. `MS-30`: the 30th of each month, or its last day. `30min[Mon-Fri 09:30-16:00]`,
+    `D[Sun-Thu]`: only these times of a week exist. `4-4-5W[2024-03-31]`: periods of 4, 4 and 5
+    weeks, with one on that day. `D@Europe/Berlin`: days on the clocks of that zone, in which times
+    without a zone are then read. None: inferred from the data."""
     season: PositiveInt | None = None
     """Steps after which the pattern repeats; 1 means no season. None: inferred from the data."""
     horizon: PositiveInt

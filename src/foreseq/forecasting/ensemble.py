@@ -273,12 +273,14 @@ def table(
     count, horizon = forecast.shape[:2]
     starts = panel.starts[chosen.series][:, None]
     ahead = chosen.cutoff[:, None] + np.arange(horizon)
+    zone = calendar.zone(panel.freq)
+    cutoffs = calendar.at(starts[:, 0], chosen.cutoff - 1, panel.freq)
     columns = {
         "unique_id": _strings(panel.ids[chosen.series]).repeat(horizon),
-        "ds": calendar.at(starts, ahead, panel.freq).ravel(),
+        "ds": calendar.stamped(calendar.at(starts, ahead, panel.freq).ravel(), zone),
         "y_hat": median_output(forecast, quantiles).ravel(),
         **{f"q{100 * level:g}": forecast[..., i].ravel() for i, level in enumerate(quantiles)},
-        "cutoff": np.repeat(calendar.at(starts[:, 0], chosen.cutoff - 1, panel.freq), horizon),
+        "cutoff": calendar.stamped(np.repeat(cutoffs, horizon), zone),
         "model_version": _strings([version]).repeat(count * horizon),
     }
     return pd.DataFrame(columns, copy=False)

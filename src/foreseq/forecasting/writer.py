@@ -193,8 +193,8 @@ def store(frame: pd.DataFrame, file: Path) -> None:
 
     Times are in microseconds, as Spark cannot read nanoseconds, unless that would change them.
     """
-    times = frame.select_dtypes("datetime").astype("datetime64[ns]").to_numpy().view(np.int64)
-    unit = None if (times % 1000).any() else "us"
+    times = frame.select_dtypes(["datetime", "datetimetz"])
+    unit = None if any(times[name].dt.nanosecond.any() for name in times) else "us"
     frame.to_parquet(file, index=False, use_dictionary=REPEATED, coerce_timestamps=unit)
 
 

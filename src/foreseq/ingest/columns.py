@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from foreseq.errors import DataRefused
+from foreseq.series.calendar import shown
 
 ZONE = r"[T ]\d.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 """A time of day with a zone."""
@@ -32,16 +33,20 @@ class Columns:
     codes: NDArray[np.int64]
     """Position in `names` of each row's series."""
     ds: NDArray[Any]
-    """datetime64[ns] without zone, or int64."""
+    """datetime64[ns], in UTC if there is a zone, or int64."""
     y: NDArray[np.float64]
     """NaN where the cell was empty."""
     rows: NDArray[Any]
     """Label of each row in messages."""
     zone: str
-    """Time zone the source had, before UTC; empty if none."""
+    """Time zone of the source; empty if none."""
     blank: int
     """Rows without any value, which are left out."""
     file: str
+
+    def shown(self, time: Any) -> str:
+        """Return a time in the zone it came in."""
+        return shown(time, self.zone)
 
     def refusal(self, row: int, rule: str, *, found: str, remedy: str) -> DataRefused:
         """Return the refusal of a row, given by position."""
@@ -186,7 +191,15 @@ def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:
             found=f"{texts[codes[row]]!r} beside {texts[int((~rare).argmax())]!r}",
             remedy="write all times in one way",
         )
-    return _nanoseconds(parsed, at, codes)[codes], "an offset" if zoned.any() else ""
+    zone = _common_offset(texts) if zoned.any() else ""
+    return _nanoseconds(parsed, at, codes)[codes], zone
+
+
+def _common_offset(texts: pd.Series[Any]) -> str:
+    """Return the offset of all times, such as UTC+01:00; UTC if they have several."""
+    offsets = texts.str.extract(r"([+-]\d{2}):?(\d{2})?$").fillna("").agg("".join, axis=1).unique()
+    only = offsets[0] if len(offsets) == 1 else ""
+    return f"UTC{only[:3]}:{only[3:] or '00'}" if only.strip("+-0") else "UTC"
 
 
 def _plain(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -1,8 +1,10 @@
 """The steps of times: which frequency a table has, and where on its grid each row lies."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from foreseq.config import DatasetConfig
@@ -10,13 +12,27 @@ from foreseq.errors import DataRefused
 from foreseq.ingest.columns import Columns
 from foreseq.ingest.frequency import infer_freq, other_frequencies
 from foreseq.series import calendar
-from foreseq.series.calendar import shown
 
 MOST_STEPS_PER_ROW, SPARE_STEPS = 100, 10_000
 """A series with n rows may have 100 n + 10,000 steps: beyond, a panel would not fit in memory."""
 LONG_GAPS, SHORT_GAPS = (5, 1_000), (100, 10_000)
 """Steps that may lie between two times, as a multiple of all others and at least: with steps of a
 day or longer, and with shorter or integer ones."""
+
+
+def on_clocks(columns: Columns, dataset: DatasetConfig) -> Columns:
+    """Return the rows in the zone that is meant: their own one, or else that of the frequency.
+
+    Raises:
+        ConfigError: If there is no such frequency or zone.
+    """
+    wanted = "" if dataset.freq is None else calendar.zone(str(dataset.freq))
+    if not wanted or columns.ds.dtype.kind != "M":
+        return columns
+    if not columns.zone:
+        again = pd.DataFrame({"series": columns.codes, "ds": columns.ds}).duplicated().to_numpy()
+        return replace(columns, zone=wanted, ds=calendar.from_clock(columns.ds, wanted, again))
+    return replace(columns, zone=wanted) if columns.zone.startswith("UTC") else columns
 
 
 def freq_of(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> str:
@@ -32,9 +48,9 @@ def freq_of(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> 
         DataRefused: If none can be inferred, series differ in it, or times are of another kind.
     """
     if dataset.freq is None:
-        freq = infer_freq(columns.ds, offsets)
+        freq = infer_freq(calendar.to_clock(columns.ds, columns.zone), offsets)
     else:
-        freq = calendar.canonical(dataset.freq)
+        freq = str(dataset.freq)
     if freq is None:
         raise DataRefused(
             "a series with two times is needed to infer the frequency",
@@ -42,6 +58,7 @@ def freq_of(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> 
             file=columns.file,
             remedy="set dataset.freq",
         )
+    freq = calendar.with_zone(freq, columns.zone if columns.ds.dtype.kind == "M" else "")
     if dataset.freq is None and (others := other_frequencies(columns.ds, offsets, freq)):
         raise _mixed(columns, freq, others)
     if calendar.is_integer(freq) != (columns.ds.dtype.kind == "i"):
@@ -49,7 +66,7 @@ def freq_of(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> 
             0,
             f"ds must hold {'integer steps' if calendar.is_integer(freq) else 'timestamps'}, "
             f"as dataset.freq {freq} says",
-            found=shown(columns.ds[0]),
+            found=columns.shown(columns.ds[0]),
             remedy="correct dataset.freq or leave it out",
         )
     return freq
@@ -93,8 +110,8 @@ def check_times(columns: Columns, freq: str, dataset: DatasetConfig) -> None:
     raise columns.refusal(
         row,
         f"times may be {limit:,} steps of {freq} apart",
-        found=f"{shown(columns.ds[row])}, {gap:,} steps {'after' if late else 'before'}"
-        f" {shown(ds[place + (not late)])}, with none between in any series",
+        found=f"{columns.shown(columns.ds[row])}, {gap:,} steps {'after' if late else 'before'}"
+        f" {columns.shown(ds[place + (not late)])}, with none between in any series",
         remedy=f"correct the time, or set dataset.max_gap={gap} if nothing was recorded",
     )
 
@@ -112,13 +129,14 @@ def locate(
     off_grid = calendar.at(starts, steps, freq) != columns.ds
     if off_grid.any():
         row = int(off_grid.argmax())
-        remedy = "correct the time, or set dataset.freq"
-        if columns.zone:
-            remedy += f"; times were converted from {columns.zone} to UTC: write local times"
+        remedy = "correct the time, set dataset.freq, or number irregular periods with integers"
+        if columns.zone.startswith("UTC"):
+            local = calendar.with_zone(freq, "Europe/Berlin")
+            remedy += f"; for days of a zone whose clocks change name it: dataset.freq={local}"
         raise columns.refusal(
             row,
-            f"times must follow each other by {freq} from {shown(starts[row])} on",
-            found=shown(columns.ds[row]),
+            f"times must follow each other by {freq} from {columns.shown(starts[row])} on",
+            found=columns.shown(columns.ds[row]),
             remedy=remedy,
         )
     counts = np.diff(offsets)
@@ -131,7 +149,8 @@ def locate(
         raise columns.refusal(
             row,
             f"a series of {counts[series]:,} rows may span {bound[series]:,} steps of {freq}",
-            found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
+            found=f"{columns.shown(columns.ds[row])} right after "
+            f"{columns.shown(columns.ds[row - 1])}",
             remedy="correct the time, or set a coarser dataset.freq",
         )
     return steps

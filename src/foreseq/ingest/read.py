@@ -119,6 +119,7 @@ def _open(path: Path, ids: str) -> parquet.FileSystemDataset:
 
     Arrow takes the types from the first file, and reads `id=007` in the name of a folder as 7.
     """
+    pa.array(pd.PeriodIndex([], freq="D").array)  # lets Arrow know the types of pandas
     form = parquet.ParquetFileFormat(dictionary_columns=[ids])
     source = parquet.dataset(path, format=form, partitioning="hive")
     position = source.schema.get_field_index(ids)

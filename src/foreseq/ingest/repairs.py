@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.ingest.columns import Columns
-from foreseq.series.calendar import shown
 
 READING = "reading"
 """Attribute of a table read from a file that becomes `Repairs.reading`."""
@@ -52,7 +51,7 @@ class Repairs:
     trailing: int = 0
     """Rows after the last y of their series: they belong to the horizon, not to the history."""
     zone: str = ""
-    """Time zone of the source, whose times are now UTC; empty if it named none."""
+    """Time zone on whose clocks steps are counted; empty if the source named none."""
     reading: str = ""
     """What was recognised or guessed in reading the file, where it is unusual."""
     warnings: tuple[str, ...] = ()
@@ -77,7 +76,7 @@ class Repairs:
             (self.trailing, "rows after the last y taken as the horizon, not as history"),
         ]
         done = [f"{count:,} {what}" for count, what in counts if count]
-        done += [f"times converted from {self.zone} to UTC"] if self.zone else []
+        done += [f"times of {self.zone}"] if self.zone else []
         done += [f"read with {self.reading}"] if self.reading else []
         read = f"{self.rows:,} rows, {self.series:,} series, {self.first} to {self.last}"
         return "; ".join([read, *done, *self.warnings])
@@ -128,7 +127,7 @@ def sentinels(columns: Columns) -> list[str]:
 
 
 def _sentinel(columns: Columns, rows: NDArray[np.int64]) -> str:
-    series, time = columns.names[columns.codes[rows[0]]], shown(columns.ds[rows[0]])
+    series, time = columns.names[columns.codes[rows[0]]], columns.shown(columns.ds[rows[0]])
     where = f"in {len(rows):,} rows, the first of series {series} at {time}"
     return f"{columns.y[rows[0]]:g} {where}, looks like a missing value: empty the cell"
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
@@ -23,7 +24,7 @@ from foreseq.ingest.history import DatasetVersion
 from foreseq.ingest.read import read_file
 from foreseq.ingest.repairs import READING, Repairs
 from foreseq.ingest.table import to_panel
-from foreseq.series import panel
+from foreseq.series import calendar, panel
 from foreseq.series.panel import Panel
 
 EDITION = 4
@@ -169,25 +170,32 @@ def merge_rows(
     new = pd.DataFrame(
         {
             "unique_id": columns.names[columns.codes].astype(object),
-            "ds": columns.ds,
+            "ds": calendar.stamped(columns.ds, columns.zone),
             "y": columns.y,
         },
         index=pd.Index(columns.rows, dtype=object),
     )
     if old is None:
         return new, columns
-    if old["ds"].dtype.kind != new["ds"].dtype.kind:
-        integers = old["ds"].dtype.kind == "i"
+    before, now = (_kind(frame["ds"]) for frame in (old, new))
+    if before != now:
         raise DataRefused(
-            f"ds must hold {'integers' if integers else 'times'}, as before",
-            found="times" if integers else "integers",
+            f"ds must hold {before}, as before",
+            found=now,
             file=file,
             remedy="correct the column, or ingest under another dataset.name",
         )
+    new["ds"] = new["ds"].astype(old["ds"].dtype)  # of the same zone
     replaced = pd.MultiIndex.from_frame(old[KEY]).isin(pd.MultiIndex.from_frame(new[KEY]))
     kept = old[~replaced]
     kept.index = pd.Index([""] * len(kept), dtype=object)  # no rows of this file
     return pd.concat([kept, new]), columns
+
+
+def _kind(ds: "pd.Series[Any]") -> str:
+    if ds.dtype.kind == "i":
+        return "integers"
+    return "times with a zone" if isinstance(ds.dtype, pd.DatetimeTZDtype) else "times"
 
 
 def _save(

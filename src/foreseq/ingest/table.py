@@ -13,7 +13,6 @@ from foreseq.ingest import grids
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.repairs import READING, Repairs, sentinels, similar_ids, zero_gaps
 from foreseq.series import calendar
-from foreseq.series.calendar import shown
 from foreseq.series.panel import OPEN, Panel
 
 
@@ -38,7 +37,7 @@ def to_panel(
         >>> panel.series(0).tolist(), repairs.gaps_filled
         ([1.0, 2.0, 3.0, 4.0], 1)
     """
-    columns = _before_as_of(parse(table, file), dataset)
+    columns = _before_as_of(grids.on_clocks(parse(table, file), dataset), dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
     freq = grids.freq_of(single, _offsets(single), dataset)
@@ -176,7 +175,7 @@ def _duplicate(columns: Columns, row: int, before: int) -> DataRefused:
         row,
         "a series has one y at a time",
         found=f"y {columns.y[row]:g} and {columns.y[before]:g} in row {columns.rows[before]}"
-        f" at {shown(columns.ds[row])}",
+        f" at {columns.shown(columns.ds[row])}",
         remedy=remedy,
     )
 
@@ -205,8 +204,8 @@ def _lay_out(
         rows=len(columns.y),
         series=len(columns.names),
         steps=int(grid[-1]),
-        first=shown(columns.ds.min()),
-        last=shown(columns.ds.max()),
+        first=columns.shown(columns.ds.min()),
+        last=columns.shown(columns.ds.max()),
         blank_rows=columns.blank,
         gaps=int(grid[-1]) - len(places),
         gaps_filled=int(filled.sum()) - missing_filled,
@@ -240,7 +239,8 @@ def _check_refused(
         raise columns.refusal(
             row,
             "every step must have a row, as dataset.gaps: refuse says",
-            found=f"{shown(columns.ds[row])} right after {shown(columns.ds[row - 1])}",
+            found=f"{columns.shown(columns.ds[row])} right after "
+            f"{columns.shown(columns.ds[row - 1])}",
             remedy="add the rows, or choose dataset.gaps: mark, interpolate or zero",
         )
 

@@ -226,6 +226,8 @@ def _codes(part_windows: Windows, part: Panel, whole: Panel) -> NDArray[np.int64
 
 def _times(column: "pd.Series[Any]", panel: Panel) -> NDArray[Any]:
     dtype = "int64" if calendar.is_integer(panel.freq) else "datetime64[ns]"
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert(None)
     return column.to_numpy().astype(dtype)
 
 

@@ -180,7 +180,7 @@ def _quality(findings: Findings) -> list[tuple[str, str]]:
         ("duplicate rows merged", f"{repairs.duplicates_collapsed:,}"),
         ("series sorted by time", f"{repairs.unsorted_series:,}"),
         ("blank rows skipped", f"{repairs.blank_rows:,}"),
-        ("time zone converted to UTC", repairs.zone or "none"),
+        ("time zone", repairs.zone or "none"),
         *(("warning", warning) for warning in repairs.warnings),
         ("series too short to test", _named(panel, untested)),
         ("series with a test window without a forecast", _named(panel, unanswered)),

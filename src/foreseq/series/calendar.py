@@ -1,62 +1,80 @@
-"""Frequencies, seasons and regular times: the only module that computes with dates.
+"""Regular times: the only module that computes with dates.
 
 A grid has a start and a frequency; step 0 is the start. So `W` counts seven days from the first day
-of a series, `MS` keeps the day of the month, and `ME` the distance to the end of the month.
+of a series, `MS` keeps the day of the month (or takes the last of a shorter one), and `ME` the
+distance to the end of the month. Times are in UTC where the frequency names a zone.
 """
 
-import re
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from foreseq.errors import ConfigError
+from foreseq.series.frequency import DAY, HOUR, MINUTE, WEEK, Step, days_of, parse, spell
 
-MINUTE = 60 * 10**9
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-WEEK = 7 * DAY
-
-_TICKS = {
-    "W": WEEK,
-    "D": DAY,
-    "h": HOUR,
-    "min": MINUTE,
-    "s": 10**9,
-    "ms": 10**6,
-    "us": 10**3,
-    "ns": 1,
-}
-_MONTHS = {"Y": 12, "Q": 3, "M": 1}
-_EDGES: dict[str, Literal["month start", "month end"]] = {"S": "month start", "E": "month end"}
-_OLD_NAMES = {
-    "H": "h",
-    "T": "min",
-    "S": "s",
-    "L": "ms",
-    "U": "us",
-    "N": "ns",
-    "M": "ME",
-    "Q": "QE",
-    "Y": "YE",
-    "A": "YE",
-    "AS": "YS",
-}
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One step of a grid."""
-
-    unit: Literal["integer", "ns", "business", "month start", "month end"]
-    size: int
+YEAR = 365.25 * DAY
+YEARS = 584
+"""From 1678 to 2261."""
+ONE_DAY = np.timedelta64(1, "D")
 
 
 def is_integer(freq: str) -> bool:
     """Return whether steps are integers rather than timestamps."""
     return freq.isdigit()
+
+
+def zone(freq: str) -> str:
+    """Return the zone whose clocks count; empty if times have none."""
+    return parse(freq).zone
+
+
+def with_zone(freq: str, zone: str) -> str:
+    """Return a frequency on the clocks of a zone, or of none.
+
+    Example:
+        >>> with_zone("D@Asia/Tokyo", "Europe/Berlin"), with_zone("D@Asia/Tokyo", "")
+        ('D@Europe/Berlin', 'D')
+    """
+    name = canonical(freq).partition("@")[0]
+    return canonical(f"{name}@{zone}") if zone and not is_integer(name) else name
+
+
+def to_clock(times: ArrayLike, zone: str) -> NDArray[Any]:
+    """Return what the clocks of a zone show at times in UTC; the times themselves without a zone.
+
+    Example:
+        >>> to_clock(np.datetime64("2024-07-01T00:00"), "Europe/Berlin").astype("datetime64[h]")
+        array('2024-07-01T02', dtype='datetime64[h]')
+    """
+    utc = np.asarray(times, dtype="datetime64[ns]") if zone else np.asarray(times)
+    if not zone:
+        return utc
+    clock = pd.DatetimeIndex(utc.ravel()).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return clock.to_numpy(dtype="datetime64[ns]").reshape(utc.shape)
+
+
+def stamped(times: NDArray[Any], zone: str) -> Any:
+    """Return times in UTC for a data frame: in their zone, if they have one."""
+    if not zone:
+        return times
+    return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone)
+
+
+def from_clock(times: ArrayLike, zone: str, again: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+    """Return the UTC of times on the clocks of a zone; a time that they skip is the next one.
+
+    Args:
+        times: datetime64[ns] of any shape.
+        zone: As pandas knows it.
+        again: Which times are the second of two that the clocks show alike. None: no one is.
+    """
+    clock = np.asarray(times, dtype="datetime64[ns]")
+    first = np.full(clock.size, True) if again is None else ~again
+    local = pd.DatetimeIndex(clock.ravel()).tz_localize(
+        zone, ambiguous=first, nonexistent="shift_forward"
+    )
+    return local.tz_convert(None).to_numpy(dtype="datetime64[ns]").reshape(clock.shape)
 
 
 def canonical(freq: str | int) -> str:
@@ -68,8 +86,10 @@ def canonical(freq: str | int) -> str:
     Example:
         >>> [canonical(freq) for freq in ("1h", "60min", "W-SUN", "QS-OCT", "7D", "M", 1)]
         ['h', 'h', 'W', 'QS', 'W', 'ME', '1']
+        >>> canonical("60min[Mon 08:00-09:00, Tue 08:00-09:00]"), canonical("BQE-DEC")
+        ('h[Mon-Tue 08:00-09:00]', '3BME')
     """
-    return _spell(_parse(str(freq)))
+    return spell(parse(str(freq)))
 
 
 def times(start: ArrayLike, first: int, count: int, freq: str) -> NDArray[Any]:
@@ -93,19 +113,42 @@ def at(start: ArrayLike, steps: ArrayLike, freq: str) -> NDArray[Any]:
     Returns:
         datetime64[ns], or int64 for integer steps.
     """
-    step = _parse(freq)
-    count = np.asarray(steps, dtype=np.int64) * step.size
+    step = parse(freq)
+    steps = np.asarray(steps, dtype=np.int64)
     if step.unit == "integer":
-        return np.asarray(np.asarray(start, dtype=np.int64) + count)
+        return np.asarray(np.asarray(start, dtype=np.int64) + steps * step.size)
     begin = np.asarray(start, dtype="datetime64[ns]")
+    if step.is_local:
+        return from_clock(_at(to_clock(begin, step.zone), steps, step), step.zone)
+    return _at(begin, steps, step)
+
+
+def _at(begin: NDArray[Any], steps: NDArray[np.int64], step: Step) -> NDArray[Any]:
+    count = steps * step.size
     if step.unit == "ns":
         return np.asarray(begin + count.astype("timedelta64[ns]"))
+    if step.unit == "cycle":
+        begin, clock = _split(begin, step)
+        whole, slot = np.divmod(_slot(begin, step) + steps, len(step.slots))
+        time = step.origin + whole * step.period + np.array(step.slots)[slot]
+        return np.asarray(time.astype("datetime64[ns]") + clock)
+    day = begin.astype("datetime64[D]")
+    clock = begin - day
     if step.unit == "business":
-        day = begin.astype("datetime64[D]")
-        shifted = np.asarray(np.busday_offset(day, count, roll="forward"))
-        return np.asarray(shifted.astype("datetime64[ns]") + (begin - day))
-    month = begin.astype("datetime64[M]") + int(step.unit == "month end")
-    return np.asarray((month + count).astype("datetime64[ns]") + (begin - month))
+        shifted: Any = np.busday_offset(day, count, roll="forward")
+    elif step.unit == "rule":
+        days = days_of(step.rule)
+        shifted = days[np.searchsorted(days, day) + count]
+    elif step.unit == "month end":
+        month = begin.astype("datetime64[M]") + 1
+        shifted = (month + count).astype("datetime64[D]") - (month.astype("datetime64[D]") - day)
+    else:
+        month = begin.astype("datetime64[M]")
+        wanted = step.day * ONE_DAY or day - month.astype("datetime64[D]") + ONE_DAY
+        first = (month + count).astype("datetime64[D]")
+        longest = (month + count + 1).astype("datetime64[D]") - first
+        shifted = first + np.minimum(wanted, longest) - ONE_DAY
+    return np.asarray(shifted.astype("datetime64[ns]") + clock)
 
 
 def positions(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.int64]:
@@ -121,20 +164,46 @@ def positions(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.int64]:
         >>> positions(ds, ds[0], "MS").tolist(), on_grid(ds, ds[0], "MS").tolist()
         ([0, 1], [True, False])
     """
-    step = _parse(freq)
+    step = parse(freq)
     if step.unit == "integer":
         distance = np.asarray(ds, dtype=np.int64) - np.asarray(start, dtype=np.int64)
         return np.asarray(distance // step.size)
     time = np.asarray(ds, dtype="datetime64[ns]")
     begin = np.asarray(start, dtype="datetime64[ns]")
+    if step.is_local:
+        time, begin = to_clock(time, step.zone), to_clock(begin, step.zone)
     if step.unit == "ns":
         return np.asarray((time - begin).astype(np.int64) // step.size)
-    if step.unit == "business":
-        passed: Any = np.busday_count(begin.astype("datetime64[D]"), time.astype("datetime64[D]"))
+    if step.unit == "cycle":
+        steps = _slot(time, step) - _slot(_split(begin, step)[0], step)
+    elif step.unit == "rule":
+        days, from_day = days_of(step.rule), np.searchsorted(days_of(step.rule), _day(begin))
+        passed: Any = np.searchsorted(days, _day(time), side="right") - 1 - from_day
+        steps = passed // step.size
+    elif step.unit == "business":
+        steps = np.busday_count(_day(begin), _day(time)) // step.size
     else:
         passed = (time.astype("datetime64[M]") - begin.astype("datetime64[M]")).astype(np.int64)
-    steps = np.asarray(passed // step.size)
-    return steps - (at(begin, steps, freq) > time)
+        steps = passed // step.size
+    return np.asarray(steps - (_at(begin, np.asarray(steps), step) > time))
+
+
+def _day(times: NDArray[Any]) -> NDArray[Any]:
+    return times.astype("datetime64[D]")
+
+
+def _split(times: NDArray[Any], step: Step) -> tuple[NDArray[Any], Any]:
+    """Return days and times of day, where a cycle counts whole days and any time of day may do."""
+    if step.size % DAY:
+        return times, np.timedelta64(0, "ns")
+    return _day(times).astype("datetime64[ns]"), times - _day(times)
+
+
+def _slot(times: NDArray[Any], step: Step) -> NDArray[np.int64]:
+    """Return the number of the last time of a cycle at or before each time, counted from 1970."""
+    whole, rest = np.divmod(times.astype(np.int64) - step.origin, step.period)
+    slot = np.searchsorted(np.array(step.slots), rest, side="right") - 1
+    return np.asarray(whole * len(step.slots) + slot)
 
 
 def on_grid(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.bool_]:
@@ -142,8 +211,8 @@ def on_grid(ds: ArrayLike, start: ArrayLike, freq: str) -> NDArray[np.bool_]:
     return np.asarray(at(start, positions(ds, start, freq), freq) == np.asarray(ds))
 
 
-def shown(time: Any) -> str:
-    """Return a time as text, in seconds at most and without midnight.
+def shown(time: Any, zone: str = "") -> str:
+    """Return a time as text, in seconds at most and without midnight; on the clocks of a zone.
 
     Example:
         >>> shown(np.datetime64("2024-01-31", "ns")), shown(np.int64(7))
@@ -151,6 +220,7 @@ def shown(time: Any) -> str:
     """
     if not isinstance(time, np.datetime64):
         return str(time)
+    time = to_clock(time, zone)
     return str(time.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
 
 
@@ -161,10 +231,17 @@ def seasons(freq: str) -> tuple[int, ...]:
         >>> [seasons(freq) for freq in ("h", "15min", "D", "B", "W", "MS", "QE", "YE", "1")]
         [(24, 168), (96, 672), (7, 365), (5,), (52,), (12,), (4,), (1,), (1,)]
     """
-    step = _parse(freq)
+    step = parse(freq)
+    if step.unit == "cycle":
+        counts = [int(count) for count in np.unique(_slots_by_day(step)) if count]
+        daily = (counts[0],) if len(counts) == 1 and step.period == WEEK else ()
+        whole = (*daily, len(step.slots) * (1 if step.period == WEEK else 52 * WEEK // step.period))
+        return tuple(count for count in whole if count > 1) or (1,)
     cycles: tuple[int, ...] = ()
     if step.unit.startswith("month"):
         cycles = (12,)
+    elif step.unit == "rule":
+        cycles = (_days_per_year(step.rule),)
     elif step.unit == "business":
         cycles = (5,)
     elif step.unit == "ns" and step.size % WEEK == 0:
@@ -183,9 +260,22 @@ def steps_per_year(freq: str) -> int:
         >>> [steps_per_year(freq) for freq in ("D", "B", "W", "MS", "QE", "1")]
         [365, 261, 52, 12, 4, 0]
     """
-    step = _parse(freq)
-    year = {"ns": 365.25 * 86_400e9, "business": 261, "month start": 12, "month end": 12}
+    step = parse(freq)
+    if step.unit == "cycle":
+        return round(len(step.slots) * YEAR / step.period)
+    year = {"ns": YEAR, "business": 261, "month start": 12, "month end": 12}
+    if step.unit == "rule":
+        return round(_days_per_year(step.rule) / step.size)
     return round(year[step.unit] / step.size) if step.unit in year else 0
+
+
+def _days_per_year(rule: str) -> int:
+    return round(len(days_of(rule)) / YEARS)
+
+
+def _slots_by_day(step: Step) -> NDArray[np.int64]:
+    """Return how many times of a cycle each weekday has."""
+    return np.bincount(np.array(step.slots) // DAY, minlength=7)
 
 
 def feature_names(freq: str) -> tuple[str, ...]:
@@ -202,7 +292,8 @@ def features(times: NDArray[Any], freq: str) -> NDArray[np.float32]:
     """Return the phase of each time in the calendar cycles that are longer than a step.
 
     Args:
-        times: datetime64[ns] of any shape; integers have no calendar.
+        times: datetime64[ns] of any shape, in UTC if the frequency has a zone; integers have no
+            calendar.
         freq: Frequency of the times.
 
     Returns:
@@ -213,7 +304,7 @@ def features(times: NDArray[Any], freq: str) -> NDArray[np.float32]:
         >>> features(noon, "h")[0, :4].round().astype(int).tolist()  # half of a day
         [0, -1, 0, 1]
     """
-    cycles = _cycles(freq)
+    cycles, times = _cycles(freq), to_clock(times, zone(freq))
     out = np.empty((*times.shape, 2 * len(cycles)), dtype=np.float32)
     for position, cycle in enumerate(cycles):
         angle = (2 * np.pi * _share(times, cycle)).astype(np.float32)
@@ -223,12 +314,13 @@ def features(times: NDArray[Any], freq: str) -> NDArray[np.float32]:
 
 
 def _cycles(freq: str) -> tuple[str, ...]:
-    step = _parse(freq)
+    step = parse(freq)
     if step.unit == "business":
         return "weekday", "yearday"
-    if step.unit == "ns":
-        day = ("hour",) if step.size < DAY else ()
-        week = ("weekday",) if step.size < WEEK else ()
+    if step.unit in ("ns", "cycle", "rule"):
+        exact = step.unit != "rule"
+        day = ("hour",) if exact and step.size < DAY else ()
+        week = ("weekday",) if exact and step.size < WEEK else ()
         return (*day, *week, "yearday")
     return ("month",) if step.unit != "integer" and step.size % 12 else ()
 
@@ -244,42 +336,3 @@ def _share(times: NDArray[Any], cycle: str) -> NDArray[np.float64]:
         return np.asarray((day + 3) % 7 / 7)  # 1 January 1970 was a Thursday
     new_year = times.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
     return np.asarray((day - new_year) / 366)
-
-
-@cache
-def _parse(freq: str) -> _Step:
-    parts = re.fullmatch(r"(\d*)([A-Za-z]*)(-[A-Z]{3})?", freq)
-    size = int((parts and parts[1]) or 1)
-    if parts is None or size == 0 or not (parts[1] or parts[2]):
-        raise _unknown(freq)
-    name = _OLD_NAMES.get(parts[2], parts[2])
-    if not name and not parts[3]:
-        return _Step("integer", size)
-    if name in _TICKS and (not parts[3] or name == "W"):
-        return _Step("ns", size * _TICKS[name])
-    if name == "B" and not parts[3]:
-        return _Step("business", size)
-    if name[:1] in _MONTHS and name[1:] in _EDGES:
-        return _Step(_EDGES[name[1:]], size * _MONTHS[name[0]])
-    raise _unknown(freq)
-
-
-def _spell(step: _Step) -> str:
-    if step.unit == "integer":
-        return str(step.size)
-    if step.unit == "business":
-        name, unit = "B", 1
-    elif step.unit == "ns":
-        name, unit = next(item for item in _TICKS.items() if step.size % item[1] == 0)
-    else:
-        name, unit = next(item for item in _MONTHS.items() if step.size % item[1] == 0)
-        name += "S" if step.unit == "month start" else "E"
-    count = step.size // unit
-    return name if count == 1 else f"{count}{name}"
-
-
-def _unknown(freq: str) -> ConfigError:
-    return ConfigError(
-        f"dataset.freq: unknown frequency {freq!r}; write one of s, min, h, D, B, W, MS, ME, QS, "
-        "QE, YS, YE, with a count before it if needed (15min), or a whole number for integer steps"
-    )

@@ -39,11 +39,11 @@ class Panel:
     offsets: NDArray[np.int64]
     """Shape (n_series + 1,): series i is `values[offsets[i] : offsets[i + 1]]`."""
     starts: NDArray[Any]
-    """Shape (n_series,): first time of each series, datetime64[ns] or int64."""
+    """Shape (n_series,): first time of each series, datetime64[ns] (UTC with a zone) or int64."""
     ids: NDArray[np.str_]
     """Shape (n_series,): names, ascending."""
     freq: str
-    """Pandas alias, or the integer step as text."""
+    """Pandas alias, sessions or the integer step as text; with `@ZONE` if times have a zone."""
     season: int
     """Steps after which the pattern repeats; 1 means none, `OPEN` that it is not known yet."""
 
@@ -66,8 +66,12 @@ class Panel:
         return self.observed[self.offsets[position] : self.offsets[position + 1]]
 
     def times(self, position: int, first: int, count: int) -> NDArray[Any]:
-        """Return `count` times of one series from step `first` on, also past its end."""
-        return calendar.times(self.starts[position], first, count, self.freq)
+        """Return `count` times of one series from step `first` on, also past its end.
+
+        They are on the clocks of the zone, if there is one.
+        """
+        times = calendar.times(self.starts[position], first, count, self.freq)
+        return calendar.to_clock(times, calendar.zone(self.freq))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all data the panel holds; the season is a choice, not data."""
@@ -126,10 +130,11 @@ def to_frame(panel: Panel) -> pd.DataFrame:
     """Return the long table `unique_id, ds, y`; unobserved steps are NaN."""
     lengths = panel.lengths
     steps = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], lengths)
+    ds = calendar.at(np.repeat(panel.starts, lengths), steps, panel.freq)
     return pd.DataFrame(
         {
             "unique_id": np.repeat(panel.ids.astype(object), lengths),
-            "ds": calendar.at(np.repeat(panel.starts, lengths), steps, panel.freq),
+            "ds": calendar.stamped(ds, calendar.zone(panel.freq)),
             "y": np.where(panel.observed, panel.values, np.nan),
         }
     )
