@@ -476,6 +476,24 @@ def test_a_history_keeps_its_own_zone():
     assert panel.freq == "D@Asia/Tokyo"
 
 
+def test_times_a_few_seconds_off_are_rounded_and_counted(rng):
+    hours = pd.date_range("2024-01-01", periods=48, freq="h")
+    late = rng.integers(-5, 6, size=48)
+    frame = table([("a", hour, 1.0) for hour in hours + pd.to_timedelta(late, unit="s")])
+    panel, repairs = to_panel(frame, dataset())
+    assert (panel.freq, len(panel.values)) == ("h", 48)
+    assert f"{np.count_nonzero(late)} times rounded to the minute" in str(repairs)
+    assert "times must follow each other" in refusal(frame, jitter=0)
+    assert "times must follow each other" in refusal(frame, jitter=4.9)
+
+
+@pytest.mark.parametrize("freq", ["s", "30s", "90s"])
+def test_times_that_are_regular_by_seconds_are_not_rounded(freq):
+    ds = pd.date_range("2024-01-01 00:00:01", periods=60, freq=freq)
+    panel, repairs = to_panel(table([("a", time, 1.0) for time in ds]), dataset())
+    assert (len(panel.values), repairs.rounded, panel.freq) == (60, 0, freq)
+
+
 def test_dates_without_hours_have_no_zone():
     _, repairs = to_panel(table([("a", "2024-01-10", 1.0), ("a", "2024-01-11", 1.0)]), dataset())
     assert repairs.zone == ""

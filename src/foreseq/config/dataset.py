@@ -5,7 +5,14 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    field_validator,
+)
 
 from foreseq.config.fields import Config
 
@@ -109,6 +116,9 @@ class DatasetConfig(Config):
     """Steps after which the pattern repeats; 1 means no season. None: inferred from the data."""
     horizon: PositiveInt
     """Steps to forecast after the last observation."""
+    jitter: NonNegativeFloat = 5.0
+    """Seconds by which times may miss the full minute that they are all near; they are then
+    rounded to it. 0: times are never rounded."""
     gaps: Literal["mark", "interpolate", "zero", "refuse"] = "mark"
     """Steps without a row: `mark` them as unobserved, `interpolate` them linearly, read them as
     `zero` up to the newest time of any series, or `refuse` the data."""

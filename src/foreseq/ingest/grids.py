@@ -12,6 +12,7 @@ from foreseq.errors import DataRefused
 from foreseq.ingest.columns import Columns
 from foreseq.ingest.frequency import infer_freq, other_frequencies
 from foreseq.series import calendar
+from foreseq.series.frequency import MINUTE
 
 MOST_STEPS_PER_ROW, SPARE_STEPS = 100, 10_000
 """A series with n rows may have 100 n + 10,000 steps: beyond, a panel would not fit in memory."""
@@ -33,6 +34,25 @@ def on_clocks(columns: Columns, dataset: DatasetConfig) -> Columns:
         again = pd.DataFrame({"series": columns.codes, "ds": columns.ds}).duplicated().to_numpy()
         return replace(columns, zone=wanted, ds=calendar.from_clock(columns.ds, wanted, again))
     return replace(columns, zone=wanted) if columns.zone.startswith("UTC") else columns
+
+
+def round_jitter(columns: Columns, dataset: DatasetConfig) -> tuple[Columns, int]:
+    """Return the rows with times rounded to the minute, and how many were not on it.
+
+    That is done only if all times are within `dataset.jitter` of full minutes, at various seconds,
+    and none would be repeated.
+    """
+    if columns.ds.dtype.kind != "M" or not dataset.jitter:
+        return columns, 0
+    numbers = columns.ds.astype(np.int64)
+    after = (numbers + MINUTE // 2) % MINUTE - MINUTE // 2
+    if (after == after[0]).all() or np.abs(after).max() > dataset.jitter * 10**9:
+        return columns, 0
+    rounded = pd.DataFrame({"series": columns.codes, "ds": numbers - after})
+    if len(rounded.drop_duplicates()) < len(rounded.assign(ds=numbers).drop_duplicates()):
+        return columns, 0
+    ds = (numbers - after).astype("datetime64[ns]")
+    return replace(columns, ds=ds), int((after != 0).sum())
 
 
 def freq_of(columns: Columns, offsets: NDArray[Any], dataset: DatasetConfig) -> str:

@@ -36,6 +36,8 @@ class Repairs:
     blank_rows: int = 0
     unsorted_series: int = 0
     """Series whose rows did not ascend in time."""
+    rounded: int = 0
+    """Times rounded to the minute, which they missed by no more than `dataset.jitter`."""
     duplicates_collapsed: int = 0
     """Rows merged into another of the same series and time."""
     gaps: int = 0
@@ -67,6 +69,7 @@ class Repairs:
         counts = [
             (self.blank_rows, "blank rows skipped"),
             (self.unsorted_series, "series sorted"),
+            (self.rounded, "times rounded to the minute"),
             (self.duplicates_collapsed, "duplicate rows collapsed"),
             (self.gaps_filled, "steps without a row filled"),
             (self.gaps - self.gaps_filled, "steps without a row left unobserved"),

@@ -37,7 +37,8 @@ def to_panel(
         >>> panel.series(0).tolist(), repairs.gaps_filled
         ([1.0, 2.0, 3.0, 4.0], 1)
     """
-    columns = _before_as_of(grids.on_clocks(parse(table, file), dataset), dataset)
+    columns, rounded = grids.round_jitter(grids.on_clocks(parse(table, file), dataset), dataset)
+    columns = _before_as_of(columns, dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
     freq = grids.freq_of(single, _offsets(single), dataset)
@@ -67,6 +68,7 @@ def to_panel(
         repairs,
         rows=len(columns.y),
         unsorted_series=unsorted,
+        rounded=rounded,
         duplicates_collapsed=len(columns.y) - len(single.y) - leading - trailing,
         leading=leading,
         trailing=trailing,

@@ -178,6 +178,7 @@ def _quality(findings: Findings) -> list[tuple[str, str]]:
         ("rows with an empty y", f"{repairs.missing:,}, {repairs.missing_filled:,} filled"),
         ("rows before the first y, after the last", f"{repairs.leading:,}, {repairs.trailing:,}"),
         ("duplicate rows merged", f"{repairs.duplicates_collapsed:,}"),
+        ("times rounded to the minute", f"{repairs.rounded:,}"),
         ("series sorted by time", f"{repairs.unsorted_series:,}"),
         ("blank rows skipped", f"{repairs.blank_rows:,}"),
         ("time zone", repairs.zone or "none"),
