@@ -6,6 +6,7 @@ from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
 from foreseq.ingest import frames
 from foreseq.ingest.table import to_panel
+from foreseq.series import panel as panels
 
 DATASET = DatasetConfig(horizon=1)
 IDS = [
@@ -46,3 +47,14 @@ def test_lists_are_no_ids():
     frame = pd.DataFrame({"unique_id": [["a"], ["b"]], "ds": [1, 1], "y": [1.0, 2.0]})
     with pytest.raises(DataRefused, match="unique_id must hold text, numbers or times, found a li"):
         frames.read(frame, DATASET)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_times_of_a_zone_come_out_in_it(library):
+    ds = pd.date_range("2024-03-25", periods=8, freq="D", tz="Europe/Berlin")
+    frame = library.DataFrame({"unique_id": ["a"] * 8, "ds": list(ds), "y": [1.0] * 8})
+    table, style = frames.read(frame, DATASET)
+    panel, _ = to_panel(table, DATASET)
+    out = frames.write(panels.to_frame(panel), style)
+    assert str(out["ds"].dtype).count("Europe/Berlin") == 1
+    assert list(out["ds"]) == list(ds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -88,7 +89,9 @@ def write(table: pd.DataFrame, style: Style) -> Any:
     table = table.rename(columns=style.columns.model_dump())
     if style.backend.is_pandas():
         return table
-    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+    with warnings.catch_warnings():  # Arrow's way to read times of a zone, old to pandas 3.1
+        warnings.filterwarnings("ignore", "Series.values", DeprecationWarning)
+        arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
     frame = nw.from_arrow(arrow, backend=style.backend)
     if style.dates:
         times = [name for name in (style.columns.ds, "cutoff") if name in frame.columns]

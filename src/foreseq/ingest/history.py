@@ -209,7 +209,8 @@ def _first(old: Panel, new: Panel, pair: _Pair, corrected: list[NDArray[np.int64
     row = int(np.argmin(times))
     name = old.ids[pair.old[series[row]]]
     was, now = float(old.values[before[row]]), float(new.values[after[row]])
-    return f"{name} at {calendar.shown(times[row])}: {was:g} is now {now:g}"
+    time = calendar.shown(times[row], calendar.zone(old.freq))
+    return f"{name} at {time}: {was:g} is now {now:g}"
 
 
 def _steps(lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -27,11 +27,12 @@ def series_names(panel: Panel, wanted: Literal["all"] | tuple[str, ...]) -> tupl
             f" {other[0]} in one of them only; write all to use every series"
         )
     ends = calendar.at(panel.starts, panel.lengths - 1, panel.freq)
+    zone = calendar.zone(panel.freq)
     for name, end in zip(names, ends, strict=True):
         if end != ends.max():
             raise DataRefused(
                 "series that are read together must end together",
-                found=f"{calendar.shown(end)}, others {calendar.shown(ends.max())}",
+                found=f"{calendar.shown(end, zone)}, others {calendar.shown(ends.max(), zone)}",
                 series=name,
                 remedy="bring its newest values, leave it out, or set network.multivariate=[]",
             )
