@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -96,7 +96,9 @@ def say_failure(error: Exception) -> int:
     """Say why a command failed, with the traceback in the log; return the exit code."""
     known = failures.expected(error)
     if _Terminal.log:
-        traceback.print_exception(error)
+        with suppress(OSError):  # of a full disk
+            traceback.print_exception(error)
+            sys.stderr.flush()
     elif known is None:
         for line in "".join(traceback.format_exception(error)).splitlines():
             say(line)
