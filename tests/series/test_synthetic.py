@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foreseq.series import synthetic
+from foreseq.series import components, synthetic
 from foreseq.series.panel import from_series
 
 
@@ -128,7 +128,7 @@ def test_half_are_counts_where_the_real_ones_are():
 def test_counts_keep_to_their_level_or_come_by_chance_or_in_bursts():
     rng = np.random.default_rng(1)
     steady = np.zeros((2000, 200))  # standardised values of a level that never moves
-    counts = synthetic._counts(rng, steady)
+    counts = components.counts(rng, steady)
     counts = counts[counts.mean(axis=1) > 1]
     spread = counts.var(axis=1) / counts.mean(axis=1)  # 1 is Poisson's
     kinds = (spread == 0, np.abs(spread - 1) < 0.3, spread > 1.3)
@@ -136,7 +136,7 @@ def test_counts_keep_to_their_level_or_come_by_chance_or_in_bursts():
 
 
 def test_pulses_are_rare_and_in_half_of_the_series_upwards():
-    pulses = synthetic._pulses(np.random.default_rng(1), (2000, 120), 12)
+    pulses = components.pulses(np.random.default_rng(1), (2000, 120), 12)
     assert 0.005 < (pulses != 0).mean() < 0.05
     some = pulses[(pulses != 0).sum(axis=1) > 3]
     assert (some >= 0).all(axis=1).mean() == pytest.approx(0.5, abs=0.1)
@@ -144,5 +144,5 @@ def test_pulses_are_rare_and_in_half_of_the_series_upwards():
 
 def test_an_autoregression_by_hand():
     shocks = np.array([[1.0, 0.0, 2.0]])
-    got = synthetic._autoregression(shocks, np.array([0.5]), np.array([3.0]))
+    got = components.autoregression(shocks, np.array([0.5]), np.array([3.0]))
     assert got.tolist() == [[1.0, 0.5, 6.25]]
