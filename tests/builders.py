@@ -17,6 +17,7 @@ CLOSED = {
     "network.output_domain": "real",
     "network.recent_inputs": 1,
     "network.calendar": False,
+    "training.start": "random",
     "training.learning_rate": 1e-3,
     "training.loss": "mase",
     "training.max_steps": 10,

@@ -221,6 +221,14 @@ def test_a_saved_model_forecasts_the_same(model, tmp_path):
         loaded.scores()
 
 
+def test_before_it_is_fitted_a_pretrained_network_forecasts():
+    df = frame()
+    forecast = Forecaster(HORIZON, season=7).predict(df, quantiles=[0.2, 0.8])
+    assert list(forecast) == ["unique_id", "ds", "y_hat", "q20", "q80", "cutoff"]
+    assert len(forecast) == HORIZON * df.unique_id.nunique()
+    assert forecast.y_hat.notna().all()
+
+
 def test_saving_replaces_nothing_but_a_bundle(model, tmp_path):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ConfigError, match="other files"):

@@ -34,6 +34,7 @@ from foreseq.pipelines.cli.command import (
 from foreseq.pipelines.runtime import environment
 
 if TYPE_CHECKING:
+    from foreseq.config import ExperimentConfig
     from foreseq.forecasting.writer import Manifest
     from foreseq.pipelines.flows.publish import Published
 
@@ -205,8 +206,12 @@ def rollback(
 
 @app.command()
 def forecast(
-    model: Model,
     output: Annotated[Path, typer.Option(help="Folder for the forecasts.")],
+    model: Annotated[
+        str | None, typer.Option(help="Model as NAME, NAME@champion or NAME/3.")
+    ] = None,
+    data: Data = None,
+    horizon: Horizon = None,
     history: Annotated[
         str | None,
         typer.Option(
@@ -225,7 +230,15 @@ def forecast(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast with a published model, without training."""
+    """Forecast without training: with a published model, or with --data a pretrained one."""
+    if model is None:
+        if data is None or history is not None or workers is not None or dask is not None:
+            raise ConfigError("give --model with or without --input, or --data and --horizon")
+        experiment = experiment_of(None, data, horizon, overrides)
+        _require_all_series(_forecast_pretrained(experiment, output, sample_paths, as_json))
+        return
+    if data is not None or horizon is not None:
+        raise ConfigError("a model has its own horizon; give its histories by --input")
     source = history_fields(history, overrides or ())
     if workers is not None or dask is not None:
         begin("bulk")
@@ -375,6 +388,24 @@ def doctor() -> None:
         _say(f"{'WRONG' if finding.exit_code else 'ok   '} {finding.name:<12} {finding.message}")
     if worst:
         raise typer.Exit(worst)
+
+
+def _forecast_pretrained(
+    experiment: "ExperimentConfig", output: Path, sample_paths: int, as_json: bool
+) -> "Manifest":
+    """Forecast without MLflow and Prefect, which take longer to start than the forecast."""
+    begin()
+    from foreseq.experiment import zero_shot
+
+    done = zero_shot.write(experiment, output, sample_paths)
+    manifest, tested = done.manifest, done.backtest
+    _say(f"data     {done.repairs}")
+    if tested:
+        _say(f"skill    {tested.skill():.3f} over the seasonal naive, on the newest windows")
+    _say(f"forecast {manifest.series} series x {manifest.horizon} steps: {output}")
+    skill = tested and tested.skill()
+    result(as_json, forecast=str(output), skill=skill, **manifest.model_dump(exclude={"parts"}))
+    return manifest
 
 
 def _require_published(published: "Published") -> None:  # type: ignore[type-arg]

@@ -28,7 +28,7 @@ SCHEDULES = Path("configs") / "schedules"
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (monitor, history, serve, backfill, verify, reproduce):
+    for command in (monitor, history, serve, backfill, verify, reproduce, pretrain):
         app.command()(command)
 
 
@@ -176,3 +176,30 @@ def reproduce(
             " another machine, other library versions or changed code can be the reason, see the"
             " line `code` above"
         )
+
+
+def pretrain(
+    output: Annotated[Path, typer.Option(help="Folder for the networks.")] = Path("networks"),
+    season: Annotated[
+        list[int] | None, typer.Option(help="Season of a network, may be repeated (default: all).")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Batches to learn (default: as in the package).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same network.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Make the pretrained networks anew, from made-up series; resumable."""
+    begin("pretrain")
+    from foreseq.pipelines.flows.pretrain import pretrain as flow
+    from foreseq.pipelines.runtime import console
+    from foreseq.training import pretrained
+    from foreseq.training.pretraining import Recipe
+
+    seasons = season or [family.season for family in pretrained.FAMILIES]
+    families = [pretrained.needed(one) for one in seasons]
+    recipes = [Recipe(family, steps or family.steps, seed) for family in families]
+    made = flow(recipes, output)
+    for one in made:
+        console.say(f"wrote    {one.folder}, validation {one.validation:.4f}")
+    result(as_json, networks={str(one.folder): one.validation for one in made})

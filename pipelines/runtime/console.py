@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -96,9 +96,7 @@ def say_failure(error: Exception) -> int:
     """Say why a command failed, with the traceback in the log; return the exit code."""
     known = failures.expected(error)
     if _Terminal.log:
-        with suppress(OSError):  # of a full disk
-            traceback.print_exception(error)
-            sys.stderr.flush()
+        traceback.print_exception(error)
     elif known is None:
         for line in "".join(traceback.format_exception(error)).splitlines():
             say(line)

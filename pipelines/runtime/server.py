@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from foreseq.config.dataset import without_secrets
-from foreseq.errors import ConfigError, Unavailable
+from foreseq.errors import Unavailable
 
 PATIENCE = 180
 """Seconds: the first start migrates a database, and machines are busy."""
@@ -32,8 +31,6 @@ POLL = 0.05
 """Seconds between two checks, of the server's health or of the parent process."""
 PAGES_PORT = 4200
 """Prefect's usual port."""
-ROOM = 4 << 20
-"""Bytes of the server's empty database, and some."""
 ELSEWHERE = ("profiles.toml", "prefect.toml", ".env")
 """Files of Prefect's that may name another server."""
 
@@ -57,7 +54,6 @@ def start(port: int = 0) -> Callable[[], None]:
         port: Preferred port; any free one if it is taken.
 
     Raises:
-        ConfigError: If the server cannot write to its folder.
         Unavailable: Also by the returned function, if it dies or does not answer in time.
     """
     if os.environ.get("PREFECT_API_URL"):
@@ -65,7 +61,6 @@ def start(port: int = 0) -> Callable[[], None]:
         return lambda: None
     if _named_elsewhere():
         return _require_prefects_own
-    _require_room(_home())
     with socket.socket() as ear:  # bound here, so that no one else can take the port
         ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -106,8 +101,8 @@ def wait(address: str, process: subprocess.Popen[bytes] | None = None) -> None:
     while not answers(f"{address}/health"):
         if process is not None and process.poll() is not None:
             raise Unavailable(
-                f"Prefect's server ended with code {process.returncode} before it answered;"
-                " FORESEQ_VERBOSE=1 shows what it writes"
+                f"Prefect's server ended with code {process.returncode} before it answered; see"
+                " .state/foreseq.log"
             )
         if time.monotonic() > deadline:
             raise Unavailable(
@@ -189,24 +184,8 @@ def _require_prefects_own() -> None:
 
 
 def _named_elsewhere() -> bool:
-    return any((folder / name).exists() for folder in (_home(), Path()) for name in ELSEWHERE)
-
-
-def _home() -> Path:
-    return Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
-
-
-def _require_room(home: Path) -> None:
-    """Check that a folder can be written to: the server itself tries for minutes."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home) as probe:
-            probe.write(bytes(ROOM))
-    except OSError as error:
-        raise ConfigError(
-            f"{home}: {error.strerror}, and Prefect's server needs {ROOM >> 20} MB there; change to"
-            " another folder, or set PREFECT_HOME"
-        ) from None
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    return any((folder / name).exists() for folder in (home, Path()) for name in ELSEWHERE)
 
 
 def answers(url: str) -> bool:

@@ -22,6 +22,7 @@ from foreseq.durable import manifest
 from foreseq.errors import ConfigError, NotFitted
 from foreseq.evaluation.backtest import Backtest, score_table
 from foreseq.experiment import recipe
+from foreseq.experiment.zero_shot import zero_shot
 from foreseq.forecasting import bundle as bundles
 from foreseq.forecasting import ensemble
 from foreseq.forecasting.bundle import Bundle
@@ -147,6 +148,9 @@ class Forecaster:
     ) -> Any:
         """Return the `horizon` steps after the last observation of every series.
 
+        Before `fit`, the pretrained network forecasts, without any training: in seconds, and for
+        histories of any length.
+
         Args:
             df: Histories, as in `fit`; their series need not have been trained on. None: the
                 training data.
@@ -161,14 +165,22 @@ class Forecaster:
             of the last observation; all values are in the units of the data.
 
         Raises:
-            NotFitted: If there is no fitted model, or no data.
+            NotFitted: If there are neither a fitted model nor histories.
             DataRefused: If a column is missing, a row breaks a rule, or a series has no observation
                 that the network could read.
-            ConfigError: If a quantile lies outside the calibrated ones.
+            ConfigError: If a quantile lies outside the calibrated ones, or there is no pretrained
+                network for the season.
         """
-        panel, style = self._histories(df)
+        if self._bundle is None and df is not None:
+            frame, style = frames.read(df, self._config.dataset)
+            panel, _ = to_panel(frame, self._config.dataset)
+            pretrained, _ = zero_shot(self._config, panel)
+            forecaster = ensemble.Ensemble(pretrained.experiment, pretrained.final)
+        else:
+            panel, style = self._histories(df)
+            forecaster = self._ensemble
         table = ensemble.from_panel(
-            self._ensemble,
+            forecaster,
             panel,
             version=self._version,
             quantiles=None if quantiles is None else tuple(quantiles),

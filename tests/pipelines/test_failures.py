@@ -137,13 +137,3 @@ def test_a_line_for_people_is_one_line(capfd):
     console.say("data     1 series: shop\x1b[2K\nforeseq: fine :skull: [red]")
     said = capfd.readouterr().err
     assert said == "data     1 series: shop\\x1b[2K\\nforeseq: fine :skull: [red]\n"
-
-
-def test_a_log_on_a_full_disk_does_not_hide_the_message(capfd, monkeypatch):
-    def fail(error):
-        raise error
-
-    monkeypatch.setattr(console._Terminal, "log", console.LOG)
-    monkeypatch.setattr(console.traceback, "print_exception", fail)
-    assert console.say_failure(OSError(errno.ENOSPC, "No space left")) == 2
-    assert "foreseq: No space left on device; free some space" in capfd.readouterr().err

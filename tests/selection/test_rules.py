@@ -7,18 +7,23 @@ import pandas as pd
 import pytest
 
 from foreseq.config import ExperimentConfig, build_experiment
-from foreseq.errors import SeriesTooShort
-from foreseq.selection import rules
+from foreseq.errors import ConfigError, SeriesTooShort
+from foreseq.selection import rules, start
 from foreseq.selection.choose import facts_of
 from foreseq.selection.facts import repeated_cycles
 from foreseq.series import windows
 from foreseq.series.panel import OPEN, from_series
-from foreseq.training import workers
+from foreseq.training import pretrained, workers
 
 AIR = Path(__file__).parents[2] / "data" / "examples" / "air-passengers.csv"
 
 
 def resolve(panel, *overrides, horizon=12):
+    """Resolve an experiment whose networks begin with random weights."""
+    return resolve_open(panel, "training.start=random", *overrides, horizon=horizon)
+
+
+def resolve_open(panel, *overrides, horizon=12):
     given = {"dataset": {"source": "memory", "horizon": horizon}}
     once = build_experiment(given, ["split.test_windows=1", *overrides])
     return rules.resolve(build_experiment(given, overrides), facts_of(once, panel))
@@ -136,6 +141,7 @@ def test_what_the_user_said_stays(air):
         "split.test_windows": 1, "split.stride": 2, "split.validation_windows": 2,
         "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
+        "training.start": "random",
         "training.learning_rate": 0.01, "network.decoder": "recursive",
         "network.cells.units": [7], "network.level_adjustment": False, "training.batch_size": 9,
         "training.cutoffs_per_window": 1, "training.workers": 2, "training.sign_flip": True,
@@ -146,7 +152,7 @@ def test_what_the_user_said_stays(air):
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, given)
     experiment, choices = resolve(air, *given)
     assert choices == []
-    assert set(said) == set(rules.RULES)
+    assert set(said) == {*rules.RULES, start.START}
     known = before.dataset.model_copy(update={"freq": "MS", "season": 12})
     assert experiment.model_dump() == before.model_copy(update={"dataset": known}).model_dump()
 
@@ -393,3 +399,57 @@ def test_data_of_which_copies_would_be_large_are_learned_in_one_process(air, mon
     monkeypatch.setattr(workers, "max_workers", lambda: 2)
     monkeypatch.setattr(rules, "MOST_COPIED", 143)
     assert resolve(air)[0].training.workers == 1
+
+
+def test_a_season_with_a_pretrained_network_begins_with_its_weights(air):
+    experiment, choices = resolve_open(air)
+    network, family = experiment.network, pretrained.needed(12)
+    assert choices[0] == (
+        "training.start",
+        "pretrained",
+        "it has learned from made-up series of this season",
+    )
+    assert experiment.training.start == "pretrained"
+    assert network == family.network(log=True)
+    assert experiment.levels == (0.1, 0.5, 0.9)
+    assert open_fields(experiment) == []
+
+
+@pytest.mark.parametrize(
+    "override", ["network.cells.units=[64]", "network.context=24", "network.cells.kind=lstm"]
+)
+def test_a_field_that_asks_for_another_network_begins_with_random_weights(air, override):
+    experiment, choices = resolve_open(air, override)
+    assert experiment.training.start == "random"
+    assert choices[0].reason == f"no pretrained network has this {override.split('=')[0]}"
+
+
+def test_a_season_without_a_pretrained_network_begins_with_random_weights():
+    experiment, _ = resolve_open(make_panel(400, freq="30min", season=48))
+    assert experiment.training.start == "random"
+
+
+def test_a_field_that_does_not_go_with_pretrained_weights_is_refused(air):
+    with pytest.raises(ConfigError, match=r"network.patch=6 does not go with .* needs 12"):
+        resolve_open(air, "training.start=pretrained", "network.patch=6")
+
+
+def test_in_a_few_seconds_the_pretrained_network_stays_as_it_is(air):
+    def steps(budget):
+        return resolve_open(air, f"auto.time_budget={budget}")[0].training.max_steps
+
+    assert (steps(10), steps(60) > 0, steps(0) > 0) == (0, True, True)
+
+
+def test_a_random_start_leaves_nothing_of_the_pretrained_network(air):
+    given = {"dataset": {"source": "memory", "horizon": 12}, "split": {"test_windows": 1}}
+    facts = facts_of(build_experiment(given), air)
+    again = rules.with_random_start(resolve_open(air), facts)
+    assert again.experiment == resolve(air).experiment
+    assert again.choices[0].field == "training.start"
+    without = rules.without_synthetic(again, facts)
+    assert without.experiment == resolve_alone(air).experiment
+    assert [choice.field for choice in without.choices[:2]] == [
+        "training.start",
+        "training.synthetic",
+    ]

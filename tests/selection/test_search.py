@@ -180,6 +180,7 @@ def test_what_lies_far_behind_is_not_varied():
         "dataset": {"source": "memory", "horizon": 4},
         "network": {"cells": {"units": [8]}, "log": False},
         "training": {"batch_size": 32, "max_steps": 1000, "workers": 1, "jit": False},
+        "split": {"test_windows": 1},
     }
     told_experiment = build_experiment(given)
     found = choose(told_experiment, panel)

@@ -43,13 +43,17 @@ class LearningConfig(Config):
 class TrainingConfig(LearningConfig):
     """How the network learns."""
 
+    start: Literal["random", "pretrained"] | None = None
+    """First weights: `random`, or those of the network in this package that has learned from
+    made-up series of the same season, which then determines the architecture. None: chosen from
+    the data."""
     loss: Literal["mase", "mae", "huber", "smape", "owa"] | None = None
     """Error to minimise. `mase`: absolute, divided by the seasonal-naive error of the series;
     `huber`: the same, squared below 1; `mae`: absolute; `smape`: relative to the values; `owa`: the
     mean of `mase` and `smape`, each divided by the seasonal naive's. With quantiles, their pinball
     form. None: chosen from the data."""
-    max_steps: PositiveInt | None = None
-    """Batches to learn from at most. None: chosen from the data."""
+    max_steps: NonNegativeInt | None = None
+    """Batches to learn from at most; 0: the first weights are kept. None: chosen from the data."""
     batch_size: PositiveInt | None = None
     """Windows in a batch. None: chosen from the data."""
     cutoffs_per_window: PositiveInt | None = None
@@ -85,9 +89,10 @@ class TrainingConfig(LearningConfig):
 class ResolvedTraining(TrainingConfig):
     """The same with nothing left open."""
 
+    start: Literal["random", "pretrained"] = "random"
     learning_rate: PositiveFloat
     loss: Literal["mase", "mae", "huber", "smape", "owa"]
-    max_steps: PositiveInt
+    max_steps: NonNegativeInt
     batch_size: PositiveInt
     cutoffs_per_window: PositiveInt
     synthetic: Rate

@@ -18,7 +18,7 @@ from foreseq.selection.search import Candidate
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Split
-from foreseq.training import fitting, workers
+from foreseq.training import fitting, pretrained, workers
 from foreseq.training.fitting import Progress, Task
 from foreseq.training.loop import Fitted
 
@@ -80,7 +80,13 @@ def fit(
     """
     panel = replace(panel, season=experiment.dataset.season)
     members = workers.fit(
-        Task(panel, split.train_ends, split.validation, experiment.training.max_steps),
+        Task(
+            panel,
+            split.train_ends,
+            split.validation,
+            experiment.training.max_steps,
+            pretrained.start(experiment),
+        ),
         experiment,
         checkpoint=checkpoint and checkpoint / "fit",
         report=lambda progress: report("fit", progress),

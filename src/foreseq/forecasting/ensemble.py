@@ -167,7 +167,7 @@ def calibrate(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Calibratio
     levels = forecaster.experiment.levels
     if not levels:
         return None
-    held_back = chosen.take(slice(None, None, -(-chosen.count // HELD_BACK)))
+    held_back = chosen.take(slice(None, None, -(-chosen.count // HELD_BACK) or 1))
     forecasts = forecaster.raw(panel, held_back)
     forecasts = calibration.of_levels(forecasts, forecaster.levels, levels)
     actual = windows.futures(panel, held_back, forecaster.experiment.dataset.horizon)

@@ -73,7 +73,9 @@ def segments(ahead: Ahead, naive: KerasTensor, seed: int) -> KerasTensor:
     one = ops.zeros_like(ahead.last[0][:, :1, None])  # (cutoffs, 1, 1)
     places = one + ops.eye(count)[None]  # (cutoffs, count, count)
     glorot = keras.initializers.GlorotUniform(seed=seed)
-    place = keras.layers.Dense(width, use_bias=False, kernel_initializer=glorot)(places)
+    place = keras.layers.Dense(width, use_bias=False, kernel_initializer=glorot, name="place")(
+        places
+    )
     states, _ = ahead.stack(keras.layers.Concatenate()([place, ahead.dates]), ahead.last)
     states = ahead.split(states)  # (rows, count, units)
     newest = ops.repeat(keras.layers.Concatenate()(ahead.newest)[:, None], count, axis=1)

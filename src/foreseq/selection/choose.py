@@ -60,9 +60,15 @@ def by_rules(experiment: ExperimentConfig, panel: Panel) -> Chosen:
     return Chosen(resolved.experiment, facts.split, resolved.choices, [])
 
 
-def facts_of(experiment: ExperimentConfig, panel: Panel) -> Facts:
-    """Return what rules and search go by, on the panel with its season."""
+def facts_of(experiment: ExperimentConfig, panel: Panel, split: Split | None = None) -> Facts:
+    """Return what rules and search go by, on the panel with its season.
+
+    Args:
+        experiment: The horizon, and how windows are split.
+        panel: The data.
+        split: Their windows by purpose; None: as the experiment says.
+    """
     horizon = experiment.dataset.horizon
-    split = windows.split(panel, horizon, experiment.split)
+    split = split or windows.split(panel, horizon, experiment.split)
     season = experiment.dataset.season or panel.season or infer_season(panel, split.train_ends)
     return Facts(replace(panel, season=season), horizon, split)

@@ -66,7 +66,7 @@ class Facts(NamedTuple):
     def sample(self) -> list[NDArray[np.float64]]:
         """Return the observed values of some series that are trained on."""
         usable = np.flatnonzero(self.is_trained_on)
-        some = usable[:: -(-len(usable) // SAMPLED)]
+        some = usable[:: -(-len(usable) // SAMPLED) or 1]
         return [_observed(self.panel, series, self.split.train_ends[series]) for series in some]
 
 

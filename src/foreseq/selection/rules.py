@@ -14,6 +14,7 @@ from foreseq.config import ExperimentConfig, OutputDomain, ResolvedExperiment, w
 from foreseq.config.fields import get, put
 from foreseq.network.cells import has_gpu
 from foreseq.selection import facts as data
+from foreseq.selection import start
 from foreseq.selection.facts import Facts
 from foreseq.series import calendar, multivariate, windows
 from foreseq.training import workers
@@ -59,6 +60,8 @@ MOST_MEMBERS = 6
 """Members beyond which the ensemble hardly changes (m4-hourly.yaml)."""
 LONG_BUDGET, MANY_STEPS = 180.0, 1000
 """Seconds and steps from which compiling and worker processes pay off (overhead.py)."""
+TIME_TO_TRAIN = 30.0
+"""Seconds below which a pretrained network is taken as it is: compiling takes half of them."""
 MOST_COPIED = 20_000_000
 """Most steps of the data of which each worker gets a copy (memory.py)."""
 
@@ -96,7 +99,8 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
     names = fields["network"]["multivariate"]
     if names:
         fields["network"]["multivariate"] = multivariate.series_names(panel, names)
-    choices = []
+    chosen = start.choose(fields, fields["dataset"]["season"] or panel.season)
+    choices = [Choice(*each) for each in chosen]
     for name, (rule, with_synthetic) in RULES.items():  # the first tells which of the two applies
         if get(fields, name) is None:
             synthetic = fields["training"]["synthetic"]
@@ -106,17 +110,30 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
     return Resolved(ResolvedExperiment.model_validate(fields), choices)
 
 
+def with_random_start(resolved: Resolved, facts: Facts) -> Resolved:
+    """Return the same experiment resolved with random first weights; what the user set stays."""
+    return _again(resolved, facts, Choice(start.START, "random", "the data teach more"))
+
+
 def without_synthetic(
     resolved: Resolved, facts: Facts, reason: str = "the data teach more"
 ) -> Resolved:
     """Return the same experiment resolved without synthetic series; what the user set stays."""
+    return _again(resolved, facts, Choice("training.synthetic", 0.0, reason))
+
+
+def _again(resolved: Resolved, facts: Facts, first: Choice) -> Resolved:
+    """Return the same experiment resolved anew, with one choice made first."""
     fields = resolved.experiment.model_dump()
     for choice in resolved.choices:
-        put(fields, choice.field, None)
-    put(fields, "training.synthetic", 0.0)
+        put(fields, choice.field, start.OPEN.get(choice.field))
+    made = [*(choice for choice in resolved.choices if choice.field == start.START), first]
+    for choice in made:
+        put(fields, choice.field, choice.value)
     again = resolve(ExperimentConfig.model_validate(fields), facts)
-    choices = [Choice("training.synthetic", 0.0, reason), *again.choices]
-    return Resolved(again.experiment, choices)
+    return Resolved(
+        again.experiment, [*{choice.field: choice for choice in made}.values(), *again.choices]
+    )
 
 
 def too_few_steps(steps: int) -> str:
@@ -304,6 +321,18 @@ def _calendar(facts: Facts, _: Fields) -> tuple[bool, str]:
     return False, f"a typical history of {facts.typical} steps is less than {CALENDAR_YEARS} years"
 
 
+def _if_there_is_time(rule: Rule) -> Rule:
+    """Return a rule for the steps that is zero where there is time for the first weights only."""
+
+    def steps(facts: Facts, fields: Fields) -> tuple[Any, str]:
+        hurried = 0 < fields["auto"]["time_budget"] < TIME_TO_TRAIN
+        if hurried and get(fields, start.START) == "pretrained":
+            return 0, "no time for more than the pretrained network"
+        return rule(facts, fields)
+
+    return steps
+
+
 def _max_steps(facts: Facts, _: Fields) -> tuple[int, str]:
     points = max(facts.observations, 1000)
     return int(min(600 * (points / 1000) ** 0.45, 12_000)), f"{points} observations to learn from"
@@ -385,8 +414,8 @@ RULES: dict[str, tuple[Rule, Rule]] = {
     "network.calendar": _both(_calendar),
     "training.loss": _both(_always("mase", "the measure of the test")),
     "training.max_steps": (
-        _max_steps,
-        _always(SYNTHETIC_STEPS, "usual with synthetic series"),
+        _if_there_is_time(_max_steps),
+        _if_there_is_time(_always(SYNTHETIC_STEPS, "usual with synthetic series")),
     ),
     "training.jit": _both(_jit),
     "training.workers": _both(_workers),

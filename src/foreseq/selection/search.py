@@ -12,12 +12,12 @@ import numpy as np
 
 from foreseq.config import ResolvedExperiment, change
 from foreseq.durable.resume import ResumeLog
-from foreseq.selection import budget, rules
+from foreseq.selection import budget, rules, start
 from foreseq.selection import facts as data
 from foreseq.selection.budget import MAX_STEPS, MEMBERS
 from foreseq.selection.facts import Facts
 from foreseq.selection.rules import Choice, Resolved
-from foreseq.training import workers
+from foreseq.training import pretrained, workers
 from foreseq.training.fitting import Pace, Task
 from foreseq.training.loop import MIN_GAIN
 
@@ -71,14 +71,20 @@ class _Context(NamedTuple):
     report: Callable[[Candidate], None]
     candidates: list[Candidate]
 
-    def task(self, steps: int) -> Task:
-        """Return the data and the steps of a training."""
+    def task(self, experiment: ResolvedExperiment, steps: int) -> Task:
+        """Return the data, the steps and the first weights of a training."""
         split = self.facts.split
-        return Task(self.facts.panel, split.train_ends, split.validation, steps)
+        return Task(
+            self.facts.panel,
+            split.train_ends,
+            split.validation,
+            steps,
+            pretrained.start(change(experiment, {MEMBERS: experiment.training.workers})),
+        )
 
     def pace(self, experiment: ResolvedExperiment) -> Pace:
         """Measure how fast a training is."""
-        task = self.task(experiment.training.max_steps)
+        task = self.task(experiment, experiment.training.max_steps)
         return Pace(**self.log.once(lambda: workers.pace(task, experiment)._asdict()))
 
     def short_pace(self, experiment: ResolvedExperiment) -> Pace:
@@ -87,7 +93,7 @@ class _Context(NamedTuple):
 
     def train(self, experiment: ResolvedExperiment, steps: int, varied: Choice) -> Candidate:
         """Run a short training, or return what the log has of it."""
-        result = self.log.once(lambda: _short_training(experiment, self.task(steps)))
+        result = self.log.once(lambda: _short_training(experiment, self.task(experiment, steps)))
         candidate = Candidate(varied.field, varied.value, **result)
         self.candidates.append(candidate)
         self.report(candidate)
@@ -110,10 +116,31 @@ def search(
         log: Keeps results and decisions, and returns those of an earlier search.
         report: Called after each short training.
     """
-    seconds = resolved.experiment.auto.time_budget
-    if not seconds or not resolved.choices:
+    seconds, training = resolved.experiment.auto.time_budget, resolved.experiment.training
+    if not seconds or not resolved.choices or not training.max_steps:
         return resolved, []
     context = _Context(facts, log, report, [])
+    limit = budget.for_search(resolved.experiment)
+    if training.start == "pretrained" and any(one.field == start.START for one in resolved.choices):
+        state = _search(context, resolved, limit / 2, is_compared=True)
+        state = _compare_with_random_start(context, state, resolved, limit)
+    else:
+        state = _search(context, resolved, limit)
+    return _within_time(context, state), context.candidates
+
+
+def _search(
+    context: _Context, resolved: Resolved, limit: float, *, is_compared: bool = False
+) -> _State:
+    """Vary what the rules chose, with and without synthetic series if they chose any.
+
+    Args:
+        context: Where candidates are tried.
+        resolved: Where variation begins.
+        limit: Seconds from which no further short training begins.
+        is_compared: Whether the result is needed even if nothing can be varied.
+    """
+    facts, seconds = context.facts, resolved.experiment.auto.time_budget
     synthetic = any(choice.field == "training.synthetic" and choice.value for choice in resolved[1])
     pace = context.short_pace(resolved.experiment)
     left = seconds - budget.for_search(resolved.experiment)
@@ -123,21 +150,34 @@ def search(
         resolved = rules.without_synthetic(resolved, facts, reason)
         pace = context.short_pace(resolved.experiment)
     state = _begin(resolved, pace)
-    if (synthetic or _can_vary(context, state)) and _has_time_for_two(context, state):
-        state = _vary(context, state, Choice("", None, ""))
+    can_vary = is_compared or synthetic or _can_vary(context, state)
+    if can_vary and _has_time_for_two(context, state, limit):
+        state = _vary(context, state, Choice("", None, ""), limit)
         if synthetic:
             other = rules.without_synthetic(resolved, facts)
-            state = _compare_without_synthetic(context, state, other)
-    return _within_time(context, state), context.candidates
+            state = _compare_without_synthetic(context, state, other, limit)
+    return state
 
 
-def _compare_without_synthetic(context: _Context, state: _State, resolved: Resolved) -> _State:
+def _compare_with_random_start(
+    context: _Context, state: _State, resolved: Resolved, limit: float
+) -> _State:
+    """Return the better of two searches, from pretrained and from random weights."""
+    other = _search(context, rules.with_random_start(resolved, context.facts), limit)
+    min_gain = MIN_GAIN_ONE_WINDOW / np.sqrt(context.facts.split.validation.count)
+    return other if other.error < _to_beat(state.error, min_gain) else state
+
+
+def _compare_without_synthetic(
+    context: _Context, state: _State, resolved: Resolved, limit: float
+) -> _State:
     """Return the better of two searches, with and without synthetic series."""
     min_gain = MIN_GAIN_ONE_SERIES / context.facts.panel.n_series
     min_gain += MIN_GAIN_ONE_STEP / np.sqrt(state.steps)
     to_beat = _to_beat(state.error, min_gain)
     begin = _begin(resolved, context.short_pace(resolved.experiment))
-    other = _vary(context, begin, resolved.choices[0], worth=GIVE_UP_FACTOR * to_beat)
+    first = Choice("training.synthetic", 0.0, "")
+    other = _vary(context, begin, first, limit, worth=GIVE_UP_FACTOR * to_beat)
     return other if other.error < to_beat else state
 
 
@@ -178,7 +218,10 @@ def _begin(resolved: Resolved, pace: Pace) -> _State:
 
 def _fields(state: _State) -> list[str]:
     """Return the fields to vary among those that the rules chose."""
-    kept = KEPT_WITH_SYNTHETIC if state.experiment.training.synthetic else ()
+    training = state.experiment.training
+    kept: tuple[str, ...] = KEPT_WITH_SYNTHETIC if training.synthetic else ()
+    if training.start == "pretrained":
+        kept = KEPT_PRETRAINED
     return [field for field in ALTERNATIVES if field in state.choices and field not in kept]
 
 
@@ -187,9 +230,8 @@ def _can_vary(context: _Context, state: _State) -> bool:
     return any(True for values in alternatives for _ in values)
 
 
-def _has_time_for_two(context: _Context, state: _State) -> bool:
+def _has_time_for_two(context: _Context, state: _State, limit: float) -> bool:
     """Tell whether two short trainings fit: one alone has nothing to be compared with."""
-    limit = budget.for_search(state.experiment)
     return context.has_time(limit - 2 * _seconds(state))
 
 
@@ -198,17 +240,19 @@ def _seconds(state: _State) -> float:
     return state.pace.start + state.steps * state.pace.step
 
 
-def _vary(context: _Context, state: _State, first: Choice, *, worth: float = np.inf) -> _State:
+def _vary(
+    context: _Context, state: _State, first: Choice, limit: float, *, worth: float = np.inf
+) -> _State:
     """Vary one chosen field after the other, and keep what earns its place.
 
     Args:
         context: Where candidates are tried.
         state: Where variation begins.
         first: How the unvaried candidate is named.
+        limit: Seconds from which no further short training begins.
         worth: Largest error of the unvaried candidate from which variation goes on.
     """
     choices, experiment = dict(state.choices), state.experiment
-    limit = budget.for_search(experiment)
     min_gain = MIN_GAIN_ONE_WINDOW / np.sqrt(context.facts.split.validation.count)
     best = context.train(experiment, state.steps, first)
     for field in _fields(state) if best.error <= worth else ():
@@ -291,6 +335,8 @@ ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = 
     "network.context": _contexts,
 }
 """By field, the values to try beside the one an experiment has."""
+KEPT_PRETRAINED = ("network.naive_lags", "network.context")
+"""Fields that a pretrained network determines."""
 KEPT_WITH_SYNTHETIC = ("network.naive_lags", "network.context")
 """Fields not varied with synthetic series: these learn from all lags and as long a past as there
 is, and a few windows cannot tell better."""

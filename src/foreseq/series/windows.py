@@ -186,6 +186,13 @@ def split(panel: Panel, horizon: int, plan: SplitConfig) -> Split:
     return Split(train_ends, validation_ends, validation, test, validation_span, test_span)
 
 
+def without_split(panel: Panel, horizon: int) -> Split:
+    """Return the split of series that are forecast without having been trained or tested on."""
+    none = Windows(np.empty(0, np.int64), np.empty(0, np.int64))
+    span = Span(1, horizon)
+    return Split(panel.lengths, panel.lengths, none, none, span, span)
+
+
 def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     """Return the spans of test and validation; open fields of the plan depend on the lengths.
 

@@ -58,7 +58,7 @@ def pools(
     training = experiment.training
     batch = training.batch_size
     size = int(training.synthetic * batch)
-    real = _pool(panel, ends, batch - size, training.loss)
+    real = pool(panel, ends, batch - size, training.loss)
     if not size:
         return (real,)
     context, horizon = experiment.network.context, experiment.dataset.horizon
@@ -73,7 +73,7 @@ def pools(
         counts=experiment.network.output_domain == "integer",
         seed=training.seed,
     )
-    return real, _pool(generated, generated.lengths, size, training.loss)
+    return real, pool(generated, generated.lengths, size, training.loss)
 
 
 class BatchSampler:
@@ -141,7 +141,8 @@ def flip(past: Values, y: Values) -> tuple[Values, Values]:
     )
 
 
-def _pool(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> SeriesPool:
+def pool(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> SeriesPool:
+    """Return the series of a panel up to `ends`, for `size` windows in each batch."""
     errors = metrics.seasonal_errors(
         panel.values, panel.observed, panel.offsets, ends, panel.season
     )

@@ -91,6 +91,8 @@ def fit(
         SeriesTooShort: If no series holds a training window.
     """
     positions = range(experiment.training.members) if members is None else members
+    if not task.steps and task.start:
+        return [Fitted(task.start[member], 0, ()) for member in positions]
     with _learner(task, experiment, _pools(task, experiment)) as learner:
         return [
             _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
@@ -190,8 +192,9 @@ def _fit_member(
         max_steps=steps,
         every=max(1, steps // training.validations),
         patience=training.patience,
-        # quantiles all start as the median, which is no forecast to keep
-        first_may_win=not keep_last and not learner.experiment.network.quantiles,
+        # untrained quantiles all are the median, which is no forecast to keep
+        first_may_win=not keep_last
+        and (bool(learner.task.start) or not learner.experiment.network.quantiles),
         keep_last=keep_last,
     )
     return loop.run(

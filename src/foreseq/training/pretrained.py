@@ -1,0 +1,174 @@
+"""The pretrained networks in the package: which there are, and their weights for any horizon."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from foreseq.config import ResolvedExperiment, ResolvedNetwork, whole_patches
+from foreseq.durable import manifest
+from foreseq.errors import ConfigError
+from foreseq.training import model_cache
+from foreseq.training.network_weights import Weights
+
+FOLDER = Path(__file__).with_name("networks")
+HOLDS, FORMAT = "pretrained network", 1
+CARD, WEIGHTS = "card.json", "weights.npz"
+LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Quantiles that the networks learned."""
+UNITS = (128, 128)
+
+
+class Family(NamedTuple):
+    """Series of one season, and the network for them."""
+
+    season: int
+    cycles: tuple[int, ...]
+    """Steps after which made-up series repeat; the first is the season."""
+    patch: int
+    context: int
+    """Steps of the longest past in pretraining."""
+    lags: tuple[int, ...]
+    horizon: int
+    """Steps forecast in pretraining, whole patches; others are read off or continued."""
+    steps: int
+    """Batches that the network in the package has learned."""
+
+    @property
+    def name(self) -> str:
+        """Of the folder that holds the network."""
+        return f"season-{self.season}"
+
+    def network(self, context: int | None = None, *, log: bool = False) -> ResolvedNetwork:
+        """Return the network for pasts of `context` steps; None: as in pretraining."""
+        steps = whole_patches(max(context or self.context, *self.lags), self.patch)
+        return ResolvedNetwork.model_validate(
+            {
+                "cells": {"kind": "gru", "units": UNITS},
+                "context": steps,
+                "patch": self.patch,
+                "decoder": "segment",
+                "log": log,
+                "naive_lags": self.lags,
+                "level_adjustment": "learned",
+                "shrunken_trend": False,
+                "output_domain": "real",
+                "recent_inputs": min(96, max(2 * self.season, 16)),
+                "calendar": False,
+                "quantiles": LEVELS,
+            }
+        )
+
+
+FAMILIES = (
+    Family(1, (), 4, 60, (1,), 20, 6_000),
+    Family(4, (4,), 4, 60, (1, 4, 8, 12), 20, 6_000),
+    Family(7, (7, 365), 14, 406, (1, 7, 14, 364), 42, 12_000),
+    Family(12, (12,), 12, 144, (1, 12, 24, 36), 36, 12_000),
+    Family(24, (24, 168), 24, 504, (1, 24, 168, 336), 120, 20_000),
+    Family(52, (52,), 13, 208, (1, 52, 104), 52, 12_000),
+    Family(96, (96, 672), 24, 672, (1, 96, 192, 672), 192, 12_000),
+)
+"""The shortest season first."""
+
+
+def family(season: int) -> Family | None:
+    """Return the family of series with a season, or with one of its longer cycles; None: none."""
+    for one in FAMILIES:
+        if season == one.season or season in one.cycles:
+            return one
+    return None
+
+
+def start(experiment: ResolvedExperiment) -> tuple[Weights, ...]:
+    """Return the first weights of each member: pretrained ones, or none where they are random.
+
+    Raises:
+        ConfigError: If there is no pretrained network for its season.
+    """
+    if experiment.training.start == "random":
+        return ()
+    found = needed(experiment.dataset.season)
+    return (
+        fitting(load(found), found, model_cache.build(experiment)),
+    ) * experiment.training.members
+
+
+def needed(season: int) -> Family:
+    """Return the family of series with a season.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if found := family(season):
+        return found
+    raise ConfigError(
+        f"there is no pretrained network for a season of {season} steps; there are some for"
+        f" {', '.join(str(one.season) for one in FAMILIES)}; set dataset.season to one of these, or"
+        " training.start=random"
+    )
+
+
+def save(family: Family, weights: dict[str, Any], card: dict[str, Any], folder: Path) -> Path:
+    """Write the network of a family with a card that tells how it was made.
+
+    Args:
+        family: Which network.
+        weights: By the path of the variable.
+        card: Steps, seed, and what else is worth knowing.
+        folder: Holds a folder for each family.
+    """
+    half = {name: np.asarray(weight, np.float16) for name, weight in weights.items()}
+    parts = {CARD: {"family": family._asdict(), **card}, WEIGHTS: half}
+    return manifest.write(folder / family.name, parts, holds=HOLDS, form=FORMAT)
+
+
+@cache
+def load(family: Family, folder: Path = FOLDER) -> dict[str, Any]:
+    """Return the weights of a family by the path of the variable.
+
+    Raises:
+        BundleRefused: If the files are damaged.
+    """
+    parts = manifest.read(
+        folder / family.name, (CARD, WEIGHTS), lambda parts: parts, holds=HOLDS, form=FORMAT
+    )
+    return {name: np.asarray(w, np.float32) for name, w in parts[WEIGHTS].items()}
+
+
+def digest(family: Family) -> str:
+    """Return the SHA-256 that stands for the network of a family."""
+    return manifest.digest(FOLDER / family.name)
+
+
+def fitting(stored: dict[str, Any], family: Family, model: keras.Model) -> Weights:
+    """Return pretrained weights in the order of a network's variables, for its horizon.
+
+    Beyond the horizon of pretraining, the last patch stands for all that follow, while the cells
+    run on.
+
+    Args:
+        stored: From `load`.
+        family: Of the weights.
+        model: Built from `family.network` for any horizon.
+    """
+    patch, known = family.patch, family.horizon
+    reach = whole_patches(model.output.shape[3], patch)
+    steps = np.arange(reach)
+    steps = np.where(steps < known, steps, known - patch + steps % patch)
+    places = steps[::patch] // patch
+    return [
+        _fit(stored[variable.path], variable.path.split("/")[-2], known, steps, places)
+        for variable in model.trainable_variables
+    ]
+
+
+def _fit(stored: Any, layer: str, known: int, steps: Any, places: Any) -> Any:
+    if layer == "place":
+        return stored[places]
+    if layer in ("lags", "shares"):
+        by_step = stored.reshape(*stored.shape[:-1], known, -1)
+        return by_step[..., steps, :].reshape(*stored.shape[:-1], -1)
+    return stored
