@@ -3,12 +3,14 @@
 Heavy imports wait inside the commands, so that `--help` answers at once.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from foreseq.config import history_fields
+from foreseq.config.dataset import without_secrets
 from foreseq.errors import CheckFailed, ConfigError, NotPublished
 from foreseq.pipelines.cli.command import (
     AsJson,
@@ -28,8 +30,41 @@ SCHEDULES = Path("configs") / "schedules"
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (monitor, history, serve, backfill, verify, reproduce, pretrain):
+    for command in (explore, monitor, history, serve, backfill, verify, reproduce, pretrain):
         app.command()(command)
+
+
+def explore(
+    data: Annotated[
+        str, typer.Argument(help="File, URL or database, or YAML of an experiment.", metavar="DATA")
+    ],
+    output: Annotated[Path, typer.Option(help="Page to write.")] = Path("explore.html"),
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what series look like before any training."""
+    is_config = data.endswith((".yaml", ".yml"))
+    dataset = experiment_of(
+        Path(data) if is_config else None, None if is_config else data, 1, overrides
+    ).dataset
+    from foreseq.durable import files
+    from foreseq.ingest.fetch import fetch
+    from foreseq.ingest.read import read_file
+    from foreseq.ingest.table import to_panel
+    from foreseq.pipelines.runtime import console, environment
+    from foreseq.report import exploration
+
+    table = read_file(fetch(dataset, environment.data() / "raw"), dataset)
+    panel, repairs = to_panel(table, dataset, file=without_secrets(dataset.source))
+    console.say(f"data     {repairs}")
+    explored = exploration.explore(panel, repairs)
+    lines = exploration.lines(explored)
+    for head, text in lines:
+        console.say(f"{head:<8} {text}")
+    with files.new_file(output.absolute()) as temporary:
+        temporary.write_text(exploration.page(explored, dataset.name), encoding="utf-8")
+    console.say(f"page     {output}")
+    result(as_json, page=str(output), repairs=asdict(repairs), lines=dict(lines))
 
 
 def monitor(

@@ -19,6 +19,16 @@ def test_help_answers_at_once(foreseq):
     assert "forecast" in ran.stdout
 
 
+def test_explore_writes_a_page_and_says_what_was_found(foreseq, tmp_path):
+    (tmp_path / "shop.csv").write_text(GOOD.replace("unique_id,ds,y", "shop,day,sales"))
+    page = tmp_path / "page.html"
+    ran = foreseq("explore", tmp_path / "shop.csv", "--output", page, "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert "read with ds from 'day', y from 'sales'" in ran.stderr
+    assert json.loads(ran.stdout)["lines"]["outliers"] == "none found"
+    assert "<svg" in page.read_text()
+
+
 @pytest.mark.slow  # the README has it as well
 def test_a_file_and_a_horizon_are_all_that_a_run_needs(inside, shop, place):
     fields = (

@@ -85,6 +85,26 @@ class Repairs:
         return "; ".join([read, *done, *self.warnings])
 
 
+def health(repairs: Repairs, freq: str, season: int) -> list[tuple[str, str]]:
+    """Return what was read and repaired, as rows of two cells."""
+    return [
+        ("series", f"{repairs.series:,}"),
+        ("rows read", f"{repairs.rows:,}"),
+        ("file read with", repairs.reading or "nothing unusual"),
+        ("first and last time", f"{repairs.first} to {repairs.last}"),
+        ("frequency, season", f"{freq}, {season}"),
+        ("steps without a row", f"{repairs.gaps:,}, {repairs.gaps_filled:,} filled"),
+        ("rows with an empty y", f"{repairs.missing:,}, {repairs.missing_filled:,} filled"),
+        ("rows before the first y, after the last", f"{repairs.leading:,}, {repairs.trailing:,}"),
+        ("duplicate rows merged", f"{repairs.duplicates_collapsed:,}"),
+        ("times rounded to the minute", f"{repairs.rounded:,}"),
+        ("series sorted by time", f"{repairs.unsorted_series:,}"),
+        ("blank rows skipped", f"{repairs.blank_rows:,}"),
+        ("time zone", repairs.zone or "none"),
+        *(("warning", warning) for warning in repairs.warnings),
+    ]
+
+
 def similar_ids(names: NDArray[np.str_]) -> list[str]:
     """Return a warning of ids that differ only by spaces around them.
 

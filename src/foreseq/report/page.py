@@ -13,7 +13,7 @@ from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval
 from foreseq.evaluation.baselines import SEASONAL_NAIVE
 from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
-from foreseq.ingest.repairs import Repairs
+from foreseq.ingest.repairs import Repairs, health
 from foreseq.report.html import number, percent, picture, render
 from foreseq.report.pictures import NAMES
 from foreseq.selection.rules import Choice
@@ -164,25 +164,12 @@ def _interval(name: str, interval: Interval) -> tuple[str, ...]:
 
 
 def _quality(findings: Findings) -> list[tuple[str, str]]:
-    repairs, panel, backtest = findings.repairs, findings.panel, findings.backtest
+    panel, backtest = findings.panel, findings.backtest
     tested = backtest.windows.series
     unanswered = np.union1d(backtest.unanswered, tested[backtest.lacks()]).astype(np.int64)
     untested = np.setdiff1d(np.arange(panel.n_series), [*tested, *unanswered])
     return [
-        ("series", f"{repairs.series:,}"),
-        ("rows read", f"{repairs.rows:,}"),
-        ("file read with", repairs.reading or "nothing unusual"),
-        ("first and last time", f"{repairs.first} to {repairs.last}"),
-        ("frequency, season", f"{panel.freq}, {panel.season}"),
-        ("steps without a row", f"{repairs.gaps:,}, {repairs.gaps_filled:,} filled"),
-        ("rows with an empty y", f"{repairs.missing:,}, {repairs.missing_filled:,} filled"),
-        ("rows before the first y, after the last", f"{repairs.leading:,}, {repairs.trailing:,}"),
-        ("duplicate rows merged", f"{repairs.duplicates_collapsed:,}"),
-        ("times rounded to the minute", f"{repairs.rounded:,}"),
-        ("series sorted by time", f"{repairs.unsorted_series:,}"),
-        ("blank rows skipped", f"{repairs.blank_rows:,}"),
-        ("time zone", repairs.zone or "none"),
-        *(("warning", warning) for warning in repairs.warnings),
+        *health(findings.repairs, panel.freq, panel.season),
         ("series too short to test", _named(panel, untested)),
         ("series with a test window without a forecast", _named(panel, unanswered)),
     ]
