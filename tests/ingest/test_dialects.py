@@ -124,6 +124,11 @@ def test_an_ambiguous_order_of_dates_is_refused_with_both_readings(tmp_path):
     assert (rows, said) == ([["shop", 1.0], ["shop", 2.0]], "")
 
 
+def test_dates_in_two_orders_are_refused_by_row(tmp_path):
+    message = refusal(tmp_path, "ds,y\n13/02/2024,1\n02/13/2024,2\n")
+    assert "row 2: ds must be a timestamp like 2024-12-31" in message
+
+
 def test_one_day_above_twelve_decides(tmp_path):
     assert read(tmp_path, "ds,y\n01/02/2024,1\n13/02/2024,2\n")[1] == "date_format %d/%m/%Y"
     assert read(tmp_path, "ds,y\n02/01/2024,1\n02/13/2024,2\n")[1] == "date_format %m/%d/%Y"

@@ -80,9 +80,11 @@ def numbers(
         best = {Notation(".", ""): best[Notation(".", "")]}
     if len(best) > 1 and _groups_are_complete(cells):
         best = {notation: values for notation, values in best.items() if notation.thousands}
-    if len(best) > 1:
-        raise _ambiguous_number(column, codes, cells, best, file)
-    if not best:
+    contested = _contested(best)
+    if contested is not None:
+        row = _row(column, codes, contested)
+        raise _ambiguous_number(cells[contested].as_py(), best, contested, file=file, row=row)
+    if len(best) != 1:
         return column, ""
     [(notation, values)] = best.items()
     if not np.isfinite(values).all():
@@ -123,9 +125,11 @@ def times(column: "pd.Series[Any]", csv: CsvConfig, file: str = "") -> tuple["pd
     positions, days = pd.factorize(parts[0].fillna(""))
     read = {form: pd.to_datetime(days, format=form, errors="coerce") for form in _formats(days)}
     best = _best(read, lambda dates: int(dates.notna().sum()))
-    if len(best) > 1:
-        raise _ambiguous_date(column, positions[codes], days, best, file)
-    if not best:
+    contested = _contested(best)
+    if contested is not None:
+        row = _row(column, positions[codes], contested)
+        raise _ambiguous_date(days[contested], best, contested, file=file, row=row)
+    if len(best) != 1:
         return column, ""
     [(form, dates)] = best.items()
     clock = [f" {_clock(time)}" if isinstance(time, str) else "" for time in parts[1]]
@@ -181,6 +185,15 @@ def _best(read: dict[Any, Any], count: Callable[[Any], int]) -> dict[Any, Any]:
     return best
 
 
+def _contested(best: dict[Any, Any]) -> int | None:
+    """Return the first cell that two readings read differently; None if there is none."""
+    if len(best) < 2:  # noqa: PLR2004 two readings
+        return None
+    first, second, *_ = best.values()
+    both = ~(pd.isna(first) | pd.isna(second)) & np.asarray(first != second)
+    return int(both.argmax()) if both.any() else None
+
+
 def _notations(cells: pa.Array, csv: CsvConfig) -> list[Notation]:
     """Return the notations that the cells may have, the usual one first."""
     there = {m for m, p in MARKS.items() if pc.any(pc.match_substring_regex(cells, p)).as_py()}
@@ -220,20 +233,15 @@ def _groups_are_complete(cells: pa.Array) -> bool:
 
 
 def _ambiguous_number(
-    column: "pd.Series[Any]",
-    codes: NDArray[np.int64],
-    cells: pa.Array,
-    best: dict[Notation, NDArray[np.float64]],
-    file: str,
+    text: str, best: dict[Notation, NDArray[np.float64]], cell: int, *, file: str, row: int | None
 ) -> DataRefused:
     (one, first), (other, second), *_ = best.items()
-    cell = int(np.flatnonzero(first != second)[0])
     mark = one.thousands or other.thousands
     return DataRefused(
         "numbers must show whether a mark is of decimals or thousands",
-        found=f"{cells[cell].as_py()!r}, which may be {first[cell]:.15g} or {second[cell]:.15g}",
+        found=f"{text!r}, which may be {first[cell]:.15g} or {second[cell]:.15g}",
         file=file,
-        row=_row(column, codes, cell),
+        row=row,
         remedy=f"say --set dataset.csv.decimal={mark} or --set dataset.csv.thousands={mark}",
     )
 
@@ -252,20 +260,15 @@ def _formats(days: "pd.Index[Any]") -> list[str]:
 
 
 def _ambiguous_date(
-    column: "pd.Series[Any]",
-    codes: NDArray[np.int64],
-    days: "pd.Index[Any]",
-    best: dict[str, pd.DatetimeIndex],
-    file: str,
+    text: str, best: dict[str, pd.DatetimeIndex], day: int, *, file: str, row: int | None
 ) -> DataRefused:
     (one, first), (other, second), *_ = best.items()
-    day = int(np.flatnonzero(first != second)[0])
     readings = " or ".join(f"{dates[day]:%-d %B %Y}" for dates in (first, second))
     return DataRefused(
         "dates must show which number is the day",
-        found=f"{days[day]!r}, which may be {readings}",
+        found=f"{text!r}, which may be {readings}",
         file=file,
-        row=_row(column, codes, day),
+        row=row,
         remedy=f"say --set dataset.csv.date_format={one} or {other}",
     )
 

@@ -34,7 +34,7 @@ UNREADABLE = (
     OSError,
     EOFError,
     NotImplementedError,
-    UnicodeDecodeError,
+    UnicodeError,
     csv.Error,
     json.JSONDecodeError,
     zlib.error,
