@@ -59,6 +59,11 @@ def test_the_share_of_the_season_is_said(rng):
     )
 
 
+def test_a_season_that_is_open_is_looked_for(rng):
+    found = explore(panel({"a": week(rng)}, season=0), REPAIRS)
+    assert "7 steps: 99%" in dict(lines(found))["season"]
+
+
 def test_series_that_end_early_are_named(rng):
     values = {"late": week(rng), "over": week(rng, 70)}
     assert dict(lines(explore(panel(values), REPAIRS)))["ends"] == (

@@ -1,6 +1,7 @@
 """What a dataset looks like before any training: its shape, its repairs, and what is suspicious."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise, repeat
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from scipy.ndimage import median_filter
 from foreseq import __version__
 from foreseq.ingest.repairs import Repairs, health
 from foreseq.report.html import number, percent, render
+from foreseq.selection.season import infer_season
 from foreseq.series import calendar
 from foreseq.series.panel import Panel
 
@@ -58,7 +60,7 @@ class Exploration(NamedTuple):
 
 
 def explore(panel: Panel, repairs: Repairs) -> Exploration:
-    """Search a panel for outliers and shifts of level.
+    """Search a panel for outliers and shifts of level, and for its season if that is open.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -70,6 +72,7 @@ def explore(panel: Panel, repairs: Repairs) -> Exploration:
         >>> [suspect.step for suspect in found.outliers], round(found.strength, 1)
         ([30], 1.0)
     """
+    panel = replace(panel, season=panel.season or infer_season(panel, panel.lengths))
     outliers: list[Suspect] = []
     shifts: list[Suspect] = []
     strengths: list[float] = []
