@@ -60,8 +60,7 @@ def test_beyond_the_horizon_of_pretraining_the_last_patch_is_repeated():
     assert reach["place/kernel"][0] * YEARLY.patch == YEARLY.horizon
 
 
-def test_longer_cycles_belong_to_the_family_of_their_season():
-    assert pretrained.family(168) == pretrained.family(24)
+def test_a_season_without_a_network_is_refused_with_those_there_are():
     assert pretrained.family(48) is None
     with pytest.raises(ConfigError, match="season of 48 steps; there are some for 1, 4, 7, 12"):
         pretrained.needed(48)

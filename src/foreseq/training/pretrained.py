@@ -75,11 +75,8 @@ FAMILIES = (
 
 
 def family(season: int) -> Family | None:
-    """Return the family of series with a season, or with one of its longer cycles; None: none."""
-    for one in FAMILIES:
-        if season == one.season or season in one.cycles:
-            return one
-    return None
+    """Return the family of series with a season; None: there is none."""
+    return next((one for one in FAMILIES if one.season == season), None)
 
 
 def start(experiment: ResolvedExperiment) -> tuple[Weights, ...]:
@@ -107,7 +104,7 @@ def needed(season: int) -> Family:
     raise ConfigError(
         f"there is no pretrained network for a season of {season} steps; there are some for"
         f" {', '.join(str(one.season) for one in FAMILIES)}; set dataset.season to one of these, or"
-        " training.start=random"
+        " train with `foreseq run` and training.start=random"
     )
 
 
