@@ -72,10 +72,11 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
 
         forecaster.log_choices(run, chosen.choices, ingested.repairs, chosen.candidates)
         outcome = recipe.fit(resolved, panel, chosen.split, checkpoint=folder, report=track)
-        if not any(member.best_step for member in outcome.members):
+        if resolved.training.max_steps and not any(one.best_step for one in outcome.members):
+            first = "pretrained network" if resolved.training.start == "pretrained" else "naive one"
             console.say(
                 f"warning  training improved validation error by less than {MIN_GAIN:.0%};"
-                " using the naive baseline"
+                f" the {first} forecasts"
             )
         comparison = compare(outcome.backtest, panel, resolved)
         forecaster.log_backtest(run, outcome.backtest, panel)

@@ -73,12 +73,14 @@ def is_claimed(unfinished: Path, name: str) -> bool:
 
 @cache
 def _code() -> str:
-    """Return a digest of the code that trains: foreseq without pipelines, and `PACKAGES`."""
+    """Return a digest of what trains: foreseq without pipelines, its networks, and `PACKAGES`."""
     root = Path(__file__).parents[1]
-    modules = sorted(
-        file for file in root.rglob("*.py") if file.relative_to(root).parts[0] != "pipelines"
+    parts = sorted(
+        file
+        for file in (*root.rglob("*.py"), *root.rglob("manifest.json"))
+        if file.relative_to(root).parts[0] != "pipelines"
     )
-    sources = b"".join(file.read_bytes() for file in modules)
+    sources = b"".join(file.read_bytes() for file in parts)
     versions = [
         f"{package.metadata['Name']}={package.version}"
         for package in distributions()
