@@ -140,14 +140,14 @@ def test_a_series_without_recent_observations_has_no_forecast_and_a_reason(forec
     }
 
 
-def test_a_logarithm_needs_values_above_zero():
+def test_a_logarithm_needs_a_value_above_zero():
     forecaster = make_forecaster("network.log=true")
-    series = {"a": [0.0, *range(1, 20)], "b": [*range(1, 20), 0.0], "c": [*range(20, 0, -1)]}
+    series = {"a": [1.0, *[0.0] * 19], "b": [*range(1, 20), 0.0], "c": [*range(20, 0, -1)]}
     panel = from_series(series, freq="D", season=7, start="2024-01-01")
     reasons = forecaster.skipped(panel, windows.newest(panel))
-    assert list(reasons) == [1]  # the zero of `a` is out of sight
-    assert "network.log=false" in reasons[1]
-    assert np.isnan(forecaster(panel, windows.newest(panel))[1]).all()
+    assert list(reasons) == [0]  # a single zero counts as missing
+    assert "network.log=false" in reasons[0]
+    assert np.isnan(forecaster(panel, windows.newest(panel))[0]).all()
 
 
 def test_windows_are_skipped_beyond_the_first_block_of_rows(forecaster):

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from builders import SMALL_NETWORK
 from pyarrow import parquet
 
 from foreseq.config import build_experiment
-from foreseq.errors import ConfigError
+from foreseq.errors import ConfigError, DataRefused
 from foreseq.forecasting import bundle, ensemble, writer
 from foreseq.forecasting.calibration import Calibration
 from foreseq.forecasting.ensemble import Ensemble
@@ -239,3 +240,17 @@ def test_sample_paths_are_columns_whose_median_is_the_forecast(source, tmp_path)
     assert listing(tmp_path) == before
     writer.write(source._replace(forecaster=made), make_panel(), tmp_path)
     assert "sample1" not in writer.read(tmp_path)
+
+
+def test_a_forecast_that_is_no_number_is_a_failure(source, tmp_path):
+    panel = make_panel()
+    values = np.array(panel.values)
+    values[panel.offsets[2] : panel.offsets[3]] = 1e308  # their sum is none
+    broken = replace(panel, values=values)
+    manifest = writer.write(source, broken, tmp_path / "out")
+    assert manifest.failures == {"c": ensemble.NOT_FINITE}
+    assert (manifest.series, manifest.rows) == (4, 12)
+    assert not (tmp_path / "out" / "_SUCCESS").exists()
+    assert np.isfinite(writer.read(tmp_path / "out")[["y_hat", "q10", "q90"]]).all(axis=None)
+    with pytest.raises(DataRefused, match="series c: has no finite forecast"):
+        ensemble.from_panel(source.forecaster, broken, version="demo/1")

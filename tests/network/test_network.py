@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -377,3 +379,60 @@ def test_a_pass_over_several_series_forecasts_all_of_them_from_every_cutoff():
 def test_an_open_choice_is_refused():
     with pytest.raises(ValidationError, match="context"):
         make_network(context=None)
+
+
+UNITS = (1e-30, 1e-12, 1e-9, 1e-6, 1e6, 1e12, 1e30, 1e37, 1e100)
+
+
+@pytest.mark.parametrize("scale", ["mean", "last", "robust"])
+@pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
+def test_forecasts_do_not_depend_on_the_unit_of_the_data(log, scale):
+    trend = {} if log else {"shrunken_trend": True, "naive_lags": (1, SEASON)}
+    model = shaken(make_network(log=log, scale=scale, **trend))
+    panel = make_panel(level=0.0)
+    expected = predict.predict(model, panel, windows.newest(panel))
+    for unit in UNITS:
+        other = replace(panel, values=unit * panel.values)
+        forecasts = predict.predict(model, other, windows.newest(other)) / unit
+        assert np.abs(forecasts / expected - 1).max() < 1e-5, unit
+
+
+@pytest.mark.parametrize("offset", [1e3, -1e6, 1e9, 1e12])
+def test_a_high_level_takes_no_digits(offset):
+    model = shaken(make_network(naive_lags=(1, SEASON)))
+    panel = make_panel(level=0.0)
+    expected = predict.predict(model, panel, windows.newest(panel))
+    other = replace(panel, values=panel.values + offset)
+    forecasts = predict.predict(model, other, windows.newest(other)) - offset
+    np.testing.assert_allclose(forecasts, expected, rtol=1e-4, atol=1e-4 + 1e-12 * abs(offset))
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["plain", "log"])
+def test_an_absurd_value_is_no_observation(log):
+    model, panel = shaken(make_network(log=log)), make_panel()
+    absurd, unseen = np.array(panel.values), np.array(panel.observed)
+    absurd[panel.offsets[1:] - 3], unseen[panel.offsets[1:] - 3] = 3.4e38, False
+    with_it = replace(panel, values=absurd)
+    without = replace(panel, observed=unseen)
+    chosen = windows.newest(panel)
+    expected = predict.predict(model, without, chosen)
+    assert predict.predict(model, with_it, chosen).tobytes() == expected.tobytes()
+
+
+def test_on_logarithms_a_zero_is_no_observation():
+    model, panel = shaken(make_network(log=True)), make_panel()
+    zero, unseen = np.array(panel.values), np.array(panel.observed)
+    zero[panel.offsets[1:] - 2], unseen[panel.offsets[1:] - 2] = 0.0, False
+    chosen = windows.newest(panel)
+    expected = predict.predict(model, replace(panel, observed=unseen), chosen)
+    assert predict.predict(model, replace(panel, values=zero), chosen).tobytes() == (
+        expected.tobytes()
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-300, 3.3, 1e30])
+def test_a_series_at_rest_is_forecast_at_rest(level):
+    model = shaken(make_network(naive_lags=(1, SEASON), shrunken_trend=True))
+    panel = from_series({"a": [7 * level] * 8 + [level] * 40}, freq="1", season=SEASON)
+    forecasts = predict.predict(model, panel, windows.newest(panel))
+    np.testing.assert_allclose(forecasts, level, rtol=1e-3)

@@ -98,7 +98,7 @@ def test_a_batch_holds_the_steps_before_its_cutoff_and_the_future_those_after(
         padded = np.concatenate([np.full(context, np.nan), whole, np.full(horizon, np.nan)])
         past, future = np.split(padded[end : end + context + horizon], [context])
         np.testing.assert_array_equal(batch.observed[row, :, 0], ~np.isnan(past))
-        np.testing.assert_array_equal(batch.past[row, :, 0], np.nan_to_num(past).astype("f4"))
+        np.testing.assert_array_equal(batch.past[row, :, 0], np.nan_to_num(past))
         np.testing.assert_array_equal(futures[row], future)
 
 

@@ -141,3 +141,25 @@ def test_series_too_short_to_learn_from_are_told_as_such():
     pools = batches.pools(panel, panel.lengths, 10, experiment)
     with pytest.raises(SeriesTooShort):
         batches.BatchSampler(pools, experiment, 1)
+
+
+def pool_of(**series):
+    panel = from_series(series, freq="1", season=4)
+    experiment = make_experiment(panel, "training.synthetic=0", "training.loss=mase")
+    return batches.pools(panel, panel.lengths, 20, experiment)[0]
+
+
+def test_a_series_without_noise_does_not_outweigh_the_others(rng):
+    wave = np.tile([1.0, 5.0, 3.0, 7.0], 15)
+    pool = pool_of(exact=wave + 1e-15 * rng.normal(size=60), noisy=wave + rng.normal(size=60))
+    assert pool.weight[0] < 1e3 * pool.weight[1]
+
+
+@pytest.mark.parametrize("absurd", [-3.4e38, 1e300])
+def test_an_absurd_value_is_neither_read_nor_learned(rng, absurd):
+    series = 20 + rng.normal(size=60)
+    broken = np.array(series)
+    broken[30] = absurd
+    expected, pool = pool_of(a=np.where(broken == absurd, np.nan, series)), pool_of(a=broken)
+    assert pool.weight.tolist() == expected.weight.tolist()
+    assert pool.panel.observed.tolist() == expected.panel.observed.tolist()

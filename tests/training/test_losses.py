@@ -12,7 +12,7 @@ NAIVE = NaiveErrors(mase=2.0, smape=0.5)
 def loss_of(name, y, answer, *, weight=1.0, quantiles=()):
     """Return the loss of a single step."""
     target = losses.target(np.array([[y]]), np.array([weight]))
-    outputs = np.array([[answer if quantiles else [answer]]], np.float32)
+    outputs = np.array([[answer if quantiles else [answer]]], np.float64)
     return float(np.array(losses.loss(name, quantiles, NAIVE)(target, outputs))[0, 0])
 
 

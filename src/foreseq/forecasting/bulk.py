@@ -142,7 +142,7 @@ def _write(job: Job, number: int, source: ForecastSource) -> Part:
     chosen, failures = writer.forecastable(source, panel)
     with files.new_file(job.unfinished / part_name(number)) as temporary:
         part = writer.write_part(source, panel, chosen, temporary)
-    return part.model_copy(update={"failures": failures})
+    return writer.with_failures(part, failures)
 
 
 def _link(file: Path, target: Path) -> None:

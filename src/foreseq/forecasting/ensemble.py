@@ -22,6 +22,7 @@ from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 from foreseq.training import model_cache, network_weights
 
+NOT_FINITE = "has no finite forecast; look for values far out of its usual range"
 HELD_BACK = 8192
 """Most windows that calibration uses: more take time and change nothing."""
 
@@ -142,9 +143,9 @@ class Ensemble:
                     f"needs an observation within the last {context} steps; bring newer history"
                 )
             if self.experiment.network.log:
-                for row in np.flatnonzero((past <= 0).any(axis=1)):
+                for row in np.flatnonzero(observed.any(axis=1) & ~(past > 0).any(axis=1)):
                     reasons[first + int(row)] = (
-                        "this forecaster works on logarithms and needs values above zero;"
+                        "this forecaster works on logarithms and needs a value above zero;"
                         " train one with network.log=false"
                     )
             if names:
@@ -222,10 +223,11 @@ def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
         BundleRefused: If the forecaster has no calibrated levels, which sample paths need.
     """
     chosen = windows.newest(panel)
-    for position, reason in forecaster.skipped(panel, chosen).items():
-        rule, _, remedy = reason.partition("; ")
-        raise DataRefused(rule, remedy=remedy, file=file, series=str(panel.ids[position]))
+    unanswered = forecaster.skipped(panel, chosen)
     forecast = forecaster(panel, chosen)
+    for position in np.flatnonzero(~np.isfinite(forecast).all(axis=(1, 2))).tolist():
+        rule, _, remedy = unanswered.get(position, NOT_FINITE).partition("; ")
+        raise DataRefused(rule, remedy=remedy, file=file, series=str(panel.ids[position]))
     shown, levels = forecast, forecaster.levels
     if quantiles is not None:
         levels = tuple(sorted({*quantiles, MEDIAN})) if forecaster.levels else quantiles
@@ -249,7 +251,7 @@ def with_sample_paths(forecast: pd.DataFrame, drawn: NDArray[np.float64]) -> pd.
     """
     count = drawn.shape[-1]
     columns = [f"sample{number}" for number in range(1, count + 1)]
-    samples = pd.DataFrame(drawn.reshape(-1, count).astype(np.float32), columns=columns)
+    samples = pd.DataFrame(drawn.reshape(-1, count), columns=columns)
     return pd.concat([forecast, samples], axis=1)
 
 

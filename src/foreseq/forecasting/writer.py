@@ -15,7 +15,7 @@ from pydantic import Field
 from foreseq.config import Config
 from foreseq.durable import files
 from foreseq.errors import ConfigError
-from foreseq.forecasting.ensemble import Ensemble, table, with_sample_paths
+from foreseq.forecasting.ensemble import NOT_FINITE, Ensemble, table, with_sample_paths
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -125,7 +125,7 @@ def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
             write_part(source, panel, batch, temporary / part_name(number))
             for number, batch in enumerate(list(windows.batches(chosen, size)) or [chosen])
         ]
-        parts[0] = parts[0].model_copy(update={"failures": failures})
+        parts[0] = with_failures(parts[0], failures)
         return seal(temporary, request, parts)
 
 
@@ -139,12 +139,26 @@ def forecastable(source: ForecastSource, panel: Panel) -> tuple[Windows, dict[st
 
 
 def write_part(source: ForecastSource, panel: Panel, chosen: Windows, file: Path) -> Part:
-    """Forecast some windows into a Parquet file."""
+    """Forecast some windows into a Parquet file; a forecast that is no number is a failure."""
     frame = forecast(source, panel, chosen)
+    finite = np.isfinite(frame.select_dtypes("number").to_numpy()).all(axis=1)
+    failed = frame["unique_id"][~finite].unique().tolist()
+    if failed:
+        frame = frame[~frame["unique_id"].isin(failed)]
     if source.verdict:
         frame.attrs["verdict"] = source.verdict  # Parquet keeps it
     store(frame, file)
-    return Part(sha256=files.sha256(file), series=chosen.count, rows=len(frame))
+    return Part(
+        sha256=files.sha256(file),
+        series=chosen.count - len(failed),
+        rows=len(frame),
+        failures=dict.fromkeys(map(str, failed), NOT_FINITE),
+    )
+
+
+def with_failures(part: Part, failures: dict[str, str]) -> Part:
+    """Return a part with the failures of series that were not forecast at all."""
+    return part.model_copy(update={"failures": failures | part.failures})
 
 
 def seal(

@@ -16,7 +16,7 @@ from foreseq.network import decoders
 from foreseq.network.cells import recurrent_stack
 from foreseq.network.naive_lags import naive_forecast
 from foreseq.network.outputs import channels, outputs
-from foreseq.network.scaling import CLIP, TINY, scale_as_first_cutoff, window_scale
+from foreseq.network.scaling import CLIP, scale_as_first_cutoff, scaled, window_scale
 from foreseq.series.windows import cutoff_starts
 
 
@@ -27,7 +27,8 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
 
     Inputs: `past` and `observed` (batch, reach, channels), `calendar` (batch, reach + horizon,
     dates), where reach = context + (cutoffs - 1) * patch. Output: (batch, cutoffs, channels,
-    horizon, outputs) in the units of `past`, with one output per quantile, or one in all.
+    horizon, outputs) in the units of `past`, with one output per quantile, or one in all. Both are
+    float64, all layers in between float32. On logarithms, values that have none count as missing.
 
     Args:
         config: What to build.
@@ -40,23 +41,27 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     """
     context, patch, n = config.context, config.patch, channels(config)
     reach = context + (cutoffs - 1) * patch
-    past = keras.Input((reach, n), name="past")
+    past = keras.Input((reach, n), name="past", dtype="float64")
     observed = keras.Input((reach, n), name="observed")
     calendar = keras.Input((reach + horizon, dates), name="calendar")
 
-    values = ops.log(ops.maximum(past, TINY)) if config.log else past
+    values, seen = past, observed
+    if config.log:
+        values = ops.log(ops.where(past > 0, past, 1.0))
+        seen = observed * ops.cast(past > 0, observed.dtype)
     recent = config.recent_inputs
     pasts = _rows(_per_cutoff(values, cutoffs, patch, context))  # (rows, context, 1)
-    known = _rows(_per_cutoff(observed, cutoffs, patch, context))  # (rows, context, 1)
-    scale = window_scale(config.scale, pasts, known, season, max(7 * season, recent))
-    z = (pasts - scale.location) / scale.spread * known  # (rows, context, 1)
+    known = _rows(_per_cutoff(seen, cutoffs, patch, context))  # (rows, context, 1)
+    wide = max(7 * season, recent)
+    scale = window_scale(config.scale, pasts, ops.cast(known, pasts.dtype), season, wide)
+    z = scaled(pasts, scale) * known  # (rows, context, 1)
     clipped = ops.clip(z, -CLIP, CLIP)
 
     runs_on = config.decoder != "direct"
     every_step = runs_on or cutoffs > 1
     stack = recurrent_stack(config.cells, every_step=every_step, seed=seed, carry=runs_on)
-    scaled = scale_as_first_cutoff(values, observed, scale, known, cutoffs)
-    steps = [_fold(scaled, patch), _fold(observed, patch), calendar[:, :reach:patch]]
+    read = scale_as_first_cutoff(values, seen, scale, known, cutoffs)
+    steps = [_fold(read, patch), _fold(seen, patch), calendar[:, :reach:patch]]
     result = stack(keras.layers.Concatenate()(steps), every=cutoffs > 1)
     hidden, states = result if runs_on else (result, [])  # (batch, [patches,] units)
     split = decoders.channel_split(config, seed + 300)
@@ -79,7 +84,7 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
         z_hat = naive + decoders.direct(config, head, horizon)
     if dates:
         z_hat += decoders.by_date(config, head, ops.repeat(future, n, axis=0), seed + 100)
-    y_hat = z_hat * scale.spread + scale.location  # (rows, horizon, outputs)
+    y_hat = ops.cast(z_hat, "float64") * scale.spread + scale.location  # (rows, horizon, outputs)
     y_hat = ops.reshape(y_hat, (-1, cutoffs, n, horizon, outputs(config)))
     return keras.Model(
         {"past": past, "observed": observed, "calendar": calendar},

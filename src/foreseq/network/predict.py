@@ -21,7 +21,7 @@ def inputs(model: keras.Model, panel: Panel, chosen: Windows) -> windows.Inputs:
     return gather(panel, chosen, reach, steps - reach, dates=dates > 0)
 
 
-def predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float32]:
+def predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
     """Return the network's forecasts, shape (windows, horizon, outputs).
 
     A forecast depends on the past of its window alone, neither on the other windows nor on their
@@ -43,9 +43,9 @@ def predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.flo
     return forecasts
 
 
-def _predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float32]:
+def _predict(model: keras.Model, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
     """Return the network's outputs, shape (windows, channels, horizon, outputs)."""
-    forecasts = np.empty((chosen.count, *model.output.shape[2:]), np.float32)
+    forecasts = np.empty((chosen.count, *model.output.shape[2:]))
     for first in range(0, chosen.count, ROWS):
         part = chosen.take(slice(first, first + ROWS))
         batch = inputs(model, panel, part.take(np.arange(ROWS) % part.count))

@@ -1,12 +1,23 @@
-"""Scaling inside the network: how a window's values become numbers near one, and back."""
+"""Scaling inside the network: how a window's values become numbers near one, and back.
+
+It is done in float64: differences of values on a high level keep their digits, and no unit is too
+small or too large. No constant has a unit either, so forecasts do not depend on it.
+"""
 
 from typing import NamedTuple
 
 from keras import KerasTensor, ops
 
 TINY = 1e-8
+"""Of scaled values, where it keeps a quotient finite."""
 CLIP = 10.0
 """Bound of scaled inputs: one broken reading must not saturate every gate."""
+FARTHEST = 1e9
+"""Bound of scaled values in the naive forecast, whose squares must not overflow."""
+QUIET = 1e-6
+"""Least spread, in spreads of the whole window: a series that is at rest stays there."""
+ROUNDING = 1e-13
+"""Least spread, in units of the location: values differ by as much through rounding alone."""
 
 
 class WindowScale(NamedTuple):
@@ -15,7 +26,7 @@ class WindowScale(NamedTuple):
     location: KerasTensor
     """Subtracted, shape (rows, 1, 1)."""
     spread: KerasTensor
-    """Divided by, positive, shape (rows, 1, 1)."""
+    """Divided by, shape (rows, 1, 1); zero if nothing varies, so that the forecast does not."""
 
 
 def window_scale(
@@ -45,7 +56,16 @@ def window_scale(
     if method == "robust":
         median = _median(ops.where(weight > 0, deviation, spread))
         spread = ops.where(median > 0, median, spread)
-    return WindowScale(location, spread + TINY + 1e-4 * ops.abs(location))
+    whole = masked_mean(ops.abs(values - location), observed)
+    spread += QUIET * whole + ROUNDING * ops.abs(location)
+    return WindowScale(location, spread)
+
+
+def scaled(values: KerasTensor, scale: WindowScale) -> KerasTensor:
+    """Return values in units of a scale, as the float32 that the layers compute with."""
+    spread = ops.where(scale.spread > 0, scale.spread, 1.0)  # where nothing varies, all is zero
+    z = ops.clip((values - scale.location) / spread, -FARTHEST, FARTHEST)
+    return ops.cast(z, "float32")
 
 
 def _median(values: KerasTensor) -> KerasTensor:
@@ -68,11 +88,12 @@ def scale_as_first_cutoff(
     observation, which teach nothing, are passed over.
     """
     shape = (-1, cutoffs, values.shape[-1])
-    observes = ops.cast(ops.reshape(ops.any(known > 0, axis=1), shape), values.dtype)
-    first = observes * ops.cast(ops.equal(ops.cumsum(observes, axis=1), 1), values.dtype)
+    observes = ops.cast(ops.reshape(ops.any(known > 0, axis=1), shape), "float64")
+    first = observes * ops.cast(ops.equal(ops.cumsum(observes, axis=1), 1), "float64")
     nothing = 1.0 - ops.max(observes, axis=1, keepdims=True)  # (batch, 1, channels)
     first = ops.concatenate([first[:, :1] + nothing, first[:, 1:]], axis=1)
     location, spread = (
         ops.sum(first * ops.reshape(part, shape), axis=1, keepdims=True) for part in scale
     )  # (batch, 1, channels)
-    return ops.clip((values - location) / spread * observed, -CLIP, CLIP)
+    z = scaled(values, WindowScale(location, spread))
+    return ops.clip(z * ops.cast(observed, z.dtype), -CLIP, CLIP)

@@ -103,7 +103,7 @@ def share_of_zeros(facts: Facts) -> float:
 def nearly_all_in(facts: Facts, domain: OutputDomain) -> bool:
     """Tell whether nearly all series take only values of an output domain."""
     shares = [output_domain.holds(domain, values) for values in facts.sample()]
-    return bool(np.mean(shares) >= NEARLY_ALL)
+    return bool(shares) and bool(np.mean(shares) >= NEARLY_ALL)
 
 
 def cycles(facts: Facts, context: int) -> tuple[int, ...]:
@@ -122,13 +122,15 @@ def repeated_cycles(facts: Facts, context: int) -> tuple[int, ...]:
 
 
 def _observed(panel: Panel, series: int, end: int) -> NDArray[np.float64]:
-    """Return the observed values among the first `end` steps of a series."""
-    return panel.series(series)[:end][panel.seen(series)[:end]]
+    """Return the observed values among the first `end` steps of a series, without absurd ones."""
+    values = panel.series(series)[:end][panel.seen(series)[:end]]
+    return values[~windows.absurd(values)]
 
 
 def _growth_of_swings(values: NDArray[np.float64], block: int) -> float:
     """Return p of `swing ~ level ** p` over blocks of one series; NaN if it cannot be estimated."""
     count = len(values) // block
+    values = values / (np.abs(values).max(initial=0.0) or 1.0)
     blocks = values[len(values) - count * block :].reshape(count, block)
     level, swing = blocks.mean(axis=1), blocks.std(axis=1)
     usable = swing > 0

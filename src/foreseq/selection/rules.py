@@ -31,7 +31,7 @@ MANY_SEASONS, FARTHEST, FEW_SEASONS = 10, 240, 3
 GROWS = 0.5
 """Exponent of `swing ~ level ** p` from which the logarithm evens out more than it distorts."""
 SOME_ZEROS = 0.01
-"""Share of zeros from which zero is a bound of the series rather than a value it passes."""
+"""Share of zeros from which whole numbers are counts."""
 DOMAINS: dict[OutputDomain, str] = {
     "integer": "the others positive integers",
     "nonnegative": "none is negative",
@@ -279,7 +279,9 @@ def _log(facts: Facts, _: Fields) -> tuple[bool, str]:
 def _output_domain(facts: Facts, _: Fields) -> tuple[OutputDomain, str]:
     zeros = data.share_of_zeros(facts)
     if zeros < SOME_ZEROS:
-        return "real", "hardly any value is zero"
+        if data.nearly_all_in(facts, "nonnegative"):
+            return "nonnegative", "no value is negative"
+        return "real", "some values are negative"
     for domain, reason in DOMAINS.items():
         if data.nearly_all_in(facts, domain):
             return domain, f"{zeros:.0%} of the values are zero, {reason}"

@@ -1,7 +1,7 @@
 """Series that are read together: a multivariate network sees the past of all at an origin."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
     """
     apart = gather_apart(panel, all_series(panel, windows), context, horizon, dates=False)
 
-    def as_channels(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def as_channels(values: NDArray[Any]) -> NDArray[Any]:
         return values.reshape(windows.count, panel.n_series, context).transpose(0, 2, 1)
 
     return Inputs(

@@ -5,7 +5,7 @@ context ever exists: an index is two integers per window, and values are read ba
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ from foreseq.series.panel import Panel
 MIN_PAST = 2
 """Fewest past steps of a training window: with one, there is no difference to learn from."""
 
+ABSURD = 1e6
+"""Times the median size in its window beyond which a value is no observation: a sign for a missing
+one, or a broken reading, which would leave nothing of the window's scale."""
 AT_ONCE = 512
 """Windows whose past is in memory at a time."""
 VALIDATION_WINDOWS = 32
@@ -58,7 +61,7 @@ class Windows:
 class Inputs(NamedTuple):
     """What the network reads for some windows."""
 
-    past: NDArray[np.float32]
+    past: NDArray[np.float64]
     """Shape (batch, context, channels); zero where nothing was observed."""
     observed: NDArray[np.float32]
     """Shape (batch, context, channels): one where a value was observed."""
@@ -113,7 +116,7 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
     """
     past = before(panel, windows, context)[..., None]  # (batch, context, 1)
     return Inputs(
-        past=np.nan_to_num(past).astype(np.float32),
+        past=np.nan_to_num(past),
         observed=np.isfinite(past).astype(np.float32),
         calendar=calendar_features(panel, windows, context, horizon, dates=dates),
     )
@@ -132,8 +135,42 @@ def cutoff_starts(patch: int, cutoffs: int) -> NDArray[np.int64]:
 
 
 def before(panel: Panel, windows: Windows, count: int) -> NDArray[np.float64]:
-    """Return the last values before each cutoff, shape (windows, count); NaN if not observed."""
-    return _values(panel, windows, windows.cutoff[:, None] + np.arange(-count, 0))
+    """Return the last values before each cutoff, shape (windows, count).
+
+    NaN if not observed, or absurd beside the others.
+    """
+    values = _values(panel, windows, windows.cutoff[:, None] + np.arange(-count, 0))
+    return np.where(absurd(values), np.nan, values)
+
+
+def absurd(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which values are over a million times as large as is usual in their row.
+
+    Example:
+        >>> absurd(np.array([[1.0, np.nan, 2.0, -3.4e38], [0.0, 0.0, 9e9, 0.0]])).tolist()
+        [[False, False, False, True], [False, False, False, False]]
+    """
+    size = np.abs(values)
+    least = np.fmin.reduce(np.where(size > 0, size, np.inf), axis=-1, initial=np.inf)
+    doubtful = np.fmax.reduce(size, axis=-1, initial=0.0) / ABSURD > least
+    found = np.zeros(values.shape, bool)
+    if doubtful.any():
+        usual = np.nanmedian(size[doubtful], axis=-1, keepdims=True)
+        found[doubtful] = (usual > 0) & (size[doubtful] / ABSURD > usual)
+    return found
+
+
+def without_absurd(panel: Panel, ends: NDArray[np.int64]) -> Panel:
+    """Return the panel with absurd values among the first `ends` steps of a series unobserved."""
+    observed = None
+    for series, end in enumerate(ends.tolist()):
+        part = slice(panel.offsets[series], panel.offsets[series] + end)
+        seen = panel.observed[part]
+        found = absurd(np.where(seen, panel.values[part], np.nan)[None])[0]
+        if found.any():
+            observed = np.array(panel.observed) if observed is None else observed
+            observed[part] = seen & ~found
+    return panel if observed is None else replace(panel, observed=observed)
 
 
 def pasts(

@@ -19,6 +19,8 @@ MOST_SERIES = 20_000
 """Most synthetic series: more do not help in as many steps as time allows."""
 WINDOWS_PER_SERIES = 8
 """Fewest windows of a synthetic series: generating one takes as long as training on some."""
+LEAST_ERROR = 1e-3
+"""Least scale of MASE, in spreads of its series: one without noise must not outweigh all others."""
 FLIPPED = 0.5
 """Share of windows that are flipped with `training.sign_flip`."""
 
@@ -30,7 +32,7 @@ class SeriesPool(NamedTuple):
     ends: NDArray[np.int64]
     """Steps of each series that may be used, shape (n_series,)."""
     seasonal_error: NDArray[np.float64]
-    """Scale of MASE, shape (n_series,)."""
+    """Scale of MASE, not far below the spread of a series, shape (n_series,)."""
     weight: NDArray[np.float64]
     """Of an error of each series, shape (n_series,)."""
     size: int
@@ -40,9 +42,9 @@ class SeriesPool(NamedTuple):
 class Batch(NamedTuple):
     """What `keras.Model.train_on_batch` takes."""
 
-    inputs: dict[str, NDArray[np.float32]]
+    inputs: dict[str, NDArray[Any]]
     """By name, as the network reads them."""
-    target: NDArray[np.float32]
+    target: NDArray[np.float64]
     """As `losses.target`, shape (batch, cutoffs, channels, horizon, 2)."""
     weight: NDArray[np.float32]
     """One where something can be learned, else zero, shape (batch, cutoffs, channels, horizon)."""
@@ -143,10 +145,22 @@ def flip(past: Values, y: Values) -> tuple[Values, Values]:
 
 def pool(panel: Panel, ends: NDArray[np.int64], size: int, loss: str) -> SeriesPool:
     """Return the series of a panel up to `ends`, for `size` windows in each batch."""
+    panel = windows.without_absurd(panel, ends)
     errors = metrics.seasonal_errors(
         panel.values, panel.observed, panel.offsets, ends, panel.season
     )
+    errors = np.where(errors > 0, np.maximum(errors, LEAST_ERROR * _spreads(panel, ends)), errors)
     return SeriesPool(panel, ends, errors, losses.weights(errors, loss), size)
+
+
+def _spreads(panel: Panel, ends: NDArray[np.int64]) -> Values:
+    """Return the mean distance of each series from its mean, shape (n_series,)."""
+    spreads = np.zeros(panel.n_series)
+    for series, end in enumerate(ends.tolist()):
+        known = panel.series(series)[:end][panel.seen(series)[:end]]
+        if known.size:
+            spreads[series] = np.abs(known - known.mean()).mean()
+    return spreads
 
 
 def _read(

@@ -7,6 +7,7 @@ targets and predictions to a loss.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 from keras import KerasTensor, ops
 from numpy.typing import NDArray
@@ -16,8 +17,6 @@ from foreseq.config import MEDIAN
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
-
-TINY = 1e-8
 
 
 class NaiveErrors(NamedTuple):
@@ -32,14 +31,14 @@ NO_UNITS = NaiveErrors(1.0, 1.0)
 """Where the errors of the seasonal naive are not needed or not known."""
 
 
-def target(y: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float32]:
+def target(y: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
     """Return the target of a loss, shape (..., horizon, 2).
 
     Args:
         y: Observed values, shape (..., horizon); any finite number where they are missing.
         weight: Of an error of each forecast's series, shape (...).
     """
-    return np.stack(np.broadcast_arrays(y, weight[..., None]), axis=-1).astype(np.float32)
+    return np.stack(np.broadcast_arrays(y, weight[..., None]), axis=-1)
 
 
 def weights(seasonal_error: NDArray[np.float64], loss: str) -> NDArray[np.float64]:
@@ -83,7 +82,7 @@ def loss(
 
     `quantiles` are the levels of the outputs; empty for a point forecast, which is the median.
     """
-    tau = np.array(quantiles or (MEDIAN,), np.float32)
+    tau = np.array(quantiles or (MEDIAN,))
 
     def pinball(error: KerasTensor) -> KerasTensor:
         return 2 * ops.maximum(tau * error, (tau - 1) * error)
@@ -98,8 +97,9 @@ def loss(
         return ops.mean(side * inner * (ops.abs(error) - inner / 2), axis=-1)
 
     def symmetric(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
-        sizes = ops.abs(y_true[..., :1]) + ops.abs(y_pred) + TINY
-        return ops.mean(2 * pinball(y_true[..., :1] - y_pred) / sizes, axis=-1)
+        sizes = ops.abs(y_true[..., :1]) + ops.abs(y_pred)
+        errors = 2 * pinball(y_true[..., :1] - y_pred)
+        return ops.mean(errors / ops.where(sizes > 0, sizes, 1.0), axis=-1)
 
     def both(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
         in_mase = absolute(y_true, y_pred) / naive.mase
@@ -107,3 +107,16 @@ def loss(
 
     by_name = {"mase": absolute, "mae": absolute, "huber": huber, "smape": symmetric, "owa": both}
     return by_name[name]
+
+
+class InFloat64(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    """A loss whose arguments, in the units of the data, Keras does not round to float32."""
+
+    def __init__(self, function: Callable[..., KerasTensor]) -> None:
+        """Wrap a function of targets and predictions."""
+        super().__init__(name="loss", dtype="float64")
+        self.function = function
+
+    def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
+        """Return the loss of each step."""
+        return self.function(y_true, y_pred)

@@ -87,7 +87,7 @@ class CompiledModel:
         same = cutoffs == 1 and policy == FLOAT32 and not jit
         self.eval_model = self.model if same else build(key)
         self.optimizer, self.schedule = optimizer.build(training)
-        loss = losses.loss(training.loss, key.network.quantiles, naive)
+        loss = losses.InFloat64(losses.loss(training.loss, key.network.quantiles, naive))
         self.model.compile(self.optimizer, loss=loss, jit_compile=jit)
         self.optimizer.build(self.model.trainable_variables)
         self.initial_state = network_weights.get_values(self.optimizer.variables)
