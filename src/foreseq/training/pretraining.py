@@ -26,6 +26,8 @@ LIMITS = (
     "One channel, no calendar and no covariates; beyond the horizon of pretraining the last patch"
     " is repeated. Its quantiles are of made-up series: calibrate them on the data."
 )
+WORTH_COMPILING = 500
+"""Steps from which compiling the training step saves time."""
 CHECKED = 2048
 """Windows of made-up series on which progress is measured."""
 
@@ -82,7 +84,7 @@ def experiment(recipe: Recipe) -> ResolvedExperiment:
                 "sign_flip": False,
                 "members": 1,
                 "workers": 1,
-                "jit": True,
+                "jit": recipe.steps >= WORTH_COMPILING,
                 "seed": recipe.seed,
             },
             "split": {
