@@ -172,7 +172,9 @@ def test_a_folder_without_a_manifest_is_refused(saved, content):
 def test_another_format_is_refused(saved):
     manifest = json.loads((saved / "manifest.json").read_text()) | {"format": 99}
     (saved / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleRefused, match=r"format 3 is needed, found format 99.* train it"):
+    with pytest.raises(
+        BundleRefused, match=rf"format {bundle.FORMAT} is needed, found format 99.* train it"
+    ):
         bundle.load(saved)
 
 
