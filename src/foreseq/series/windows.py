@@ -1,7 +1,8 @@
 """Windows as pairs (series, cutoff): an index, time splits, and the gather that reads them.
 
 A cutoff is the number of steps of its series that a forecast may see. Nothing of size windows x
-context ever exists: an index is two integers per window, and values are read batch by batch.
+context ever exists: an index is two integers per window, and values are read batch by batch. One of
+the longer modules: all that computes with cutoffs is here.
 """
 
 from collections.abc import Iterator
