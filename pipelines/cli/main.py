@@ -398,12 +398,11 @@ def _forecast_pretrained(
     from foreseq.experiment import zero_shot
 
     done = zero_shot.write(experiment, output, sample_paths)
-    manifest, tested = done.manifest, done.backtest
+    manifest, skill = done.manifest, done.backtest and done.backtest.skill()
     _say(f"data     {done.repairs}")
-    if tested:
-        _say(f"skill    {tested.skill():.3f} over the seasonal naive, on the newest windows")
+    if skill is not None:
+        _say(f"skill    {skill:.3f} over the seasonal naive, on the newest windows")
     _say(f"forecast {manifest.series} series x {manifest.horizon} steps: {output}")
-    skill = tested and tested.skill()
     result(as_json, forecast=str(output), skill=skill, **manifest.model_dump(exclude={"parts"}))
     return manifest
 

@@ -1,4 +1,4 @@
-"""Failures of disk, memory, network and servers, told from defects of foreseq."""
+"""Failures of disk, memory, network and servers: these are no defects of foreseq."""
 
 import errno
 import os

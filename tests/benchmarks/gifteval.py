@@ -127,22 +127,11 @@ def main() -> None:
     mean = np.exp(np.log(ratios).mean(axis=0))
     say(f"geometric mean of {len(ratios)}: MASE {mean[0]:.4f}  CRPS {mean[1]:.4f}")
     if args.part == "test":
-        for peer in PEERS:
-            by_metric = [
-                np.exp(
-                    np.mean(
-                        [
-                            np.log(
-                                published.loc[(CONFIGS[name].published, metric), peer]
-                                / published.loc[(CONFIGS[name].published, metric), "seasonal_naive"]
-                            )
-                            for name in args.only
-                        ]
-                    )
-                )
-                for metric in ("MASE", "CRPS_mwsql")
-            ]
-            say(f"  {peer:20} {by_metric[0]:.4f} {by_metric[1]:.4f}")
+        names = [CONFIGS[name].published for name in args.only]
+        for metric in ("MASE", "CRPS_mwsql"):
+            rows = published.loc[[(name, metric) for name in names]]
+            means = np.exp(np.log(rows.div(rows["seasonal_naive"], axis=0)).mean())
+            say(f"  {metric:10}  " + "  ".join(f"{peer} {means[peer]:.4f}" for peer in PEERS))
 
 
 def _judge(config: Config, data: Path, budget: float | None, part: str) -> tuple[Result, Result]:
@@ -194,11 +183,8 @@ def _scale(panel: Panel, chosen: Windows, lag: int) -> np.ndarray:
 def _score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> Result:
     usable = scale > 0
     errors = np.abs(actual - quantiles[..., LEVELS.index(0.5)])[usable] / scale[usable, None]
-    levels = np.array(LEVELS)
-    error = actual[..., None] - quantiles
-    loss = 2 * np.where(error >= 0, levels * error, (levels - 1) * error)
-    crps = np.nansum(loss, axis=(0, 1)) / np.nansum(np.abs(actual))
-    return Result(float(metrics.mean_known(errors.ravel())), float(crps.mean()))
+    crps = metrics.weighted_quantile_loss(actual, quantiles, LEVELS)
+    return Result(float(metrics.mean_known(errors.ravel())), crps)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,9 @@ def copy(dataset: DatasetConfig, source: str, folder: Path) -> None:
         url = sa.make_url(source)
         engine = sa.create_engine(_existing(url, shown))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        told = isinstance(error, NoSuchModuleError | ImportError)  # others may tell the password
-        reason = str(error) if told else type(error).__name__
+        # the text of other errors may hold the password
+        is_safe = isinstance(error, NoSuchModuleError | ImportError)
+        reason = str(error) if is_safe else type(error).__name__
         raise ConfigError(
             f"dataset.source: {shown} cannot be read ({reason}); write it as"
             " postgresql://USER@HOST/DATABASE or sqlite:///FILE, and install the driver: that of"

@@ -1,4 +1,4 @@
-"""Numbers and dates as people write them, told apart by all cells of a column together.
+"""Numbers and dates as people write them, recognised by all cells of a column together.
 
 `1.234` may be 1234 and `03/04/2024` may be in March; so every reading is tried on the whole column.
 The one that reads the most cells is taken, and two that read them differently are refused.

@@ -84,8 +84,12 @@ class _Context(NamedTuple):
 
     def pace(self, experiment: ResolvedExperiment) -> Pace:
         """Measure how fast a training is."""
-        task = self.task(experiment, experiment.training.max_steps)
-        return Pace(**self.log.once(lambda: workers.pace(task, experiment)._asdict()))
+        steps = experiment.training.max_steps
+        return Pace(
+            **self.log.once(
+                lambda: workers.pace(self.task(experiment, steps), experiment)._asdict()
+            )
+        )
 
     def short_pace(self, experiment: ResolvedExperiment) -> Pace:
         """Measure how fast a short training is."""
@@ -219,9 +223,7 @@ def _begin(resolved: Resolved, pace: Pace) -> _State:
 def _fields(state: _State) -> list[str]:
     """Return the fields to vary among those that the rules chose."""
     training = state.experiment.training
-    kept: tuple[str, ...] = KEPT_WITH_SYNTHETIC if training.synthetic else ()
-    if training.start == "pretrained":
-        kept = KEPT_PRETRAINED
+    kept = KEPT if training.synthetic or training.start == "pretrained" else ()
     return [field for field in ALTERNATIVES if field in state.choices and field not in kept]
 
 
@@ -335,8 +337,6 @@ ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = 
     "network.context": _contexts,
 }
 """By field, the values to try beside the one an experiment has."""
-KEPT_PRETRAINED = ("network.naive_lags", "network.context")
-"""Fields that a pretrained network determines."""
-KEPT_WITH_SYNTHETIC = ("network.naive_lags", "network.context")
+KEPT = ("network.naive_lags", "network.context")
 """Fields not varied with synthetic series: these learn from all lags and as long a past as there
-is, and a few windows cannot tell better."""
+is, and a few windows cannot tell better. A pretrained network determines them."""

@@ -6,7 +6,7 @@ periodic kernels (after KernelSynth, Ansari et al. 2024, arXiv 2403.07815), draw
 features (Rahimi and Recht 2007); or a seasonal autoregression. Some then grow in proportion, become
 counts, are cut off at a bound, rounded, or turn into another series at a random step.
 
-How much each part earns is in `tests/benchmarks/README.md` (pretraining.py --without PART).
+Each part can be left out, to measure what it earns; that has not been done yet.
 """
 
 from collections.abc import Collection, Sequence

@@ -1,8 +1,7 @@
 """Runs of `foreseq pretrain`: curves, and the card of the network."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -14,9 +13,8 @@ from foreseq.training.pretraining import Recipe
 EXPERIMENT = "pretrain"
 
 
-@contextmanager
-def begin(recipe: Recipe) -> Iterator[Run]:
-    """Run a block of code as the run of a pretraining.
+def begin(recipe: Recipe) -> AbstractContextManager[Run]:
+    """Return the context in which a block of code is the run of a pretraining.
 
     Raises:
         ConfigError: If the store cannot be used.
@@ -34,8 +32,7 @@ def begin(recipe: Recipe) -> Iterator[Run]:
         parameters=runs.flat({**recipe._asdict(), "family": recipe.family._asdict()}),
         dataset=DatasetInput(data, [InputTag("mlflow.data.context", runs.TRAINING)]),
     )
-    with runs.begin(start) as run:
-        yield run
+    return runs.begin(start)
 
 
 def log_point(run: Run, point: CurvePoint) -> None:

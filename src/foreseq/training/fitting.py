@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foreseq import metrics
 from foreseq.config import ResolvedExperiment
-from foreseq.network import output_domain, outputs, predict
+from foreseq.network import output_domain, outputs
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -149,10 +149,8 @@ class _Learner:
         if self.task.validation is None:
             return float("nan")
         panel, network = self.task.panel, self.experiment.network
-        chosen, latest = _thin(self.task.validation), network_weights.get_weights(self.model)
-        network_weights.set_weights(self.compiled.eval_model, weights)
-        raw = predict.predict(self.compiled.eval_model, panel, chosen)
-        network_weights.set_weights(self.model, latest)
+        chosen = _thin(self.task.validation)
+        raw = self.compiled.forecast(weights, panel, chosen)
         forecasts = output_domain.keep(network, panel, chosen, raw)
         median = outputs.median_output(forecasts, network.quantiles)
         actual = windows.futures(panel, chosen, self.experiment.dataset.horizon)

@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedSplit
 from foreseq.network import build as networks
 from foreseq.network import memory, predict
 from foreseq.network.cells import has_gpu
 from foreseq.series import calendar
+from foreseq.series.panel import Panel
+from foreseq.series.windows import Windows
 from foreseq.training import losses, network_weights, optimizer
 from foreseq.training.losses import NaiveErrors
+from foreseq.training.network_weights import Weights
 
 FLOAT32 = "float32"
 POLICIES = {FLOAT32: FLOAT32, "bfloat16": "mixed_bfloat16"}
@@ -100,6 +105,17 @@ class CompiledModel:
         network_weights.set_values(self.model.variables, initial)
         network_weights.set_values(self.optimizer.variables, self.initial_state)
         self.schedule.start(rate, steps)
+
+    def forecast(self, weights: Weights, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
+        """Return forecasts with some weights, shape (windows, horizon, outputs).
+
+        The weights in training stay as they are.
+        """
+        latest = network_weights.get_weights(self.model)
+        network_weights.set_weights(self.eval_model, weights)
+        forecasts = predict.predict(self.eval_model, panel, chosen)
+        network_weights.set_weights(self.model, latest)
+        return forecasts
 
 
 _idle: list[CompiledModel] = []

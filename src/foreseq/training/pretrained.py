@@ -4,13 +4,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from foreseq.config import ResolvedExperiment, ResolvedNetwork, whole_patches
 from foreseq.durable import manifest
 from foreseq.errors import ConfigError
-from foreseq.training import model_cache
 from foreseq.training.network_weights import Weights
 
 FOLDER = Path(__file__).with_name("networks")
@@ -41,13 +39,12 @@ class Family(NamedTuple):
         """Of the folder that holds the network."""
         return f"season-{self.season}"
 
-    def network(self, context: int | None = None, *, log: bool = False) -> ResolvedNetwork:
-        """Return the network for pasts of `context` steps; None: as in pretraining."""
-        steps = whole_patches(max(context or self.context, *self.lags), self.patch)
+    def network(self, *, log: bool = False) -> ResolvedNetwork:
+        """Return the network, on logarithms or not: its weights are the same."""
         return ResolvedNetwork.model_validate(
             {
                 "cells": {"kind": "gru", "units": UNITS},
-                "context": steps,
+                "context": self.context,
                 "patch": self.patch,
                 "decoder": "segment",
                 "log": log,
@@ -88,9 +85,8 @@ def start(experiment: ResolvedExperiment) -> tuple[Weights, ...]:
     if experiment.training.start == "random":
         return ()
     found = needed(experiment.dataset.season)
-    return (
-        fitting(load(found), found, model_cache.build(experiment)),
-    ) * experiment.training.members
+    weights = for_horizon(load(found), found, experiment.dataset.horizon)
+    return (weights,) * experiment.training.members
 
 
 def needed(season: int) -> Family:
@@ -124,7 +120,7 @@ def save(family: Family, weights: dict[str, Any], card: dict[str, Any], folder: 
 
 @cache
 def load(family: Family, folder: Path = FOLDER) -> dict[str, Any]:
-    """Return the weights of a family by the path of the variable.
+    """Return the weights of a family by the path of the variable, in the order of the network.
 
     Raises:
         BundleRefused: If the files are damaged.
@@ -140,8 +136,8 @@ def digest(family: Family) -> str:
     return manifest.digest(FOLDER / family.name)
 
 
-def fitting(stored: dict[str, Any], family: Family, model: keras.Model) -> Weights:
-    """Return pretrained weights in the order of a network's variables, for its horizon.
+def for_horizon(stored: dict[str, Any], family: Family, horizon: int) -> Weights:
+    """Return pretrained weights for another horizon, in the order of the network.
 
     Beyond the horizon of pretraining, the last patch stands for all that follow, while the cells
     run on.
@@ -149,23 +145,19 @@ def fitting(stored: dict[str, Any], family: Family, model: keras.Model) -> Weigh
     Args:
         stored: From `load`.
         family: Of the weights.
-        model: Built from `family.network` for any horizon.
+        horizon: Steps to forecast.
     """
     patch, known = family.patch, family.horizon
-    reach = whole_patches(model.output.shape[3], patch)
-    steps = np.arange(reach)
+    steps = np.arange(whole_patches(horizon, patch))
     steps = np.where(steps < known, steps, known - patch + steps % patch)
     places = steps[::patch] // patch
-    return [
-        _fit(stored[variable.path], variable.path.split("/")[-2], known, steps, places)
-        for variable in model.trainable_variables
-    ]
 
+    def fit(layer: str, weight: Any) -> Any:
+        if layer == "place":
+            return weight[places]
+        if layer in ("lags", "shares"):
+            by_step = weight.reshape(*weight.shape[:-1], known, -1)
+            return by_step[..., steps, :].reshape(*weight.shape[:-1], -1)
+        return weight
 
-def _fit(stored: Any, layer: str, known: int, steps: Any, places: Any) -> Any:
-    if layer == "place":
-        return stored[places]
-    if layer in ("lags", "shares"):
-        by_step = stored.reshape(*stored.shape[:-1], known, -1)
-        return by_step[..., steps, :].reshape(*stored.shape[:-1], -1)
-    return stored
+    return [fit(path.split("/")[-2], weight) for path, weight in stored.items()]

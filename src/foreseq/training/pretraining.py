@@ -9,10 +9,8 @@ import numpy as np
 
 from foreseq import __version__
 from foreseq.config import ResolvedExperiment
-from foreseq.network import predict
 from foreseq.series import prior, windows
-from foreseq.series.panel import Panel
-from foreseq.training import batches, loop, losses, model_cache, network_weights
+from foreseq.training import batches, loop, losses, model_cache
 from foreseq.training.batches import BatchSampler, SeriesPool
 from foreseq.training.loop import CurvePoint, Fitted, Schedule
 from foreseq.training.network_weights import Weights
@@ -127,15 +125,11 @@ class _Learner:
         self.recipe = recipe
         self.experiment = experiment(recipe)
         key = model_cache.compile_key(self.experiment)
-        compiled = model_cache.CompiledModel(key, losses.NO_UNITS)
-        compiled.reset(0, RATE, recipe.steps)
-        self.model, self.optimizer, self.eval_model = (
-            compiled.model,
-            compiled.optimizer,
-            compiled.eval_model,
-        )
+        self.compiled = model_cache.CompiledModel(key, losses.NO_UNITS)
+        self.compiled.reset(0, RATE, recipe.steps)
+        self.model, self.optimizer = self.compiled.model, self.compiled.optimizer
         self.sampler = lru_cache(maxsize=1)(self._sampler)
-        self.checked = self._made(CHECKED // 4, seed=-1)
+        self.checked = self._pool(CHECKED // 4, CHECKED, lot=-1)
 
     def learn(self, steps: range) -> float:
         """Take some training steps; return their mean loss."""
@@ -147,32 +141,26 @@ class _Learner:
 
     def validate(self, weights: Weights) -> float:
         """Return the mean quantile loss, in units of MASE, on series not trained on."""
-        panel, experiment = self.checked, self.experiment
-        pool = batches.pool(panel, panel.lengths, CHECKED, experiment.training.loss)
-        sample = windows.WindowSampler(panel.lengths, experiment.dataset.horizon, 0)(0, CHECKED)
-        latest = network_weights.get_weights(self.model)
-        network_weights.set_weights(self.eval_model, weights)
-        forecast = predict.predict(self.eval_model, panel, sample)
-        network_weights.set_weights(self.model, latest)
-        actual = windows.futures(panel, sample, experiment.dataset.horizon)
-        error = actual[..., None] - forecast
-        tau = np.array(experiment.network.quantiles)
+        pool, horizon = self.checked, self.recipe.family.horizon
+        sample = windows.WindowSampler(pool.ends, horizon, 0)(0, pool.size)
+        error = windows.futures(pool.panel, sample, horizon)[..., None]
+        error = error - self.compiled.forecast(weights, pool.panel, sample)
+        tau = np.array(self.experiment.network.quantiles)
         loss = 2 * np.maximum(tau * error, (tau - 1) * error)
         return float(np.nanmean(pool.weight[sample.series][:, None, None] * loss))
 
     def _sampler(self, lot: int) -> BatchSampler:
-        count = -(-LOT * BATCH // WINDOWS_PER_SERIES)
-        made = self._made(count, seed=lot)
-        pool: SeriesPool = batches.pool(made, made.lengths, BATCH, self.experiment.training.loss)
+        pool = self._pool(-(-LOT * BATCH // WINDOWS_PER_SERIES), BATCH, lot)
         return BatchSampler((pool,), self.experiment, self.recipe.seed)
 
-    def _made(self, count: int, seed: int) -> Panel:
+    def _pool(self, count: int, size: int, lot: int) -> SeriesPool:
+        """Return `count` series, for `size` windows at a time; lot -1 is never learned from."""
         family = self.recipe.family
-        context, horizon = self.experiment.network.context, self.experiment.dataset.horizon
-        return prior.make_panel(
+        panel = prior.make_panel(
             count,
-            context + 2 * context // 3 + horizon,
+            family.context + 2 * family.context // 3 + family.horizon,
             family.cycles,
-            seed=[self.recipe.seed, seed + 1],
+            seed=[self.recipe.seed, lot + 1],
             without=self.recipe.without,
         )
+        return batches.pool(panel, panel.lengths, size, self.experiment.training.loss)
