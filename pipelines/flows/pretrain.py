@@ -1,4 +1,4 @@
-"""The flow that makes the pretrained networks of the package, from made-up series alone."""
+"""The flow that makes the pretrained networks of the package, from synthetic series alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Pretrained:
     run_id: str
     folder: Path
     validation: float
-    """Quantile loss on made-up series not trained on, in units of MASE."""
+    """Quantile loss on synthetic series not trained on, in units of MASE."""
 
 
 @task(cache_policy=NO_CACHE)

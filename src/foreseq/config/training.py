@@ -45,7 +45,7 @@ class TrainingConfig(LearningConfig):
 
     start: Literal["random", "pretrained"] | None = None
     """First weights: `random`, or those of the network in this package that has learned from
-    made-up series of the same season, which then determines the architecture. None: chosen from
+    synthetic series of the same season, which then determines the architecture. None: chosen from
     the data."""
     loss: Literal["mase", "mae", "huber", "smape", "owa"] | None = None
     """Error to minimise. `mase`: absolute, divided by the seasonal-naive error of the series;

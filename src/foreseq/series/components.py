@@ -1,4 +1,4 @@
-"""Components of made-up series: levels, slopes, seasons, noise and pulses, many series at once.
+"""Components of synthetic series: levels, slopes, seasons, noise and pulses, many series at once.
 
 The size of each component varies by orders of magnitude, and any may be missing. Arrays have shape
 (series, time); `count` is the number of series.

@@ -1,4 +1,4 @@
-"""Made-up series of every kind, from which networks learn to forecast series not seen before.
+"""Synthetic series of every kind, from which networks learn to forecast series not seen before.
 
 No real series is involved, hence no licence and no test set. Each series is of one of three kinds:
 components (level, slope, seasons, noise, pulses); a sum of Gaussian processes with smooth and
@@ -39,7 +39,7 @@ def make_panel(
     seed: int | Sequence[int],
     without: Collection[str] = (),
 ) -> Panel:
-    """Return made-up series with integer steps.
+    """Return synthetic series with integer steps.
 
     Args:
         count: Number of series.
@@ -74,7 +74,7 @@ def draw(
     cycles: tuple[int, ...],
     without: Collection[str] = (),
 ) -> Values:
-    """Return made-up series, shape (series, time)."""
+    """Return synthetic series, shape (series, time)."""
     count, length = shape
     kernels = 0 if "kernels" in without else int(KERNELS * count)
     autoregressions = 0 if "autoregressions" in without else int(AUTOREGRESSIONS * count)

@@ -24,7 +24,7 @@ class Family(NamedTuple):
 
     season: int
     cycles: tuple[int, ...]
-    """Steps after which made-up series repeat; the first is the season."""
+    """Steps after which synthetic series repeat; the first is the season."""
     patch: int
     context: int
     """Steps of the longest past in pretraining."""

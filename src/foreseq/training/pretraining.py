@@ -1,4 +1,4 @@
-"""Pretraining: one network for each family of seasons learns from made-up series alone."""
+"""Pretraining: one network for each family of seasons learns from synthetic series alone."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,12 +22,12 @@ LOT, WINDOWS_PER_SERIES = 1000, 24
 """Training steps after which series are made anew, and windows that each series serves for."""
 LIMITS = (
     "One channel, no calendar and no covariates; beyond the horizon of pretraining the last patch"
-    " is repeated. Its quantiles are of made-up series: calibrate them on the data."
+    " is repeated. Its quantiles are of synthetic series: calibrate them on the data."
 )
 WORTH_COMPILING = 500
 """Steps from which compiling the training step saves time."""
 CHECKED = 2048
-"""Windows of made-up series on which progress is measured."""
+"""Windows of synthetic series on which progress is measured."""
 
 
 class Recipe(NamedTuple):
@@ -37,7 +37,7 @@ class Recipe(NamedTuple):
     steps: int
     seed: int = 1
     without: tuple[str, ...] = ()
-    """Parts of the made-up series to leave out, of `prior.PARTS`."""
+    """Parts of the synthetic series to leave out, of `prior.PARTS`."""
 
 
 def pretrain(
@@ -46,7 +46,7 @@ def pretrain(
     checkpoint: Path | None = None,
     report: Callable[[CurvePoint], None] = lambda _: None,
 ) -> Fitted:
-    """Train the network of a family on made-up series.
+    """Train the network of a family on synthetic series.
 
     Args:
         recipe: The network, its series and how long it learns.
