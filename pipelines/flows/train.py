@@ -10,13 +10,12 @@ from prefect.cache_policies import NO_CACHE
 from foreseq.config import ExperimentConfig
 from foreseq.durable import resume
 from foreseq.durable.resume import ResumeLog
-from foreseq.evaluation.comparison import compare
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment
 from foreseq.report import page, pictures
-from foreseq.report.page import Findings
+from foreseq.report.findings import Training, findings
 from foreseq.selection.choose import choose
 from foreseq.series import panel as panels
 from foreseq.tracking import forecaster, registry, store
@@ -78,24 +77,14 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
                 f"warning  training improved validation error by less than {MIN_GAIN:.0%};"
                 f" the {first} forecasts"
             )
-        comparison = compare(outcome.backtest, panel, resolved)
+        training = Training(run.model, panel, ingested.repairs, chosen, *outcome)
+        found = findings(training, run.name)
         forecaster.log_backtest(run, outcome.backtest, panel)
-        forecaster.log_comparison(run, comparison, panel)
-        figures = pictures.draw(outcome.backtest, outcome.members[0].curve, panel)
+        forecaster.log_comparison(run, found.comparison, panel)
+        figures = pictures.draw(found)
         for file, figure in figures.items():
             run.log_figure(figure, file)
-        findings = Findings(
-            model=run.model,
-            run=run.name,
-            panel=panel,
-            repairs=ingested.repairs,
-            backtest=outcome.backtest,
-            comparison=comparison,
-            choices=chosen.choices,
-            candidates=chosen.candidates,
-            members=outcome.members,
-        )
-        run.log_text(page.report_page(findings, figures), store.REPORT)
+        run.log_text(page.report_page(found, figures), store.REPORT)
         forecaster.log_bundle(run, outcome.bundle)
     return Trained(run.id, outcome)
 

@@ -28,8 +28,8 @@ from foreseq.forecasting import ensemble
 from foreseq.forecasting.bundle import Bundle
 from foreseq.ingest import frames
 from foreseq.ingest.table import to_panel
-from foreseq.report import notebook
-from foreseq.report.notebook import Training
+from foreseq.report import notebook, pictures
+from foreseq.report.findings import Training
 from foreseq.selection.choose import choose
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -278,7 +278,7 @@ class Forecaster:
             raise ConfigError(f"there is no series {wanted!r}; there are {some}")
         window = Windows(rows, panel.lengths[rows])
         forecast = self._ensemble(panel, window)
-        return notebook.forecast_figure(panel, int(rows[0]), forecast, self._ensemble.levels)
+        return pictures.future_figure(panel, int(rows[0]), forecast, self._ensemble.levels)
 
     def save(self, folder: str | Path) -> Path:
         """Save the fitted model as a bundle: config and weights, without the data; return its path.

@@ -77,7 +77,9 @@ def train(args):
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Ensemble  # noqa: PLC0415
+    from foreseq.ingest.repairs import Repairs  # noqa: PLC0415
     from foreseq.report import pictures  # noqa: PLC0415
+    from foreseq.report.findings import Training, findings  # noqa: PLC0415
     from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
@@ -105,7 +107,8 @@ def train(args):
     tell("search")
     outcome = recipe.fit(found.experiment, series, found.split)
     tell("training")
-    pictures.draw(outcome.backtest, outcome.members[0].curve, series)
+    repairs = Repairs(0, series.n_series, len(series.values), "", "")
+    pictures.draw(findings(Training("memory", series, repairs, found, *outcome), ""))
     tell("pictures")
     with tempfile.TemporaryDirectory() as scratch:
         sealed = bundle.save(outcome.bundle, Path(scratch) / "bundle")

@@ -66,13 +66,12 @@ def bare(overrides: list[str]) -> None:
     """Do what the command does, without Prefect and MLflow."""
     from foreseq.config import load_experiment  # noqa: PLC0415
     from foreseq.evaluation import gate  # noqa: PLC0415
-    from foreseq.evaluation.comparison import compare  # noqa: PLC0415
     from foreseq.experiment import recipe  # noqa: PLC0415
     from foreseq.forecasting import bundle, writer  # noqa: PLC0415
     from foreseq.forecasting.ensemble import Ensemble  # noqa: PLC0415
     from foreseq.ingest.store import ingest  # noqa: PLC0415
     from foreseq.report import page, pictures  # noqa: PLC0415
-    from foreseq.report.page import Findings  # noqa: PLC0415
+    from foreseq.report.findings import Training, findings  # noqa: PLC0415
     from foreseq.selection.choose import choose  # noqa: PLC0415
     from foreseq.series import panel  # noqa: PLC0415
 
@@ -81,20 +80,10 @@ def bare(overrides: list[str]) -> None:
     series = panel.load(ingested.folder)
     found = choose(experiment, series)
     outcome = recipe.fit(found.experiment, series, found.split, checkpoint=Path("unfinished"))
-    comparison = compare(outcome.backtest, series, found.experiment)
-    figures = pictures.draw(outcome.backtest, outcome.members[0].curve, series)
-    findings = Findings(
-        model=experiment.model,
-        run="bare",
-        panel=series,
-        repairs=ingested.repairs,
-        backtest=outcome.backtest,
-        comparison=comparison,
-        choices=found.choices,
-        candidates=found.candidates,
-        members=outcome.members,
-    )
-    Path("report.html").write_text(page.report_page(findings, figures), encoding="utf-8")
+    training = Training(experiment.model, series, ingested.repairs, found, *outcome)
+    content = findings(training, "bare")
+    html = page.report_page(content, pictures.draw(content))
+    Path("report.html").write_text(html, encoding="utf-8")
     fitted = bundle.load(bundle.save(outcome.bundle, Path("bundle")))
     gate.judge(fitted, None, series)
     version = f"{experiment.model}/1"

@@ -1,67 +1,26 @@
 """A report is one self-contained page of words and pictures."""
 
 import re
+from hashlib import sha256
 from html import unescape
+from importlib.resources import files
 
 import numpy as np
 import pytest
+from findings import HORIZON, LEVELS, make_findings
 
-from foreseq.config import build_experiment
-from foreseq.evaluation.backtest import FORESEQ, Backtest
-from foreseq.evaluation.baselines import BASELINES
-from foreseq.evaluation.comparison import compare
 from foreseq.evaluation.decision import Decision
-from foreseq.ingest.repairs import Repairs
-from foreseq.report import pictures
-from foreseq.report.page import Findings, decision_page, report_page, with_decision
-from foreseq.selection.rules import Choice
-from foreseq.selection.search import Candidate
-from foreseq.series import windows
+from foreseq.report import charts, pictures
+from foreseq.report.charts import Future
+from foreseq.report.page import decision_page, report_page, with_decision
 from foreseq.series.panel import from_series
-from foreseq.series.windows import Windows
-from foreseq.training.loop import CurvePoint, Fitted
 
-HORIZON, LEVELS = 6, (0.025, 0.1, 0.5, 0.9, 0.975)
-EXPERIMENT = build_experiment(
-    {"dataset": {"source": "memory", "horizon": HORIZON}, "network": {"log": False}}
-)
 SCORES = {"challenger": 0.5, "seasonal_naive": 0.75, "naive": 0.8, "historic_median": 0.9}
 DECISION = Decision(True, "beats <all> of them", SCORES, 0.991, 3, 3, 18)
 
 
-def make_findings(*, error=0.2, names="abc", skipped=()):
-    rng = np.random.default_rng(1)
-    steps = np.arange(60)
-    series = {name: 9 + np.sin(steps * np.pi / 3) + rng.normal(0, 0.3, 60) for name in names}
-    panel = from_series(series | {name: [1.0] for name in skipped}, freq="1", season=6)
-    chosen = Windows(np.arange(len(names)), np.full(len(names), 54))
-    actual = windows.futures(panel, chosen, HORIZON)
-    ours = actual + error
-    spread = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
-    simple = {name: method(panel, chosen, HORIZON) for name, method in BASELINES.items()}
-    tested = Backtest(
-        windows=chosen,
-        actual=actual,
-        forecasts={FORESEQ: ours, **simple},
-        quantiles=ours[..., None] + 0.3 * spread,
-        seasonal_error=np.ones(panel.n_series),
-        levels=LEVELS,
-    )
-    return Findings(
-        model="waves",
-        run="gru-8 ctx12 seed1",
-        panel=panel,
-        repairs=Repairs(181, panel.n_series, 180, "0", "59", gaps=7, gaps_filled=2),
-        backtest=tested,
-        comparison=compare(tested, panel, EXPERIMENT),
-        choices=[Choice("network.log", False, "some values are < 0")],
-        candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
-        members=[Fitted([], 20, (CurvePoint(10, 1.0, 0.9), CurvePoint(20, 0.8, 0.7)))],
-    )
-
-
 def drawn(findings):
-    return pictures.draw(findings.backtest, findings.members[0].curve, findings.panel)
+    return pictures.draw(findings)
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +34,65 @@ def page(findings):
 
 
 def text(page):
-    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+    return re.sub(
+        r"\s+", " ", re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
+    )
 
 
-def test_a_page_needs_nothing_but_itself(page):
-    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
-    assert "http" not in page
-    assert "<script" not in page
+def test_a_page_needs_nothing_but_itself_and_asks_for_nothing(page):
+    assert "default-src 'none'" in page
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert page.count("data:image/png;base64,") == 5
+
+
+def test_the_charting_library_is_the_one_that_was_reviewed():
+    folder = files("foreseq.report") / "templates" / "uplot"
+    digests = re.findall(r"`(\S+)` \| (\w{64})", (folder / "README.md").read_text("utf-8"))
+    assert len(digests) == 2
+    for file, digest in digests:
+        assert sha256((folder / file).read_bytes()).hexdigest() == digest
+
+
+def test_the_chart_has_histories_forecasts_and_the_newest_test(findings):
+    drawn = charts.outlook(findings.future, findings.panel, findings.backtest)
+    series = drawn["series"][0]
+    times = drawn["axes"][series["axis"]]
+    assert list(times) == list(range(66))
+    np.testing.assert_allclose(series["past"], findings.panel.series(0), rtol=1e-5)
+    np.testing.assert_allclose(np.transpose(series["future"]), findings.future.quantiles[0], 1e-5)
+    assert times[series["at"]] == 54
+    np.testing.assert_allclose(series["test"], findings.backtest.forecasts["foreseq"][0], rtol=1e-5)
+    assert len(drawn["axes"]) == 2  # that of the short series is another
+    assert drawn["levels"] == list(LEVELS)
+
+
+def test_what_was_not_observed_or_not_forecast_leaves_a_gap():
+    found = make_findings(names="a")
+    panel = from_series({"a": [1.0, np.nan, 3.0]}, freq="1", season=1)
+    future = Future(np.array([0]), np.full((1, HORIZON, 5), np.nan), np.array([3.0]), 48)
+    (series,) = charts.outlook(future, panel, found.backtest)["series"]
+    assert series["past"] == [1, None, 3]
+    assert series["future"] == [[None] * HORIZON] * 5
+
+
+def test_a_name_cannot_end_the_script():
+    assert "</" not in charts.script({"name": "</script><b>"})
+
+
+def test_a_page_of_a_thousand_series_is_below_five_megabytes():
+    many = make_findings(names=[f"shop {i}" for i in range(1000)], length=400)
+    page = report_page(many, {})
+    assert 1e6 < len(page) < 5e6
+    assert page.count('"name":') == 1000
+
+
+def test_of_too_many_series_the_page_shows_the_largest_the_worst_and_the_best(monkeypatch):
+    monkeypatch.setattr(charts, "NUMBERS", 500)
+    found = make_findings(names=[f"shop {i}" for i in range(20)])
+    errors = found.backtest.losses("foreseq").series
+    shown = found.future.series.tolist()
+    assert len(shown) == 500 // (12 + 6 * HORIZON)
+    assert {int(np.argmin(errors)), int(np.argmax(errors))} <= {*shown}
 
 
 def test_the_first_sentence_has_the_skill_and_the_best_statistical_baseline(page, findings):
@@ -159,7 +169,7 @@ def test_a_decision_has_a_page_of_its_own():
 
 def test_pictures_have_the_same_names_in_every_run(findings):
     assert set(drawn(findings)) == {
-        "forecast.png", "horizon.png", "series.png", "curves.png", "calibration.png",
+        "future.png", "forecast.png", "horizon.png", "series.png", "curves.png", "calibration.png",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping
+from importlib.resources import files
 from math import isfinite, isnan
 from typing import Any
 
@@ -15,20 +16,31 @@ def render(template: str, **values: Any) -> str:
     """Return a page rendered from a template; values are escaped."""
     loaded = Environment(loader=PackageLoader("foreseq.report"), autoescape=True, trim_blocks=True)
     loaded.filters.update(number=number, percent=percent)
+    loaded.globals.update(asset=asset)
     return loaded.get_template(template).render(values)
 
 
+def asset(file: str) -> Markup:
+    """Return a script or style sheet of the templates as it is."""
+    text = files("foreseq.report").joinpath("templates", file).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 our own file
+
+
 def picture(pictures: Mapping[str, Figure], file: str, caption: str) -> Markup:
-    """Return a picture for a page, its data embedded; nothing where there is none."""
+    """Return a figure for a page, its data embedded; nothing where there is none."""
+    shown = image(pictures, file, caption)
+    parts = Markup("<figure>{}<figcaption>{}</figcaption></figure>")
+    return parts.format(shown, caption) if shown else shown
+
+
+def image(pictures: Mapping[str, Figure], file: str, alternative: str) -> Markup:
+    """Return a picture alone, with a text for those who do not see it."""
     if file not in pictures:
         return Markup("")
     stream = io.BytesIO()
     pictures[file].savefig(stream, format="png", metadata={"Software": None})
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return Markup(
-        '<figure><img alt="{0}" src="data:image/png;base64,{1}"><figcaption>{0}</figcaption>'
-        "</figure>"
-    ).format(caption, data)
+    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(alternative, data)
 
 
 def percent(share: float, digits: int = 0) -> str:

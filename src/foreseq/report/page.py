@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,33 +13,17 @@ from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval
 from foreseq.evaluation.baselines import SEASONAL_NAIVE
 from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
-from foreseq.ingest.repairs import Repairs, health
-from foreseq.report.html import number, percent, picture, render
-from foreseq.report.pictures import NAMES
-from foreseq.selection.rules import Choice
-from foreseq.selection.search import Candidate
+from foreseq.ingest.repairs import health
+from foreseq.report import charts
+from foreseq.report.findings import NAMES, Findings
+from foreseq.report.html import image, number, percent, picture, render
 from foreseq.series.panel import Panel
-from foreseq.training.loop import MIN_GAIN, Fitted
+from foreseq.training.loop import MIN_GAIN
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """The part of a report that is replaced when the gate has decided."""
 MAX_NAMED = 20
 """Series that are named in one row."""
-
-
-class Findings(NamedTuple):
-    """The content of a report."""
-
-    model: str
-    run: str
-    """Name of the run, for people."""
-    panel: Panel
-    repairs: Repairs
-    backtest: Backtest
-    comparison: Comparison
-    choices: Sequence[Choice]
-    candidates: Sequence[Candidate]
-    members: Sequence[Fitted]
 
 
 def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
@@ -66,6 +50,11 @@ def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
         title=f"{findings.model}: {backtest.actual.shape[1]} steps ahead",
         release=__version__,
         run=findings.run,
+        charts=charts.script(
+            {"outlook": charts.outlook(findings.future, findings.panel, backtest)}
+        ),
+        shown=len(findings.future.series),
+        all=findings.panel.n_series,
         summary=summarize(backtest, comparison),
         facts=_facts(backtest),
         windows=backtest.windows.count,
@@ -81,6 +70,7 @@ def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
         members=len(findings.members),
         unused=sum(not member.best_step for member in findings.members),
         quality=_quality(findings),
+        image=lambda file, alternative: image(pictures, file, alternative),
         picture=lambda file, caption: picture(pictures, file, caption),
     )
 

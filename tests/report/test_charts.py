@@ -1,0 +1,111 @@
+"""Charts of a report in a browser: values under the pointer, zoom, choice of series."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from findings import make_findings
+
+from foreseq.report import pictures
+from foreseq.report.page import report_page
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+
+NARROW = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    findings = make_findings(freq="D")
+    page = tmp_path_factory.mktemp("report") / "report.html"
+    page.write_text(report_page(findings, pictures.draw(findings)), encoding="utf-8")
+    return page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, file) -> Iterator["sync_api.Page"]:
+    """Open the report; it must neither ask for anything nor complain."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(file.as_uri())
+    yield page
+    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
+    assert complaints == []
+    page.close()
+
+
+def point(page, share):
+    """Move the pointer to a place between left and right of the first chart."""
+    box = page.locator(".u-over").first.bounding_box()
+    page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+
+
+def legend(page):
+    return page.locator(".u-legend").first.inner_text()
+
+
+def test_the_pointer_tells_time_forecast_and_intervals(page):
+    point(page, 0.999)
+    assert "1970-03-05" in legend(page)  # the sixth day after sixty from 1969-12-30 on
+    assert page.locator(".u-legend .u-value", has_text=" to ").count() == 2
+
+
+def test_before_the_cutoff_the_pointer_tells_what_was_observed(page):
+    point(page, 0.5)
+    assert " to " not in legend(page)
+
+
+def test_dragging_zooms_and_a_double_click_shows_all(page):
+    point(page, 0.001)
+    first = legend(page)
+    point(page, 0.5)
+    page.mouse.down()
+    point(page, 0.8)
+    page.mouse.up()
+    point(page, 0.001)
+    assert legend(page) != first
+    page.locator(".u-over").first.dblclick()
+    point(page, 0.001)
+    assert "1969-12-30" in legend(page)  # before 1970, too
+
+
+def test_a_series_is_found_by_a_part_of_its_name_and_by_its_rank(page):
+    page.get_by_label("Series", exact=True).fill("C")
+    page.keyboard.press("Enter")
+    assert page.get_by_label("Series", exact=True).input_value() == "c"
+    page.get_by_label("Order").select_option("name")
+    assert "1 of 3" in page.locator("#place").inner_text()
+    page.get_by_label("next series").click()
+    assert page.get_by_label("Series", exact=True).input_value() == "b"
+    page.get_by_text("Values of this forecast").click()
+    assert page.locator("#values tbody tr").count() == 6
+
+
+def test_without_scripts_a_picture_shows_the_forecast(browser, file):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(file.as_uri())
+    assert page.get_by_alt_text("Forecast of the largest series").is_visible()
+    assert not page.get_by_label("Order").is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_page_is_no_wider_than_its_window(browser, file, scheme):
+    page = browser.new_page(viewport=NARROW, color_scheme=scheme)
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    page.close()
