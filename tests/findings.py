@@ -70,5 +70,7 @@ def make_findings(*, error=0.2, names="abc", skipped=(), length=60, freq="1"):
         comparison=compare(tested, panel, EXPERIMENT) if len(names) < MANY else NOT_COMPARED,
         choices=[Choice("network.log", False, "some values are < 0")],
         candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
+        seconds=12.3,
+        again="foreseq reproduce 4f2a",
         members=[Fitted([], 20, (CurvePoint(10, 1.0, 0.9), CurvePoint(20, 0.8, 0.7)))],
     )

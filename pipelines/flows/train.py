@@ -78,7 +78,7 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
                 f" the {first} forecasts"
             )
         training = Training(run.model, panel, ingested.repairs, chosen, *outcome)
-        found = findings(training, run.name)
+        found = findings(training, run.name, f"foreseq reproduce {run.id}")
         forecaster.log_backtest(run, outcome.backtest, panel)
         forecaster.log_comparison(run, found.comparison, panel)
         figures = pictures.draw(found)

@@ -257,7 +257,9 @@ class Forecaster:
         take half a minute.
         """
         path = Path(path)
-        path.write_text(notebook.report(self._trained("report")), encoding="utf-8")
+        path.write_text(
+            notebook.report(self._trained("report"), f"{self!r}.fit(df)"), encoding="utf-8"
+        )
         return path
 
     def plot(self, unique_id: Any = None, df: Any = None) -> Figure:

@@ -108,7 +108,7 @@ def train(args):
     outcome = recipe.fit(found.experiment, series, found.split)
     tell("training")
     repairs = Repairs(0, series.n_series, len(series.values), "", "")
-    pictures.draw(findings(Training("memory", series, repairs, found, *outcome), ""))
+    pictures.draw(findings(Training("memory", series, repairs, found, *outcome), "", ""))
     tell("pictures")
     with tempfile.TemporaryDirectory() as scratch:
         sealed = bundle.save(outcome.bundle, Path(scratch) / "bundle")

@@ -81,7 +81,7 @@ def bare(overrides: list[str]) -> None:
     found = choose(experiment, series)
     outcome = recipe.fit(found.experiment, series, found.split, checkpoint=Path("unfinished"))
     training = Training(experiment.model, series, ingested.repairs, found, *outcome)
-    content = findings(training, "bare")
+    content = findings(training, "bare", "")
     html = page.report_page(content, pictures.draw(content))
     Path("report.html").write_text(html, encoding="utf-8")
     fitted = bundle.load(bundle.save(outcome.bundle, Path("bundle")))

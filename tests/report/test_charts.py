@@ -1,5 +1,6 @@
 """Charts of a report in a browser: values under the pointer, zoom, choice of series."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,15 @@ from foreseq.report import pictures
 from foreseq.report.page import report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+PLACES = ("share/nodejs", "lib/node_modules", "local/lib/node_modules")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
+AXE = [
+    *filter(None, [os.environ.get("AXE_CORE")]),
+    *(f"/usr/{place}/axe-core/axe.min.js" for place in PLACES),
+]
+"""Files of axe-core, if it is installed; `npm install --global axe-core` does."""
 NARROW = {"width": 390, "height": 844}
 
 
@@ -109,3 +116,30 @@ def test_a_narrow_page_is_no_wider_than_its_window(browser, file, scheme):
     page.goto(file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
     page.close()
+
+
+def test_every_link_of_the_page_leads_to_a_place_on_it(page):
+    missing = "[...document.links].filter(a => !document.querySelector(a.getAttribute('href')))"
+    assert page.evaluate(f"{missing}.length") == 0
+    page.get_by_role("link", name="Hardest series").click()
+    page.locator("#hardest").wait_for()
+
+
+def test_a_hard_series_is_shown_when_it_is_chosen(page):
+    page.locator("[data-series=b]").click()
+    assert page.get_by_label("Series", exact=True).input_value() == "b"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_keeps_people_out(browser, file, scheme):
+    axe = next((place for place in AXE if Path(place).is_file()), None)
+    if axe is None:
+        pytest.skip("needs axe-core: npm install --global axe-core, or AXE_CORE=FILE")
+    context = browser.new_context(viewport=NARROW, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+    page.add_script_tag(path=axe)
+    found = page.evaluate("axe.run()")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    context.close()

@@ -12,7 +12,9 @@ from findings import HORIZON, LEVELS, make_findings
 from foreseq.evaluation.decision import Decision
 from foreseq.report import charts, pictures
 from foreseq.report.charts import Future
+from foreseq.report.findings import NAMES
 from foreseq.report.page import decision_page, report_page, with_decision
+from foreseq.report.plots import plots
 from foreseq.series.panel import from_series
 
 SCORES = {"challenger": 0.5, "seasonal_naive": 0.75, "naive": 0.8, "historic_median": 0.9}
@@ -115,17 +117,51 @@ def test_where_there_is_no_skill_it_says_so():
     )
 
 
-def test_every_forecaster_has_its_row_with_skill_and_wins(page):
-    for name in (
-        "seasonal naive",
-        "naive",
-        "naive with drift",
-        "historic median",
-        "ETS",
-        "Theta",
-        "ARIMA",
-    ):
-        assert re.search(rf'class="text">{name}</td>(<td>[\d.,]+</td>){{5}}<td>-?\d+%', page), name
+def leaderboards(page):
+    section = page[page.index('id="leaderboard"') : page.index('id="errors"')]
+    rows = re.findall(r"<tr.*?</tr>", section, re.DOTALL)
+    return [re.findall(r"<td.*?>(.*?)</td>", row) for row in rows if "<td" in row]
+
+
+def test_the_leaderboard_has_every_forecaster_best_first_with_what_it_cost(page):
+    rows = leaderboards(page)
+    assert {row[0] for row in rows} == set(NAMES.values())
+    errors = [float(row[1]) for row in rows]
+    assert errors == sorted(errors)
+    seconds = {row[0]: row[-1] for row in rows}
+    assert seconds["foreseq"] == "15.5"  # 12.3 of training and 3.2 of search
+    assert float(seconds["ETS"]) > 0
+    assert seconds["naive"] == ""
+
+
+def test_statistical_baselines_on_fewer_windows_stand_apart(findings):
+    there = findings.comparison.backtest
+    fewer = there._replace(
+        windows=there.windows.take(slice(2)),
+        actual=there.actual[:2],
+        forecasts={name: one[:2] for name, one in there.forecasts.items()},
+        quantiles=there.quantiles[:2],
+    )
+    quantiles = {name: one[:2] for name, one in findings.comparison.quantiles.items()}
+    comparison = findings.comparison._replace(backtest=fewer, quantiles=quantiles)
+    rows = leaderboards(report_page(findings._replace(comparison=comparison), {}))
+    assert [row[0] for row in rows].count("foreseq") == 2
+
+
+def test_a_chart_has_a_value_for_each_place(findings):
+    drawn = plots(findings)
+    assert {*drawn} == {
+        "autocorrelation", "bias", "calibration", "curves", "horizon", "series", "widths",
+    }  # fmt: skip
+    for plot in drawn.values():
+        for line in plot["lines"]:
+            assert len(line["values"]) == len(plot["places"])
+    np.testing.assert_allclose(drawn["bias"]["lines"][0]["values"], 0.2, rtol=1e-5)
+
+
+def test_the_page_says_how_to_train_the_same_again(page, findings):
+    assert "foreseq reproduce 4f2a" in page
+    assert findings.panel.fingerprint() in page
 
 
 def test_intervals_have_a_row_for_both_levels_and_every_method(page):

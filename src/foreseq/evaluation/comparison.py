@@ -1,7 +1,9 @@
 """Statistical baselines on the same test windows as foreseq, within a time limit."""
 
 import time
+from collections.abc import Mapping
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +36,8 @@ class Comparison(NamedTuple):
     """By method: windows whose fit failed, where the seasonal naive was used."""
     sample: str
     """Which windows were compared, or why none."""
+    seconds: Mapping[str, float] = MappingProxyType({})
+    """By method: of all its forecasts."""
 
     @property
     def names(self) -> list[str]:
@@ -78,15 +82,17 @@ def compare(result: Backtest, panel: Panel, experiment: ResolvedExperiment) -> C
     pasts = windows.before(panel, result.windows.take(rows), limits.history)
     levels = result.levels or (MEDIAN,)
     quantiles = {name: np.empty((len(rows), horizon, len(levels))) for name in METHODS}
-    failures = dict.fromkeys(METHODS, 0)
+    failures, seconds = dict.fromkeys(METHODS, 0), dict.fromkeys(METHODS, 0.0)
     start = time.monotonic()
     done = 0
     while done < len(rows) and (not done or time.monotonic() - start < limits.seconds):
         past = pasts[done]
         for name, method in METHODS.items():
+            begun = time.monotonic()
             forecast = _forecast(
                 method, past, panel.season, horizon, levels, log=experiment.network.log
             )
+            seconds[name] += time.monotonic() - begun
             if forecast is None:
                 failures[name] += 1
                 naive = result.forecasts[SEASONAL_NAIVE][rows[done]]
@@ -103,7 +109,7 @@ def compare(result: Backtest, panel: Panel, experiment: ResolvedExperiment) -> C
         | {name: values[..., median] for name, values in quantiles.items()},
         quantiles=result.quantiles[rows],
     )
-    return Comparison(shared, quantiles, failures, _sample(done, count, limits))
+    return Comparison(shared, quantiles, failures, _sample(done, count, limits), seconds)
 
 
 def _sample(done: int, count: int, limits: StatisticalBaselinesConfig) -> str:

@@ -1,7 +1,9 @@
 """One experiment from panel to bundle: choose, fit, calibrate, test once, refit with everything."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +36,8 @@ class Outcome(NamedTuple):
     """On the test windows, read once, after the last choice was made."""
     members: list[Fitted]
     """With their training curves."""
+    seconds: float = nan
+    """Of fit, test and refit by the clock; of a resumed training, of what was left."""
 
 
 def train(
@@ -78,6 +82,7 @@ def fit(
         checkpoint: Folder to keep the state of training in, and to resume from.
         report: Called after each validation.
     """
+    begun = time.monotonic()
     panel = replace(panel, season=experiment.dataset.season)
     members = workers.fit(
         Task(
@@ -110,7 +115,8 @@ def fit(
     workers.shutdown()
     best = tuple(member.best_step for member in members)
     origin = Origin(data=panel.fingerprint(), steps=best)
-    return Outcome(Bundle(experiment, origin, evaluated, final), tested, members)
+    seconds = time.monotonic() - begun
+    return Outcome(Bundle(experiment, origin, evaluated, final), tested, members, seconds)
 
 
 def cross_validate(

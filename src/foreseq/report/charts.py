@@ -82,19 +82,19 @@ def outlook(found: Future, panel: Panel, backtest: Backtest) -> dict[str, Any]:
         end = int(panel.lengths[position])
         shown = min(found.past, end)
         values = windows.before(panel, Windows(np.array([position]), np.array([end])), shown)[0]
-        times = _seconds(panel.times(position, end - shown, shown + horizon))
+        times = seconds(panel.times(position, end - shown, shown + horizon))
         row = tested.get(position)
         test = {}
         if row is not None and (first := int(backtest.windows.cutoff[row]) - end + shown) >= 0:
-            test = {"at": first, "test": _rounded(backtest.forecasts[FORESEQ][row])}
+            test = {"at": first, "test": rounded(backtest.forecasts[FORESEQ][row])}
         rows.append(
             {
                 "name": str(panel.ids[position]),
                 "axis": axes.setdefault(tuple(times), len(axes)),
-                "past": _rounded(values),
-                "future": [_rounded(found.quantiles[place, :, output]) for output in outputs],
-                "size": _rounded(found.sizes[[place]])[0],
-                "error": _rounded(errors[[position]])[0],
+                "past": rounded(values),
+                "future": [rounded(found.quantiles[place, :, output]) for output in outputs],
+                "size": rounded(found.sizes[[place]])[0],
+                "error": rounded(errors[[position]])[0],
                 **test,
             }
         )
@@ -127,17 +127,17 @@ def _shown_levels(levels: tuple[float, ...]) -> list[float]:
     return [*lower, *(level for level in levels if level == MEDIAN), *upper]
 
 
-def _seconds(times: NDArray[Any]) -> list[float | None]:
-    """Return times as seconds since 1970, as a browser counts them; integers as they are."""
-    seconds = times.astype(np.int64)
-    return _rounded(seconds / 1e9 if times.dtype.kind == "M" else seconds, 15)
+def seconds(times: NDArray[Any]) -> list[float | None]:
+    """Return times as seconds since 1970, as a browser counts them; other places as they are."""
+    dated = times.dtype.kind == "M"
+    return rounded(times.astype(np.int64) / 1e9 if dated else times, 15)
 
 
-def _rounded(values: NDArray[Any], digits: int = DIGITS) -> list[float | None]:
+def rounded(values: NDArray[Any], digits: int = DIGITS) -> list[float | None]:
     """Return numbers as JSON writes them shortest.
 
     Example:
-        >>> _rounded(np.array([2.0, 0.12345678, np.nan]))
+        >>> rounded(np.array([2.0, 0.12345678, np.nan]))
         [2, 0.123457, None]
     """
     numbers = [float(f"{value:.{digits}g}") for value in values.tolist()]

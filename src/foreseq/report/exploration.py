@@ -127,7 +127,6 @@ def lines(exploration: Exploration) -> list[tuple[str, str]]:
 def page(exploration: Exploration, name: str) -> str:
     """Return the page of an exploration as HTML, drawings included."""
     panel, repairs = exploration.panel, exploration.repairs
-    suspects = [("outlier", exploration.outliers), ("shift of level", exploration.shifts)]
     return render(
         "exploration.html",
         title=f"{name}: before training",
@@ -140,17 +139,24 @@ def page(exploration: Exploration, name: str) -> str:
             (percent(1 - float(panel.observed.mean()), 1), "of steps without a value"),
         ],
         lines=[*lines(exploration), *(("warning", warning) for warning in repairs.warnings)],
-        suspects=[
-            (kind, *_place(panel, suspect), number(suspect.value), f"{suspect.size:.0f}")
-            for kind, some in suspects
-            for suspect in some[:PLOTS]
-        ],
+        suspects=suspects(exploration),
         quality=[row for row in health(repairs, panel.freq, panel.season) if row[0] != "warning"],
         plots=[_plot(exploration, series) for series in _examples(exploration)],
         sampled=min(SAMPLED, panel.n_series),
         width=WIDTH,
         height=HEIGHT,
     )
+
+
+def suspects(exploration: Exploration) -> list[tuple[str, ...]]:
+    """Return the first outliers and shifts as rows: kind, series, time, value, size."""
+    panel = exploration.panel
+    kinds = [("outlier", exploration.outliers), ("shift of level", exploration.shifts)]
+    return [
+        (kind, *_place(panel, suspect), number(suspect.value), f"{suspect.size:.0f}")
+        for kind, some in kinds
+        for suspect in some[:PLOTS]
+    ]
 
 
 def _decompose(values: Array, season: int) -> tuple[Array, Array]:

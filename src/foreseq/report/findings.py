@@ -1,6 +1,7 @@
 """What a report is about: a training, its comparison with baselines, and its forecasts."""
 
 from collections.abc import Sequence
+from math import nan
 from typing import NamedTuple
 
 from foreseq.evaluation import comparison
@@ -42,6 +43,8 @@ class Training(NamedTuple):
     bundle: Bundle
     backtest: Backtest
     members: list[Fitted]
+    seconds: float = nan
+    """Of fit, test and refit."""
 
 
 class Findings(NamedTuple):
@@ -58,14 +61,19 @@ class Findings(NamedTuple):
     choices: Sequence[Choice]
     candidates: Sequence[Candidate]
     members: Sequence[Fitted]
+    seconds: float
+    """Of fit, test and refit."""
+    again: str
+    """How to train the same again: a command, or Python."""
 
 
-def findings(training: Training, run: str) -> Findings:
+def findings(training: Training, run: str, again: str) -> Findings:
     """Compare a training with statistical baselines, and forecast the future.
 
     Args:
         training: The training.
         run: Its name, for people.
+        again: How to train the same again: a command, or Python.
     """
     bundle, panel, backtest = training.bundle, training.panel, training.backtest
     return Findings(
@@ -79,4 +87,6 @@ def findings(training: Training, run: str) -> Findings:
         choices=training.chosen.choices,
         candidates=training.chosen.candidates,
         members=training.members,
+        seconds=training.seconds,
+        again=again,
     )

@@ -9,9 +9,15 @@ from foreseq.report.findings import NAMES, Training, findings
 from foreseq.report.html import picture, render
 
 
-def report(training: Training) -> str:
-    """Return the page of a training, as every MLflow run has it, with the gate's decision."""
-    found = findings(training, f"seed {training.bundle.experiment.training.seed}")
+def report(training: Training, call: str) -> str:
+    """Return the page of a training, as every MLflow run has it, with the gate's decision.
+
+    Args:
+        training: The training.
+        call: Python that trains the same again.
+    """
+    seed = training.bundle.experiment.training.seed
+    found = findings(training, f"seed {seed}", call)
     decision, _ = gate.judge(training.bundle, None, training.panel)
     return page.with_decision(page.report_page(found, pictures.draw(found)), decision)
 

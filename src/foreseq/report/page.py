@@ -2,26 +2,31 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from foreseq import __version__
+from foreseq.evaluation import residuals
 from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval
 from foreseq.evaluation.baselines import SEASONAL_NAIVE
 from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.ingest.repairs import health
-from foreseq.report import charts
+from foreseq.report import charts, exploration
 from foreseq.report.findings import NAMES, Findings
-from foreseq.report.html import image, number, percent, picture, render
+from foreseq.report.html import image, number, percent, render
+from foreseq.report.plots import plots
 from foreseq.series.panel import Panel
 from foreseq.training.loop import MIN_GAIN
 
 GATE = re.compile(r"(<!-- gate -->).*?(<!-- /gate -->)", re.DOTALL)
 """The part of a report that is replaced when the gate has decided."""
+HARDEST = 10
+"""Series with the largest errors that are shown with a likely reason."""
+Cells = tuple[str, ...]
 MAX_NAMED = 20
 """Series that are named in one row."""
 
@@ -33,51 +38,45 @@ def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
         findings: Its content.
         pictures: File name to figure, of `pictures.draw`.
     """
-    backtest, comparison = findings.backtest, findings.comparison
-    baselines = [name for name in backtest.forecasts if name != FORESEQ]
-    crps = {name: backtest.crps(name) for name in backtest.forecasts}
-    statistical = []
-    if comparison.backtest is not None:
-        names = [*comparison.names, SEASONAL_NAIVE]
-        crps_there = {
-            SEASONAL_NAIVE: comparison.backtest.crps(SEASONAL_NAIVE),
-            **comparison.crps(),
-        }
-        statistical = _scores(comparison.backtest, names, crps_there)
+    backtest, comparison, panel = findings.backtest, findings.comparison, findings.panel
     failures = ", ".join(f"{NAMES[name]} {n}" for name, n in comparison.failures.items() if n)
+    outlook, errors = charts.outlook(findings.future, panel, backtest), plots(findings)
+    seconds = findings.seconds + sum(candidate.seconds for candidate in findings.candidates)
     return render(
         "report.html",
         title=f"{findings.model}: {backtest.actual.shape[1]} steps ahead",
         release=__version__,
         run=findings.run,
-        charts=charts.script(
-            {"outlook": charts.outlook(findings.future, findings.panel, backtest)}
-        ),
+        charts=charts.script({"outlook": outlook, "plots": errors}),
+        plots=errors,
         shown=len(findings.future.series),
-        all=findings.panel.n_series,
+        all=panel.n_series,
         summary=summarize(backtest, comparison),
         facts=_facts(backtest),
         windows=backtest.windows.count,
         series=len(np.unique(backtest.windows.series)),
-        baselines=_scores(backtest, baselines, crps),
-        statistical=statistical,
+        measure=backtest.measure,
+        leaderboards=_leaderboards(backtest, comparison, seconds),
         sample=comparison.sample,
         failures=failures,
         intervals=_intervals(backtest, comparison),
+        hardest=residuals.hardest(backtest, panel, HARDEST),
+        suspects=exploration.suspects(exploration.explore(panel, findings.repairs)),
         choices=findings.choices,
         candidates=findings.candidates,
         min_gain=percent(MIN_GAIN),
         members=len(findings.members),
         unused=sum(not member.best_step for member in findings.members),
         quality=_quality(findings),
+        again=findings.again,
+        fingerprint=panel.fingerprint(),
         image=lambda file, alternative: image(pictures, file, alternative),
-        picture=lambda file, caption: picture(pictures, file, caption),
     )
 
 
 def with_decision(report: str, decision: Decision) -> str:
     """Return a report with the gate's decision put in."""
-    section = render("gate.html", decision=decision, names=NAMES)
+    section = render("gate.html", decision=decision, names=NAMES, folded=True)
     return GATE.sub(lambda match: f"{match[1]}{section}{match[2]}", report)
 
 
@@ -119,21 +118,48 @@ def _facts(backtest: Backtest) -> list[tuple[str, str]]:
     ]
 
 
+def _leaderboards(
+    backtest: Backtest, comparison: Comparison, seconds: float
+) -> list[tuple[str, Sequence[Cells]]]:
+    """Return title and rows, apart for the statistical forecasters where they saw fewer windows."""
+    rows = _scores(backtest, {name: backtest.crps(name) for name in backtest.forecasts}, {})
+    rows[FORESEQ] = (*rows[FORESEQ][:-1], _seconds(seconds))
+    there = comparison.backtest
+    if there is None:
+        return [("", _ranked(rows))]
+    crps = {SEASONAL_NAIVE: there.crps(SEASONAL_NAIVE), **comparison.crps()}
+    statistical = _scores(there, crps, comparison.seconds)
+    if there.windows.count == backtest.windows.count:
+        return [("", _ranked(statistical | rows))]
+    return [("", _ranked(rows)), (f"On {comparison.sample}", _ranked(statistical))]
+
+
 def _scores(
-    backtest: Backtest, others: Sequence[str], crps: Mapping[str, float]
-) -> list[tuple[str, ...]]:
-    """Return a row of cells for foreseq and for each other forecaster."""
+    backtest: Backtest, crps: Mapping[str, float], seconds: Mapping[str, float]
+) -> dict[str, Cells]:
+    """Return a row of cells for each forecaster that has a CRPS."""
     scores = backtest.scores()
-    return [
-        (
+    return {
+        name: (
             NAMES[name],
             *(number(getattr(scores[name], field)) for field in ("mase", "smape", "mae", "rmse")),
             number(crps[name]),
             "" if name == FORESEQ else percent(backtest.skill(over=name)),
             "" if name == FORESEQ else percent(backtest.win_rate(name)),
+            _seconds(seconds.get(name, nan)),
         )
-        for name in (FORESEQ, *others)
-    ]
+        for name in crps
+    }
+
+
+def _ranked(rows: Mapping[str, Cells]) -> list[Cells]:
+    """Return rows by MASE, or by MAE where there is none, best first."""
+    error = 1 if all(row[1] != "unknown" for row in rows.values()) else 3
+    return sorted(rows.values(), key=lambda row: float(row[error].replace(",", "")))
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.1f}" if isfinite(seconds) else ""
 
 
 def _intervals(backtest: Backtest, comparison: Comparison) -> list[tuple[str, ...]]:

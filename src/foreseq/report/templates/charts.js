@@ -20,6 +20,7 @@
     [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
     [0.001, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
   ];
+  const WHOLE = [...Array(9).keys()].flatMap(digits => [1, 2, 5].map(first => first * 10 ** digits));
   const drawn = [];
 
   // Draws lines into a figure, and again when its width or the colours change.
@@ -27,31 +28,31 @@
     const old = drawn.find(one => one.figure === figure);
     if (old) old.plot.destroy();
     const entry = old || { figure };
-    const { data, lines, bands = [], dated = false, x = "", view, tick = number } = make();
+    const { data, lines, bands = [], dated, x, view, zero = false, height = 340 } = make();
     const font = `${narrow.matches ? 11 : 13}px system-ui, sans-serif`;
     const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--rule"), width: 1 }, ticks: { show: false } };
     const time = dated ? stamp : number;
     figure.querySelector("img")?.setAttribute("hidden", "");
     const place = figure.querySelector(".plot") || figure.insertBefore(
-      Object.assign(document.createElement("div"), { className: "plot" }), figure.firstChild);
+      Object.assign(document.createElement("div"), { className: "plot" }), figure.querySelector("figcaption"));
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", figure.dataset.label);
     entry.make = make;
     entry.plot = new uPlot({
-      width: place.clientWidth,
-      height: narrow.matches ? 260 : 340,
+      width: place.clientWidth || 600,
+      height: narrow.matches ? Math.min(height, 260) : height,
       tzDate: seconds => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
-      scales: { x: { time: dated } },
+      scales: { x: { time: dated }, y: zero ? { range: (_, low, high) => uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true) } : {} },
       cursor: { y: false, drag: { x: true, y: false, setScale: true } },
       series: [{ label: x, value: (_, at) => (at == null ? "–" : time(at)) }, ...lines.map(line => ({
         points: { show: data[0].length <= 40 && !line.class, size: 5 },
-        value: (_, at) => tick(at), width: 1.6, ...line, stroke: line.stroke || "transparent",
+        value: (_, at) => number(at), width: 1.6, ...line, stroke: line.stroke || "transparent",
       }))],
       bands,
       legend: { markers: { fill: (_, i) => lines[i - 1]?.stroke } },
       axes: [
-        { ...axis, ...(dated ? { values: DATES, space: 60 } : {}) },
-        { ...axis, values: (_, ticks) => ticks.map(tick),
+        { ...axis, ...(dated ? { values: DATES, space: 60 } : data[0].every(Number.isInteger) ? { incrs: WHOLE } : {}), size: dated ? 50 : 30 },
+        { ...axis, values: (_, ticks) => ticks.map(number),
           size: (_, ticks) => 14 + 7.2 * Math.max(3, ...(ticks || []).map(one => one.length)) },
       ],
     }, data, place);
@@ -63,9 +64,23 @@
   for (const query of ["(prefers-color-scheme: dark)", "(max-width: 600px)"])
     matchMedia(query).addEventListener("change", again);
   addEventListener("resize", () => drawn.forEach(({ figure, plot }) =>
-    plot.setSize({ width: figure.querySelector(".plot").clientWidth, height: plot.height })));
-  addEventListener("beforeprint", () => drawn.forEach(({ plot }) => plot.setSize({ width: 640, height: 260 })));
+    plot.setSize({ width: figure.querySelector(".plot").clientWidth || 600, height: plot.height })));
+  addEventListener("beforeprint", () => drawn.forEach(({ plot }) => plot.setSize({ width: 640, height: Math.min(plot.height, 260) })));
   addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
+
+  // The charts of errors: a line for each forecaster.
+  const COLOURS = ["--blue", "--orange", "--green", "--purple", "--ochre", "--muted"];
+  for (const figure of document.querySelectorAll("figure[data-label]")) {
+    const plot = charts.plots[figure.dataset.chart];
+    if (!plot) continue;
+    draw(figure, () => ({
+      data: [plot.places, ...plot.lines.map(line => line.values)],
+      lines: plot.lines.map((line, i) => ({ label: line.label, stroke: colour(line.quiet ? "--muted" : COLOURS[i % COLOURS.length]), width: i ? 1.6 : 2.4 })),
+      dated: plot.dated, x: plot.x, zero: true, height: 240,
+    }));
+  }
+  for (const one of document.querySelectorAll("details"))
+    one.addEventListener("toggle", () => dispatchEvent(new Event("resize")));
 
   // The forecast of one series at a time.
   const { axes, series, levels, horizon, dated, measure } = charts.outlook;
@@ -149,6 +164,11 @@
     event.target.textContent = view ? "whole history" : "newest";
     draw(figure, lines);
   });
+  for (const link of document.querySelectorAll("[data-series]"))
+    link.addEventListener("click", () => {
+      const found = order.findIndex(one => one.name === link.dataset.series);
+      if (found >= 0) show(found);
+    });
   for (const one of document.querySelectorAll(".scripted")) one.hidden = false;
   if (series.length < 2) find("choice").hidden = true;
   sort("largest");
