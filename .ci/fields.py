@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from foreseq.config import Config, ExperimentConfig
 
@@ -30,9 +30,10 @@ def tables(config: type[Config], prefix: str) -> Iterator[str]:
     inner = []
     rows = ["| field | values | default | meaning |", "|---|---|---|---|"]
     for name, field in config.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Config):
+        if _is(field.annotation):
             inner.append((field.annotation, f"{prefix}{name}."))
             continue
+        inner += [(kind, f"{prefix}{name}.") for kind in get_args(field.annotation) if _is(kind)]
         default = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
         default = default.replace("`null`", "chosen")
         meaning = " ".join((field.description or "").split())
@@ -41,6 +42,10 @@ def tables(config: type[Config], prefix: str) -> Iterator[str]:
     yield f"\n{title}\n\n{config.__doc__}\n\n" + "\n".join(rows) + "\n"
     for other, path in inner:
         yield from tables(other, path)
+
+
+def _is(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Config)
 
 
 def _values(schema: dict[str, Any]) -> str:
@@ -55,6 +60,8 @@ def _values(schema: dict[str, Any]) -> str:
         return " or ".join(choices)
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "$ref" in schema:
+        return "fields, see below"
     if "const" in schema:
         return f"`{schema['const']}`"
     bounds = [f"{sign} {schema[word]}" for word, sign in BOUNDS.items() if word in schema]

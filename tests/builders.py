@@ -17,6 +17,7 @@ CLOSED = {
     "network.output_domain": "real",
     "network.recent_inputs": 1,
     "network.calendar": False,
+    "network.covariates": (),
     "training.start": "random",
     "training.learning_rate": 1e-3,
     "training.loss": "mase",
@@ -41,6 +42,7 @@ SMALL_NETWORK = {
     "recent_inputs": 8,
     "decoder": "direct",
     "calendar": False,
+    "covariates": [],
 }
 """Of bundles whose weights are not trained; for a season of 4."""
 

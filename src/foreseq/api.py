@@ -31,7 +31,7 @@ from foreseq.ingest.table import to_panel
 from foreseq.report import notebook, pictures
 from foreseq.report.findings import Training
 from foreseq.selection.choose import choose
-from foreseq.series.panel import Panel
+from foreseq.series.panel import Panel, to_frame
 from foreseq.series.windows import Windows
 
 __all__ = ["Forecaster", "load"]
@@ -45,6 +45,7 @@ FIELDS = {
     "time_budget": "auto.time_budget",
     "seed": "training.seed",
     "name": "dataset.name",
+    "covariates": "dataset.covariates",
     "id_col": "dataset.columns.unique_id",
     "time_col": "dataset.columns.ds",
     "target_col": "dataset.columns.y",
@@ -77,6 +78,7 @@ class Forecaster:
         time_budget: str | float | None = None,
         seed: int | None = None,
         name: str | None = None,
+        covariates: Mapping[str, Sequence[str]] | str | None = None,
         id_col: str = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
@@ -98,6 +100,9 @@ class Forecaster:
             seed: The same data, choices and seed give the same forecasts on one machine, as far as
                 the time budget does not decide. None: 1.
             name: Of the data and the model. None: `panel`.
+            covariates: Columns beside y by role, `{"past": [...], "future": [...], "static":
+                [...]}`; `none`: y alone. None: every further column, static if constant within each
+                series, future if it is filled in beyond the last y, else past.
             id_col: Column that says which series a row belongs to.
             time_col: Column of times, or of integer steps.
             target_col: Column of values.
@@ -119,13 +124,17 @@ class Forecaster:
         self._version = self._config.model
         self._backtests: dict[tuple[int, int | None], Backtest] = {}
 
-    def fit(self, df: Any) -> "Forecaster":
+    def fit(self, df: Any, X_df: Any = None, static_df: Any = None) -> "Forecaster":  # noqa: N803
         """Choose what is open, train, test, and train on with everything; return self.
 
         Args:
             df: A row per series and time: columns `unique_id, ds, y`, or those named at
                 construction; a frame of pandas, polars, pyarrow or another library that narwhals
-                reads. Rows may be in any order; gaps and empty values are left unobserved.
+                reads. Rows may be in any order; gaps and empty values are left unobserved. Further
+                columns are covariates, see `covariates`.
+            X_df: What is known ahead: rows after those of `df`, without y. Columns that it fills
+                are read ahead by the network.
+            static_df: Features of the series: one row each.
 
         Raises:
             DataRefused: If a column is missing or a row breaks a rule.
@@ -133,7 +142,10 @@ class Forecaster:
         """
         self._reset()
         table, self._style = frames.read(df, self._config.dataset)
+        table = frames.join(table, X_df, static_df, self._config.dataset)
         panel, repairs = to_panel(table, self._config.dataset)
+        for note in repairs.covariates:
+            self._say(f"covariate {note}")
         chosen = choose(self._config, panel, report=lambda trial: self._say(f"tried {trial}"))
         for choice in chosen.choices:
             self._say(f"chosen {choice.field}={choice.value}: {choice.reason}")
@@ -144,7 +156,13 @@ class Forecaster:
         return self
 
     def predict(
-        self, df: Any = None, *, quantiles: Sequence[float] | None = None, sample_paths: int = 0
+        self,
+        df: Any = None,
+        X_df: Any = None,  # noqa: N803 - as Nixtla's libraries and scikit-learn call it
+        static_df: Any = None,
+        *,
+        quantiles: Sequence[float] | None = None,
+        sample_paths: int = 0,
     ) -> Any:
         """Return the `horizon` steps after the last observation of every series.
 
@@ -154,6 +172,8 @@ class Forecaster:
         Args:
             df: Histories, as in `fit`; their series need not have been trained on. None: the
                 training data.
+            X_df: What is known ahead, as in `fit`. What is not given counts as unknown.
+            static_df: Features of the series, as in `fit`.
             quantiles: Levels of the columns, between the lowest and highest calibrated one; others
                 than these are interpolated. None: the calibrated levels.
             sample_paths: Simulated trajectories of each series, a column `sample1`, `sample2`, ...
@@ -177,7 +197,7 @@ class Forecaster:
             pretrained, _ = zero_shot(self._config, panel)
             forecaster = ensemble.Ensemble(pretrained.experiment, pretrained.final)
         else:
-            panel, style = self._histories(df)
+            panel, style = self._histories(df, X_df, static_df)
             forecaster = self._ensemble
         table = ensemble.from_panel(
             forecaster,
@@ -357,15 +377,25 @@ class Forecaster:
         fitted = self._fitted()
         return ensemble.Ensemble(fitted.experiment, fitted.final)
 
-    def _histories(self, df: Any) -> tuple[Panel, frames.Style]:
+    def _histories(
+        self,
+        df: Any,
+        X_df: Any = None,  # noqa: N803
+        static_df: Any = None,
+    ) -> tuple[Panel, frames.Style]:
         """Return the panel of a frame, or that of the training, and the kind of frame."""
-        fitted = self._fitted()
+        dataset = self._fitted().experiment.dataset
         if df is not None:
-            table, style = frames.read(df, fitted.experiment.dataset)
-            return to_panel(table, fitted.experiment.dataset)[0], style
-        if self._training is None or self._style is None:
+            table, style = frames.read(df, dataset)
+        elif self._training is None or self._style is None:
             raise NotFitted("a loaded Forecaster keeps no data; pass the histories as df")
-        return self._training.panel, self._style
+        else:
+            panel, style = self._training.panel, self._style
+            if X_df is None and static_df is None:
+                return panel, style
+            table = to_frame(panel)
+        table = frames.join(table, X_df, static_df, dataset)
+        return to_panel(table, dataset)[0], style
 
     def _say(self, line: str) -> None:
         if self._params["verbose"]:

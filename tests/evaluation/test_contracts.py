@@ -34,6 +34,7 @@ def network(kind, decoder, *more):
             "naive_lags": [7],
             "recent_inputs": 14,
             "calendar": True,
+            "covariates": [],
             "quantiles": [0.1, 0.5, 0.9],
         },
     }

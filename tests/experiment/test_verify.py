@@ -132,7 +132,7 @@ def test_windows_that_depend_on_one_another_are_caught():
 
 def test_only_what_comes_after_a_cutoff_is_altered():
     panel = make_panel()
-    other = contracts.altered(panel, Windows(np.array([1, 1]), np.array([70, 75])))
+    other = contracts.altered(panel, Windows(np.array([1, 1]), np.array([70, 75])), 5)
     changed = (panel.values != other.values) & panel.observed
     start = panel.offsets[1]
     expected = [start + step for step in range(70, 80) if step != 77]

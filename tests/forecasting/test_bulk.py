@@ -21,7 +21,7 @@ def source():
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
         "network": {
             "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "naive_lags": [7],
-            "recent_inputs": 7, "decoder": "direct", "calendar": False,
+            "recent_inputs": 7, "decoder": "direct", "calendar": False, "covariates": [],
             "quantiles": [0.1, 0.5, 0.9],
         },
     }  # fmt: skip

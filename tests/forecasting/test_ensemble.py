@@ -31,6 +31,7 @@ def make_forecaster(*overrides, members=2):
             "recent_inputs": 14,
             "decoder": "direct",
             "calendar": True,
+            "covariates": [],
         },
     }
     experiment = build_experiment(fields, overrides)

@@ -40,7 +40,7 @@ def make_bundle():
         "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
         "network": {
             "cells": {"kind": "gru", "units": [3]}, "context": 14, "patch": 7,
-            "naive_lags": [1, 7], "calendar": True,
+            "naive_lags": [1, 7], "calendar": True, "covariates": [],
         },
         "intervals": {"levels": [0.1, 0.5, 0.9]},
         "training": {"members": 2},

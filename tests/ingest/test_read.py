@@ -18,6 +18,7 @@ def dataset(path: Path, **fields) -> DatasetConfig:
 
 
 def cells(table: pd.DataFrame) -> list[list]:
+    table = table[["unique_id", "ds", "y"]]
     return table.astype({"unique_id": str, "ds": str}).to_numpy().tolist()
 
 

@@ -38,6 +38,7 @@ def source():
         "dataset": {"source": "memory", "horizon": HORIZON, "freq": "D", "season": 4},
         "network": {"cells": {"units": [4]}, "context": 8, "patch": 4, "log": False,
                     "naive_lags": [4], "recent_inputs": 8, "decoder": "direct", "calendar": False,
+                    "covariates": [],
                     "quantiles": [0.1, 0.5, 0.9]},
     }  # fmt: skip
     experiment = build_experiment(config)

@@ -23,7 +23,8 @@ TRAINED, LENGTH = 40, 100
 CONFIG = {
     "dataset": {"source": "memory", "horizon": 1, "freq": "1", "season": 1},
     "network": {"cells": {"units": [4]}, "context": 8, "patch": 1, "log": False,
-                "naive_lags": [1], "recent_inputs": 8, "decoder": "direct", "calendar": False},
+                "naive_lags": [1], "recent_inputs": 8, "decoder": "direct", "calendar": False,
+                "covariates": []},
     "intervals": {"levels": [0.1, 0.5, 0.9]},
 }  # fmt: skip
 

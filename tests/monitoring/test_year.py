@@ -25,7 +25,8 @@ SHIFTED = 8
 EXPERIMENT = {
     "dataset": {"name": "m", "source": "memory", "horizon": HORIZON, "freq": "D", "season": SEASON},
     "network": {"cells": {"units": [16]}, "context": 28, "patch": 7, "log": False,
-                "naive_lags": [7], "recent_inputs": 14, "decoder": "direct", "calendar": False},
+                "naive_lags": [7], "recent_inputs": 14, "decoder": "direct", "calendar": False,
+                "covariates": []},
     "training": {
         "max_steps": 300, "loss": "mase", "members": 1, "learning_rate": 1e-3, "synthetic": 0.0,
     },

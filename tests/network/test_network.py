@@ -28,6 +28,7 @@ def make_network(*, dates=0, seed=1, cutoffs=1, **choices):
         "recent_inputs": 8,
         "decoder": "direct",
         "calendar": dates > 0,
+        "covariates": [],
         "level_adjustment": False,
         "shrunken_trend": False,
         "output_domain": "real",

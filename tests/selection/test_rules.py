@@ -74,7 +74,10 @@ def test_air_passengers_settles_on_log_seasonal_twelve(air):
     assert (network.log, network.naive_lags, network.patch) == (True, (1, 12, 24, 36, 48), 12)
     assert (network.context, network.recent_inputs, network.calendar) == (48, 24, True)
     assert (split.stride, split.validation_windows, split.validation_stride) == (12, 5, 3)
-    assert {choice.field for choice in choices} == set(rules.RULES) - {"training.synthetic"}
+    assert {choice.field for choice in choices} == set(rules.RULES) - {
+        "training.synthetic",
+        rules.COVARIATES,
+    }
     assert all(choice.reason for choice in choices)
 
 
@@ -85,7 +88,7 @@ def test_made_up_series_teach_air_passengers(air):
     assert (network.cells.units, network.decoder, network.patch) == ((64, 64), "segment", 12)
     assert (network.context, network.recent_inputs) == (120, 12)
     assert network.naive_lags == (1, *range(12, 121, 12))
-    assert {choice.field for choice in choices} == set(rules.RULES)
+    assert {choice.field for choice in choices} == set(rules.RULES) - {rules.COVARIATES}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,8 @@ def test_what_the_user_said_stays(air):
     said = {
         "dataset.season": 12, "network.patch": 3, "network.context": 33, "network.log": False,
         "network.recent_inputs": 5,
-        "network.naive_lags": [1], "network.calendar": False, "training.max_steps": 7,
+        "network.naive_lags": [1], "network.calendar": False, "network.covariates": [],
+        "training.max_steps": 7,
         "split.test_windows": 1, "split.stride": 2, "split.validation_windows": 2,
         "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
@@ -153,7 +157,7 @@ def test_what_the_user_said_stays(air):
     experiment, choices = resolve(air, *given)
     assert choices == []
     assert set(said) == {*rules.RULES, start.START}
-    known = before.dataset.model_copy(update={"freq": "MS", "season": 12})
+    known = before.dataset.model_copy(update={"freq": "MS", "season": 12, "covariates": "none"})
     assert experiment.model_dump() == before.model_copy(update={"dataset": known}).model_dump()
 
 

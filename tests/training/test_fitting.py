@@ -32,6 +32,7 @@ def make_experiment(*overrides):
             "recent_inputs": 8,
             "decoder": "direct",
             "calendar": False,
+            "covariates": [],
         },
         "training": {
             "loss": "mase",

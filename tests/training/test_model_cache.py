@@ -19,6 +19,7 @@ def make_experiment(*overrides):
             "recent_inputs": 8,
             "decoder": "direct",
             "calendar": False,
+            "covariates": [],
         },
         "training": {
             "loss": "mase",

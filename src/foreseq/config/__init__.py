@@ -5,7 +5,14 @@ In: YAML, mappings and `name=value` overrides. Out: frozen configs. A field left
 which has the same fields and none open.
 """
 
-from foreseq.config.dataset import ColumnsConfig, CsvConfig, DatasetConfig, ResolvedDataset, Source
+from foreseq.config.dataset import (
+    ColumnsConfig,
+    CovariatesConfig,
+    CsvConfig,
+    DatasetConfig,
+    ResolvedDataset,
+    Source,
+)
 from foreseq.config.experiment import (
     ExperimentConfig,
     GateConfig,
@@ -27,10 +34,12 @@ from foreseq.config.loading import (
 )
 from foreseq.config.network import (
     CellsConfig,
+    Covariate,
     NetworkConfig,
     OutputDomain,
     ResolvedCells,
     ResolvedNetwork,
+    Role,
     whole_patches,
 )
 from foreseq.config.training import (
@@ -48,6 +57,8 @@ __all__ = [
     "CellsConfig",
     "ColumnsConfig",
     "Config",
+    "Covariate",
+    "CovariatesConfig",
     "CsvConfig",
     "DatasetConfig",
     "ExperimentConfig",
@@ -66,6 +77,7 @@ __all__ = [
     "ResolvedSplit",
     "ResolvedTraining",
     "Retrain",
+    "Role",
     "Source",
     "SplitConfig",
     "StatisticalBaselinesConfig",

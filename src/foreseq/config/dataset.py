@@ -3,7 +3,7 @@
 import codecs
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveInt,
     field_validator,
+    model_validator,
 )
 
 from foreseq.config.fields import Config
@@ -60,6 +61,35 @@ class ColumnsConfig(Config):
     """The observed value."""
 
 
+class CovariatesConfig(Config):
+    """Columns beside y, by when they are known."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    past: tuple[str, ...] = ()
+    """Known up to the cutoff, as sales of another shop are."""
+    future: tuple[str, ...] = ()
+    """Known ahead as well, as prices and promotions are."""
+    static: tuple[str, ...] = ()
+    """Fixed for a series, as the type of a shop is."""
+    categories: tuple[str, ...] = ()
+    """Of these columns, those whose numbers are names; text always is."""
+
+    @model_validator(mode="after")
+    def _each_has_one_role(self) -> Self:
+        names = [*self.past, *self.future, *self.static]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"column {twice[0]} must have one role: past, future or static")
+        if other := sorted(set(self.categories) - set(names)):
+            raise ValueError(f"categories names {other[0]}, which is not past, future or static")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns, those that change with time first."""
+        return (*self.past, *self.future, *self.static)
+
+
 class CsvConfig(Config):
     """How numbers, dates and text files are written; None: recognised from the file."""
 
@@ -106,6 +136,16 @@ class DatasetConfig(Config):
     """Names of the three columns in the file."""
     csv: CsvConfig = CsvConfig()
     """How numbers, dates and text files are written, where it is not recognised rightly."""
+    covariates: CovariatesConfig | Literal["auto", "none"] = "auto"
+    """Columns beside y. `auto`: every further column of the file; those constant within each series
+    are static, those filled in beyond the last y are known ahead, others are of the past. `none`: y
+    alone."""
+    future: Source = ""
+    """File of what is known ahead: rows of series and time after the last y, without y. Empty: such
+    rows are in the source, if anywhere."""
+    static: Source = ""
+    """File with a row for each series: its static columns. Empty: they are in the source, if
+    anywhere."""
     freq: str | PositiveInt | None = None
     """Pandas alias (`15min`, `h`, `D`, `B`, `W`, `MS`, `BME`, `SMS-15`), or the difference of
     integer steps. `MS-30`: the 30th of each month, or its last day. `30min[Mon-Fri 09:30-16:00]`,

@@ -75,6 +75,7 @@ def history_fields(source: str | None, overrides: Sequence[str] = ()) -> dict[st
     if source is None:
         return changed or None
     new = {"name": stem(source), "source": source, "query": "", "update": "replace", "as_of": None}
+    new["future"] = ""
     return new | changed
 
 

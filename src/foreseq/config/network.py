@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from foreseq.config.fields import Config, Levels, Rate, ascending
 
 OutputDomain = Literal["real", "nonnegative", "integer"]
 """Values a series can take: any number, numbers from zero on, or counts (0, 1, 2, ...)."""
+Role = Literal["past", "future", "static"]
+"""When a column beside y is known: up to the cutoff, ahead of it too, or fixed for a series."""
 Units = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
@@ -64,6 +66,21 @@ class ResolvedCells(CellsConfig):
     units: Units
 
 
+class Covariate(Config):
+    """A column beside y as a network reads it."""
+
+    name: str
+    """Of the column in the data."""
+    role: Role
+    """When it is known."""
+    location: float = 0.0
+    """Of numbers: their median in the training span."""
+    spread: PositiveFloat = 1.0
+    """Of numbers: their mean distance from it."""
+    categories: tuple[str, ...] = ()
+    """That the network tells apart, others are unknown; empty: it reads numbers."""
+
+
 class NetworkConfig(Config):
     """What the network reads, and how it forecasts."""
 
@@ -101,6 +118,9 @@ class NetworkConfig(Config):
     seasons, at most 96."""
     calendar: bool | None = None
     """Read hour, weekday, day and month. None: if the history is long enough to learn them."""
+    covariates: tuple[Covariate, ...] | None = None
+    """Columns beside y that are read, see `dataset.covariates` for those that there are. Empty: y
+    alone. None: chosen from the data."""
     quantiles: Levels = ()
     """Quantile levels the network learns; empty: it learns a point forecast."""
     multivariate: Literal["all"] | tuple[str, ...] = ()
@@ -143,6 +163,7 @@ class ResolvedNetwork(NetworkConfig):
     output_domain: OutputDomain
     recent_inputs: PositiveInt
     calendar: bool
+    covariates: tuple[Covariate, ...] = ()
     multivariate: tuple[str, ...] = ()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.errors import ForeseqError
+from foreseq.series.covariates import Covariates
 from foreseq.series.panel import Panel, from_series, select
 from foreseq.series.windows import Windows, before
 
@@ -111,15 +112,44 @@ def same_rows(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[n
     return np.asarray((left == right).reshape(len(left), -1).all(axis=1))
 
 
-def altered(panel: Panel, windows: Windows) -> Panel:
-    """Return the panel with absurd values after the first cutoff of each series."""
+def altered(panel: Panel, windows: Windows, horizon: int) -> Panel:
+    """Return the panel with absurd values after the first cutoff of each series.
+
+    Covariates known ahead are altered from the end of the horizon on, others from the cutoff on.
+    """
     first = panel.lengths.copy()
     np.minimum.at(first, windows.series, windows.cutoff)
-    owner = np.repeat(np.arange(panel.n_series), panel.lengths)
-    later = np.arange(len(panel.values)) - panel.offsets[owner] >= first[owner]
-    values = np.array(panel.values)
+    values = _altered(panel.values, panel.offsets, first)
+    return replace(panel, values=values, covariates=_covariates(panel.covariates, first, horizon))
+
+
+def _covariates(
+    beside: Covariates | None, first: NDArray[np.int64], horizon: int
+) -> Covariates | None:
+    if beside is None:
+        return None
+    values = np.array(beside.values)
+    for at in range(values.shape[1]):
+        known = first + (horizon if beside.columns[at].role == "future" else 0)
+        if beside.columns[at].categories:
+            values[_later(beside.offsets, known), at] = np.nan
+        else:
+            values[:, at] = _altered(values[:, at], beside.offsets, known)
+    return replace(beside, values=values)
+
+
+def _altered(
+    values: NDArray[np.float64], offsets: NDArray[np.int64], first: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    later, values = _later(offsets, first), np.array(values)
     values[later] = -1e3 * (1 + np.abs(values[later]))
-    return replace(panel, values=values)
+    return values
+
+
+def _later(offsets: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which steps of all series come after the first ones, shape (steps_total,)."""
+    owner = np.repeat(np.arange(len(first)), np.diff(offsets))
+    return np.asarray(np.arange(offsets[-1]) - offsets[owner] >= first[owner])
 
 
 def _forecasts_the_horizon(case: Case) -> Iterator[str]:
@@ -162,7 +192,7 @@ def _does_not_look_ahead(case: Case) -> Iterator[str]:
     back = case.windows.cutoff - case.panel.lengths[case.windows.series]
     for steps in np.unique(back):
         windows = case.windows.take(back == steps)
-        again = case.forecast(altered(case.panel, windows), windows)
+        again = case.forecast(altered(case.panel, windows, case.horizon), windows)
         same = same_rows(case.forecasts[back == steps], again)
         if not same.all():
             yield (

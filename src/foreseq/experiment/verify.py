@@ -66,7 +66,7 @@ def verify(
     """
     test = windows.split(panel, experiment.dataset.horizon, experiment.split).test
     resolved = choose(experiment, panel).experiment
-    again = choose(experiment, altered(panel, test)).experiment
+    again = choose(experiment, altered(panel, test, resolved.dataset.horizon)).experiment
     yield _no_later_choice(resolved, again)
     panel = replace(panel, season=resolved.dataset.season)
     forecast, _ = fit(resolved, panel)
@@ -113,7 +113,7 @@ def _no_look_ahead(
     """Alter everything after each series' first cutoff, train again, compare the forecasts."""
     _, first = np.unique(test.series, return_index=True)
     firsts = test.take(first)  # cutoffs ascend within a series
-    other = altered(panel, firsts)
+    other = altered(panel, firsts, experiment.dataset.horizon)
     again, _ = fit(experiment, other)
     same = same_rows(forecast(panel, firsts), again(other, firsts))
     message = f"{same.sum()} of {firsts.count} forecasts unchanged when all later data were altered"

@@ -74,7 +74,8 @@ def zero_shot(experiment: ExperimentConfig, panel: Panel) -> tuple[Bundle, Backt
         ConfigError: If there is no pretrained network for the season.
     """
     training = experiment.training.model_copy(update=UNTRAINED)
-    plan = experiment.model_copy(update={"training": training})
+    network = experiment.network.model_copy(update={"covariates": ()})  # these must be learned
+    plan = experiment.model_copy(update={"training": training, "network": network})
     try:
         chosen = by_rules(plan, panel)
     except SeriesTooShort:

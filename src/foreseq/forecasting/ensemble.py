@@ -71,11 +71,12 @@ class Ensemble:
 
     def _predict(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         names = self.experiment.network.multivariate
+        reads = self.experiment.network.covariates
         inputs, rows = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
         members = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
         for member, weights in enumerate(self.members):
             network_weights.set_weights(self.model, weights)
-            members[member] = predict.predict(self.model, inputs, rows)
+            members[member] = predict.predict(self.model, inputs, rows, reads)
         forecast = np.asarray(np.median(members, axis=0))
         if self.calibration is not None:
             quantiles, levels = self.experiment.network.quantiles, self.calibration.levels

@@ -43,6 +43,8 @@ class Columns:
     blank: int
     """Rows without any value, which are left out."""
     file: str
+    beside: pd.DataFrame | None = None
+    """Further columns, a row for each row; None: there are none."""
 
     def shown(self, time: Any) -> str:
         """Return a time in the zone it came in."""
@@ -84,7 +86,9 @@ def parse(table: pd.DataFrame, file: str = "") -> Columns:
     ids = Columns(names, codes, nothing, nothing, table.index.to_numpy(), "", 0, file)
     ds, zone = _parse_ds(table["ds"], ids)
     y = _parse_y(table["y"], ids)
-    return replace(ids, ds=ds, y=y, zone=zone, blank=int(blank.sum()))
+    others = [name for name in table.columns if name not in ("unique_id", "ds", "y")]
+    beside = table[others].reset_index(drop=True) if others else None
+    return replace(ids, ds=ds, y=y, zone=zone, blank=int(blank.sum()), beside=beside)
 
 
 def distinct(column: pd.Series[Any], file: str = "") -> tuple[NDArray[np.int64], Any]:

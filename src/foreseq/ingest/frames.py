@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.errors import DataRefused
+from foreseq.ingest import covariates, joined
 from foreseq.ingest.columns import distinct
 
 ARGUMENTS = {"unique_id": "id_col", "ds": "time_col", "y": "target_col"}
@@ -44,15 +45,7 @@ def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
     columns = dataset.columns
     if isinstance(frame, pd.DataFrame) and columns.unique_id in frame.index.names:
         frame = frame.reset_index()
-    try:
-        read = nw.from_native(frame)
-    except TypeError:
-        raise DataRefused(
-            "data must be a frame of pandas, polars, pyarrow or another library narwhals reads",
-            found=type(frame).__name__,
-            remedy="convert it",
-        ) from None
-    eager = read.collect() if isinstance(read, nw.LazyFrame) else read
+    eager = _eager(frame)
     wanted = columns.model_dump()
     if columns.unique_id == "unique_id" and "unique_id" not in eager.columns:
         del wanted["unique_id"]
@@ -67,7 +60,8 @@ def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
     dates = types[columns.ds] == nw.Date
     if dates:
         eager = eager.with_columns(nw.col(columns.ds).cast(nw.Datetime("ns")))
-    table = eager.select(list(wanted.values())).to_pandas()
+    beside = covariates.names(dataset, eager.columns, list(columns.model_dump().values()))
+    table = eager.select([*wanted.values(), *beside]).to_pandas()
     table = table.rename(columns={name: role for role, name in wanted.items()})
     if "unique_id" not in wanted:
         table.insert(0, "unique_id", pd.Series(dataset.name, table.index, dtype="category"))
@@ -75,6 +69,37 @@ def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
     texts = pd.Index([str(name) for name in unique])
     ids = pd.Series(unique, index=texts)[~texts.duplicated()]
     return table, Style(eager.implementation, columns, ids, bool(dates))
+
+
+def join(table: pd.DataFrame, future: Any, static: Any, dataset: DatasetConfig) -> pd.DataFrame:
+    """Return a history with frames of what is known ahead and of features of its series.
+
+    Args:
+        table: From `read`.
+        future: A frame of any kind, without y; None: there is none.
+        static: A frame with a row for each series; None: there is none.
+        dataset: Names of the columns.
+
+    Raises:
+        DataRefused: If one is no frame, or lacks a column.
+    """
+    return joined.join(table, _plain(future), _plain(static), dataset)
+
+
+def _eager(frame: Any) -> nw.DataFrame[Any]:
+    try:
+        read = nw.from_native(frame)
+    except TypeError:
+        raise DataRefused(
+            "data must be a frame of pandas, polars, pyarrow or another library narwhals reads",
+            found=type(frame).__name__,
+            remedy="convert it",
+        ) from None
+    return read.collect() if isinstance(read, nw.LazyFrame) else read
+
+
+def _plain(frame: Any) -> pd.DataFrame | None:
+    return None if frame is None else _eager(frame).to_pandas()
 
 
 def write(table: pd.DataFrame, style: Style) -> Any:

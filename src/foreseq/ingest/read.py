@@ -22,7 +22,7 @@ import pyarrow.dataset as parquet
 from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.config.dataset import without_secrets
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.ingest import notation, roles, text
+from foreseq.ingest import covariates, joined, notation, roles, text
 from foreseq.ingest.fetch import fetch
 from foreseq.ingest.repairs import READING
 from foreseq.ingest.roles import Cells
@@ -77,15 +77,21 @@ def read_file(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
                 file=file,
                 remedy="rename the file, or convert it to CSV or Parquet",
             )
-    lengthen_or_rename = _lengthen if dataset.layout == "wide" else _rename
-    table = lengthen_or_rename(cells.table, cells.columns)
+    if dataset.layout == "wide":
+        table = _lengthen(cells.table, cells.columns)
+    else:
+        table = _rename(cells.table, cells.columns, dataset)
     if "unique_id" not in table:
         table.insert(0, "unique_id", pd.Series(dataset.name, table.index, dtype="category"))
     table["ds"], dates = notation.times(table["ds"], dataset.csv, file)
-    table["y"], marks = notation.numbers(
-        table["y"], dataset.csv, file, doubt_dots=cells.separator == ";"
-    )
+    doubt_dots = cells.separator == ";"
+    table["y"], marks = notation.numbers(table["y"], dataset.csv, file, doubt_dots=doubt_dots)
+    for name in table.columns.difference(["unique_id", "ds", "y"]):
+        table[name], _ = notation.numbers(table[name], dataset.csv, file, doubt_dots=doubt_dots)
     table.attrs[READING] = ", ".join(note for note in (*cells.notes, dates, marks) if note)
+    if dataset.future or dataset.static:
+        with _refusing_unreadable_files(f"{dataset.future or dataset.static}"):
+            return joined.read(table, dataset)
     return table
 
 
@@ -137,7 +143,9 @@ def _read_parquet(path: Path, dataset: DatasetConfig) -> Cells:
     source, columns, guessed = open_parquet(path, dataset)
     names = source.schema.names
     if dataset.layout == "long":
-        names = [name for name in columns.model_dump().values() if name in names]
+        wanted = list(columns.model_dump().values())
+        beside = covariates.names(dataset, names, wanted)
+        names = [name for name in wanted if name in names] + beside
     table: pd.DataFrame = source.to_table(columns=names).to_pandas(
         ignore_metadata=True, date_as_object=False
     )
@@ -170,10 +178,11 @@ def _read_excel(path: Path, dataset: DatasetConfig) -> Cells:
     return Cells(table, columns, notes)
 
 
-def _rename(table: pd.DataFrame, columns: ColumnsConfig) -> pd.DataFrame:
-    """Return the three columns of a long table under our names."""
+def _rename(table: pd.DataFrame, columns: ColumnsConfig, dataset: DatasetConfig) -> pd.DataFrame:
+    """Return the three columns of a long table under our names, then those beside them."""
     names = {columns.unique_id: "unique_id", columns.ds: "ds", columns.y: "y"}
-    table = table[[name for name in names if name in table]]
+    beside = covariates.names(dataset, [str(name) for name in table], list(names))
+    table = table[[*(name for name in names if name in table), *beside]]
     return table.rename(columns=names)
 
 

@@ -56,6 +56,8 @@ class Repairs:
     """Time zone on whose clocks steps are counted; empty if the source named none."""
     reading: str = ""
     """What was recognised or guessed in reading the file, where it is unusual."""
+    covariates: tuple[str, ...] = ()
+    """How each column beside y is read, and why."""
     warnings: tuple[str, ...] = ()
     """What looks wrong and was left alone."""
 
@@ -101,6 +103,7 @@ def health(repairs: Repairs, freq: str, season: int) -> list[tuple[str, str]]:
         ("series sorted by time", f"{repairs.unsorted_series:,}"),
         ("blank rows skipped", f"{repairs.blank_rows:,}"),
         ("time zone", repairs.zone or "none"),
+        *(("covariate", note) for note in repairs.covariates),
         *(("warning", warning) for warning in repairs.warnings),
     ]
 

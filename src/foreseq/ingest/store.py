@@ -17,7 +17,7 @@ from foreseq.config import DatasetConfig
 from foreseq.config.dataset import without_secrets
 from foreseq.durable import files
 from foreseq.errors import DataRefused
-from foreseq.ingest import history
+from foreseq.ingest import history, joined
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.fetch import content, fetch
 from foreseq.ingest.history import DatasetVersion
@@ -27,7 +27,7 @@ from foreseq.ingest.table import to_panel
 from foreseq.series import calendar, panel
 from foreseq.series.panel import Panel
 
-EDITION = 4
+EDITION = 5
 """Raised whenever the same file and config would make another panel."""
 NOT_READING = {"source", "query", "horizon", "update", "season"}
 """Fields of a dataset that do not change the stored panel."""
@@ -81,7 +81,8 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
         whole = dataset.model_copy(update={"as_of": None})
         return _cut(dataset, ingest(whole, store, raw=raw))
     path = fetch(dataset, raw or store.parent / "raw")
-    source = _Source(path, content(path))
+    beside = joined.digests(dataset, raw or store.parent / "raw")
+    source = _Source(path, " ".join([content(path), *beside]))
     home = store / dataset.name
     make = _append if dataset.update == "append" else _replace
     while True:
@@ -173,8 +174,10 @@ def merge_rows(
             "ds": calendar.stamped(columns.ds, columns.zone),
             "y": columns.y,
         },
-        index=pd.Index(columns.rows, dtype=object),
     )
+    if columns.beside is not None:
+        new = pd.concat([new, columns.beside], axis=1)
+    new.index = pd.Index(columns.rows, dtype=object)
     if old is None:
         return new, columns
     before, now = (_kind(frame["ds"]) for frame in (old, new))
@@ -215,7 +218,8 @@ def _load(folder: Path) -> Ingested | None:
     try:
         facts = json.loads((folder / "panel.json").read_text(encoding="utf-8"))
         repairs = json.loads((folder / "repairs.json").read_text(encoding="utf-8"))
-        repairs["warnings"] = tuple(repairs["warnings"])
+        for notes in ("covariates", "warnings"):
+            repairs[notes] = tuple(repairs[notes])
         return Ingested(folder, facts["fingerprint"], Repairs(**repairs), fresh=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None

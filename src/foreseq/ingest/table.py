@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foreseq.config import DatasetConfig
+from foreseq.config import CovariatesConfig, DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.ingest import grids
+from foreseq.ingest import covariates, grids
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.repairs import READING, Repairs, sentinels, similar_ids, zero_gaps
 from foreseq.series import calendar
+from foreseq.series.covariates import Covariates
 from foreseq.series.panel import OPEN, Panel
 
 
@@ -43,7 +44,10 @@ def to_panel(
     single = _collapse(ordered, dataset)
     freq = grids.freq_of(single, _offsets(single), dataset)
     grids.check_times(single, freq, dataset)
-    single, leading, trailing = _trim(single, dataset)
+    before, after = _outside(single, dataset)
+    leading, trailing = int(before.sum()), int(after.sum())
+    ahead = single if single.beside is None else _take(single, ~before)  # with what is known there
+    single = _take(single, ~(before | after))
     offsets = _offsets(single)
     steps = grids.locate(single, offsets, freq, dataset)
     ends = steps[offsets[1:] - 1] + 1  # steps of each series
@@ -52,6 +56,7 @@ def to_panel(
     grid = np.concatenate([[0], np.cumsum(ends)]).astype(np.int64)
     places = steps + grid[single.codes]
     values, observed, repairs = _lay_out(single, places, grid, dataset)
+    beside, notes = _beside(ahead, after[~before], np.diff(grid), freq, dataset)
     warnings = similar_ids(single.names) + sentinels(single)
     if dataset.gaps == "mark":
         warnings += zero_gaps(single, places, int(grid[-1]))
@@ -63,6 +68,7 @@ def to_panel(
         ids=single.names,
         freq=freq,
         season=dataset.season or OPEN,
+        covariates=beside,
     )
     return panel, replace(
         repairs,
@@ -73,8 +79,33 @@ def to_panel(
         leading=leading,
         trailing=trailing,
         reading=table.attrs.get(READING, ""),
+        covariates=notes,
         warnings=tuple(warnings),
     )
+
+
+def _beside(
+    ahead: Columns,
+    beyond: NDArray[np.bool_],
+    lengths: NDArray[np.int64],
+    freq: str,
+    dataset: DatasetConfig,
+) -> tuple[Covariates | None, tuple[str, ...]]:
+    """Return the covariates, and how each is read.
+
+    Args:
+        ahead: Rows by series and time, with those after the last y.
+        beyond: Which are these.
+        lengths: Steps of each series up to its last y.
+        freq: Of the steps.
+        dataset: Which columns are covariates.
+    """
+    if ahead.beside is None:
+        return None, ()
+    offsets = _offsets(ahead)
+    steps = grids.locate(ahead, offsets, freq, dataset)
+    lengths = np.maximum(lengths, steps[offsets[1:] - 1] + 1)
+    return covariates.lay_out(covariates.Rows(ahead, steps, beyond, lengths), dataset)
 
 
 def _before_as_of(columns: Columns, dataset: DatasetConfig) -> Columns:
@@ -90,6 +121,8 @@ def _before_as_of(columns: Columns, dataset: DatasetConfig) -> Columns:
             file=columns.file,
             remedy="choose a later dataset.as_of",
         )
+    if isinstance(dataset.covariates, CovariatesConfig):  # what was known ahead stays known
+        return replace(columns, y=np.where(counted, columns.y, np.nan))
     kept = _take(columns, counted)
     present = np.unique(kept.codes)
     return replace(kept, names=columns.names[present], codes=np.searchsorted(present, kept.codes))
@@ -109,13 +142,21 @@ def _sort(columns: Columns) -> tuple[Columns, int]:
 
 
 def _take(columns: Columns, order: NDArray[Any]) -> Columns:
+    """Return some rows, by position or by mask."""
+    if order.dtype == bool and order.all():
+        return columns
     return replace(
         columns,
         codes=columns.codes[order],
         ds=columns.ds[order],
         y=columns.y[order],
         rows=columns.rows[order],
+        beside=None if columns.beside is None else _rows(columns.beside, order),
     )
+
+
+def _rows(table: pd.DataFrame, order: NDArray[Any]) -> pd.DataFrame:
+    return table.iloc[order].reset_index(drop=True)
 
 
 def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
@@ -143,24 +184,23 @@ def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
     return replace(single, y=total if policy == "sum" else total / np.maximum(count, 1))
 
 
-def _trim(columns: Columns, dataset: DatasetConfig) -> tuple[Columns, int, int]:
-    """Return the rows from the first to the last y of each series, and how many lay outside.
+def _outside(
+    columns: Columns, dataset: DatasetConfig
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows lie before the first and after the last y of their series.
 
     Rows after the last y are there for what is known ahead, such as prices: they are no history.
     Of a series without any y the first row stays, so that it is not lost.
     """
-    if dataset.missing in ("zero", "refuse"):
-        return columns, 0, 0
     rows = np.arange(len(columns.y))
+    if dataset.missing in ("zero", "refuse"):
+        return rows < 0, rows < 0
     seen = np.flatnonzero(~np.isnan(columns.y))
     first = _offsets(columns)[:-1].copy()
     last = first.copy()
     first[columns.codes[seen[::-1]]] = seen[::-1]
     last[columns.codes[seen]] = seen
-    before, after = rows < first[columns.codes], rows > last[columns.codes]
-    outside = before | after
-    kept = _take(columns, ~outside) if outside.any() else columns
-    return kept, int(before.sum()), int(after.sum())
+    return rows < first[columns.codes], rows > last[columns.codes]
 
 
 def _offsets(columns: Columns) -> NDArray[np.int64]:

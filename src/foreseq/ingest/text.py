@@ -61,6 +61,27 @@ def read(path: Path, dataset: DatasetConfig) -> Cells:
     return _read(path, dataset, last)
 
 
+def read_any(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
+    """Return the cells of a text file whatever columns it has; ids and times are text.
+
+    Raises:
+        DataRefused: If the text is in none of the usual encodings.
+    """
+    *first, last = _encodings(path, dataset)
+    texts = {dataset.columns.unique_id, dataset.columns.ds}
+
+    def load(encoding: str) -> pd.DataFrame:
+        form = _recognize(path, dataset, encoding)
+        return _load(path, form, [name for name in form.names if name in texts])
+
+    for encoding in first:
+        try:
+            return load(encoding)
+        except UnicodeDecodeError:
+            continue
+    return load(last)
+
+
 def has_header(first: list[Any], rest: pd.DataFrame, dataset: DatasetConfig) -> bool:
     """Return whether a first row names columns rather than holding data.
 

@@ -12,7 +12,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from foreseq.config import ResolvedNetwork
-from foreseq.network import decoders
+from foreseq.network import covariates, decoders
 from foreseq.network.cells import recurrent_stack
 from foreseq.network.naive_lags import naive_forecast
 from foreseq.network.outputs import channels, outputs
@@ -26,7 +26,8 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     """Return the network, whose weights do not depend on the number of cutoffs.
 
     Inputs: `past` and `observed` (batch, reach, channels), `calendar` (batch, reach + horizon,
-    dates), where reach = context + (cutoffs - 1) * patch. Output: (batch, cutoffs, channels,
+    dates), `covariates` and `covariates_known` (batch, reach + horizon, covariates of all
+    channels), where reach = context + (cutoffs - 1) * patch. Output: (batch, cutoffs, channels,
     horizon, outputs) in the units of `past`, with one output per quantile, or one in all. Both are
     float64, all layers in between float32. On logarithms, values that have none count as missing.
 
@@ -41,18 +42,12 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     """
     context, patch, n = config.context, config.patch, channels(config)
     reach = context + (cutoffs - 1) * patch
-    past = keras.Input((reach, n), name="past", dtype="float64")
-    observed = keras.Input((reach, n), name="observed")
-    calendar = keras.Input((reach + horizon, dates), name="calendar")
-
-    values, seen = past, observed
-    if config.log:
-        values = ops.log(ops.where(past > 0, past, 1.0))
-        seen = observed * ops.cast(past > 0, observed.dtype)
-    recent = config.recent_inputs
+    inputs = _inputs(config, reach, horizon, dates)
+    calendar = inputs["calendar"]
+    values, seen = _on_scale(config, inputs["past"], inputs["observed"])
     pasts = _rows(_per_cutoff(values, cutoffs, patch, context))  # (rows, context, 1)
     known = _rows(_per_cutoff(seen, cutoffs, patch, context))  # (rows, context, 1)
-    wide = max(7 * season, recent)
+    recent, wide = config.recent_inputs, max(7 * season, config.recent_inputs)
     scale = window_scale(config.scale, pasts, ops.cast(known, pasts.dtype), season, wide)
     z = scaled(pasts, scale) * known  # (rows, context, 1)
     clipped = ops.clip(z, -CLIP, CLIP)
@@ -62,6 +57,12 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     stack = recurrent_stack(config.cells, every_step=every_step, seed=seed, carry=runs_on)
     read = scale_as_first_cutoff(values, seen, scale, known, cutoffs)
     steps = [_fold(read, patch), _fold(seen, patch), calendar[:, :reach:patch]]
+    beside = covariates.features(
+        config, inputs["covariates"], inputs["covariates_known"], seed + 400
+    )
+    if beside:
+        steps.append(beside.read_all(_fold(beside.all[:, :reach], patch)))
+        steps.append(beside.read_ahead(_fold(beside.ahead[:, :reach], patch)))
     result = stack(keras.layers.Concatenate()(steps), every=cutoffs > 1)
     hidden, states = result if runs_on else (result, [])  # (batch, [patches,] units)
     split = decoders.channel_split(config, seed + 300)
@@ -72,7 +73,10 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     future = _per_cutoff(calendar[:, context:], cutoffs, patch, horizon)  # (cutoffs, horizon, k)
     if runs_on:
         last = [_last(layer, cutoffs) for layer in states]
-        ahead = decoders.Ahead(config, stack, last, newest, future[:, ::patch], split)
+        patches = future[:, ::patch]
+        if beside:
+            patches = _with_covariates(patches, beside, context, cutoffs, patch)
+        ahead = decoders.Ahead(config, stack, last, newest, patches, split)
         naive = naive_forecast(config, z, known, head, ahead.reach)
         z_hat = (
             decoders.segments(ahead, naive, seed + 200)
@@ -82,21 +86,65 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     else:
         naive = naive_forecast(config, z, known, head, horizon)
         z_hat = naive + decoders.direct(config, head, horizon)
-    if dates:
-        z_hat += decoders.by_date(config, head, ops.repeat(future, n, axis=0), seed + 100)
+    if beside:
+        starts = context + cutoff_starts(patch, cutoffs)
+        steps = covariates.changes(config, beside.ahead, horizon, starts)
+        future = keras.layers.Concatenate()([future, steps])
+    future = ops.repeat(future, n, axis=0)  # (rows, horizon, k)
+    if beside and not runs_on:
+        z_hat += covariates.by_horizon(config, head, future, seed + 500)
+    if dates or beside:
+        z_hat += decoders.by_step_ahead(config, head, future, seed + 100)
     y_hat = ops.cast(z_hat, "float64") * scale.spread + scale.location  # (rows, horizon, outputs)
     y_hat = ops.reshape(y_hat, (-1, cutoffs, n, horizon, outputs(config)))
-    return keras.Model(
-        {"past": past, "observed": observed, "calendar": calendar},
-        ops.exp(y_hat) if config.log else y_hat,
-        name="forecaster",
-    )
+    return keras.Model(inputs, ops.exp(y_hat) if config.log else y_hat, name="forecaster")
+
+
+def _inputs(
+    config: ResolvedNetwork, reach: int, horizon: int, dates: int
+) -> dict[str, KerasTensor]:
+    """Return the inputs of the network by name."""
+    n, time = channels(config), reach + horizon
+    beside = n * len(config.covariates)
+    return {
+        "past": keras.Input((reach, n), name="past", dtype="float64"),
+        "observed": keras.Input((reach, n), name="observed"),
+        "calendar": keras.Input((time, dates), name="calendar"),
+        "covariates": keras.Input((time, beside), name="covariates"),
+        "covariates_known": keras.Input((time, beside), name="covariates_known"),
+    }
+
+
+def _on_scale(
+    config: ResolvedNetwork, past: KerasTensor, observed: KerasTensor
+) -> tuple[KerasTensor, KerasTensor]:
+    """Return values, as logarithms if the network forecasts these, and which of them count."""
+    if not config.log:
+        return past, observed
+    positive = past > 0
+    return ops.log(ops.where(positive, past, 1.0)), observed * ops.cast(positive, observed.dtype)
 
 
 def _per_cutoff(values: KerasTensor, cutoffs: int, patch: int, width: int) -> KerasTensor:
     """Return `width` steps for each cutoff, a patch later each: (cutoffs, width, k)."""
     at = cutoff_starts(patch, cutoffs)[:, None] + np.arange(width)
     return ops.reshape(ops.take(values, at, axis=1), (-1, width, values.shape[-1]))
+
+
+def _with_covariates(
+    dates: KerasTensor, beside: covariates.Features, context: int, cutoffs: int, patch: int
+) -> KerasTensor:
+    """Return dates of patches ahead with what the cells read of covariates there, none of the past.
+
+    Beyond the horizon, up to a whole patch, nothing is known.
+    """
+    count, known = dates.shape[1], beside.ahead
+    beyond = (cutoffs - 1) * patch + context + count * patch - known.shape[1]
+    if beyond > 0:
+        known = ops.pad(known, [(0, 0), (0, beyond), (0, 0)])
+    patches = _fold(_per_cutoff(known[:, context:], cutoffs, patch, count * patch), patch)
+    read = beside.read_ahead(patches)  # (cutoffs, count, added)
+    return keras.layers.Concatenate()([dates, ops.zeros_like(read), read])
 
 
 def _rows(values: KerasTensor) -> KerasTensor:

@@ -26,7 +26,8 @@ class Ahead(NamedTuple):
     newest: list[KerasTensor]
     """The newest values and which of them were observed, (rows, recent) each."""
     dates: KerasTensor
-    """Calendar features of the first step of each patch, (cutoffs, patches, dates)."""
+    """Calendar features of the first step of each patch, (cutoffs, patches, k), and what the cells
+    read of its covariates."""
     split: Callable[[KerasTensor], KerasTensor]
     """From `channel_split`."""
 
@@ -107,10 +108,14 @@ def recursion(ahead: Ahead, state: KerasTensor, naive: KerasTensor) -> KerasTens
     return ops.concatenate(forecasts, axis=1)
 
 
-def by_date(
+def by_step_ahead(
     config: ResolvedNetwork, head: KerasTensor, future: KerasTensor, seed: int
 ) -> KerasTensor:
-    """Return the effect of the dates of the horizon, zero at first, (rows, horizon, outputs)."""
+    """Return the effect of what is known of each step ahead, (rows, horizon, outputs).
+
+    Dates and covariates of one step, future (rows, horizon, k), which count as the state of the
+    window says; zero at first.
+    """
     glorot = keras.initializers.GlorotUniform
     window = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed))(head)  # (rows, 32)
     dates = keras.layers.Dense(32, kernel_initializer=glorot(seed=seed + 1))(future)

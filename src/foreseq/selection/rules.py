@@ -10,13 +10,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foreseq.config import ExperimentConfig, OutputDomain, ResolvedExperiment, whole_patches
+from foreseq.config import (
+    Covariate,
+    DatasetConfig,
+    ExperimentConfig,
+    OutputDomain,
+    ResolvedExperiment,
+    whole_patches,
+)
 from foreseq.config.fields import get, put
+from foreseq.errors import ConfigError
 from foreseq.network.cells import has_gpu
 from foreseq.selection import facts as data
 from foreseq.selection import start
 from foreseq.selection.facts import Facts
-from foreseq.series import calendar, multivariate, windows
+from foreseq.series import calendar, covariates, multivariate, windows
+from foreseq.series.panel import Panel
 from foreseq.training import workers
 
 LONGEST_PATCH = 48
@@ -65,6 +74,7 @@ TIME_TO_TRAIN = 30.0
 MOST_COPIED = 20_000_000
 """Most steps of the data of which each worker gets a copy (memory.py)."""
 
+COVARIATES = "network.covariates"
 Fields = dict[str, Any]
 """An experiment as nested dictionaries, some values still None."""
 Rule = Callable[[Facts, Fields], tuple[Any, str]]
@@ -90,24 +100,46 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
     """Choose every field left open.
 
     Raises:
-        ConfigError: If `network.multivariate` does not list the series of the data.
+        ConfigError: If `network.multivariate` does not list the series of the data, or
+            `dataset.covariates` names columns that they lack.
         DataRefused: If series that are read together do not end together.
     """
     fields = experiment.model_dump()
     panel = facts.panel
     fields["dataset"]["freq"] = panel.freq
+    _check_covariates(experiment.dataset, panel)
+    fields["dataset"]["covariates"] = covariates.roles(panel.covariates)
+    if panel.covariates is None:  # nothing to choose from
+        fields["network"]["covariates"] = ()
     names = fields["network"]["multivariate"]
     if names:
         fields["network"]["multivariate"] = multivariate.series_names(panel, names)
     chosen = start.choose(fields, fields["dataset"]["season"] or panel.season)
     choices = [Choice(*each) for each in chosen]
-    for name, (rule, with_synthetic) in RULES.items():  # the first tells which of the two applies
+    for name, (rule, with_synthetic) in RULES.items():  # `training.synthetic` tells which applies
         if get(fields, name) is None:
             synthetic = fields["training"]["synthetic"]
             value, reason = (with_synthetic if synthetic else rule)(facts, fields)
             put(fields, name, value)
-            choices.append(Choice(name, value, reason))
+            choices.append(Choice(name, shown(name, value), reason))
     return Resolved(ResolvedExperiment.model_validate(fields), choices)
+
+
+def _check_covariates(dataset: DatasetConfig, panel: Panel) -> None:
+    """Check that all columns that the dataset names are there."""
+    if isinstance(dataset.covariates, str):
+        return
+    there = {column.name for column in panel.covariates.columns} if panel.covariates else set()
+    if absent := [name for name in dataset.covariates.names if name not in there]:
+        raise ConfigError(
+            f"dataset.covariates names {absent[0]}, which the data lack or leave empty; they have"
+            f" {', '.join(sorted(there)) or 'none that can be used'}"
+        )
+
+
+def shown(field: str, value: Any) -> Any:
+    """Return a value as it is shown: of covariates, their names."""
+    return tuple(one.name for one in value) if field == COVARIATES else value
 
 
 def with_random_start(resolved: Resolved, facts: Facts) -> Resolved:
@@ -173,10 +205,27 @@ def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
     return round(share, 2), f"{count} observations are too few to learn from alone"
 
 
-def _sign_flip(facts: Facts, _: Fields) -> tuple[bool, str]:
+def _covariates(facts: Facts, _: Fields) -> tuple[tuple[Covariate, ...], str]:
+    beside = facts.panel.covariates
+    reads = covariates.describe(beside, facts.split.train_ends) if beside else ()
+    if beside and len(reads) < len(beside.columns):
+        constant = {column.name for column in beside.columns} - {one.name for one in reads}
+        return reads, f"{', '.join(sorted(constant))} never vary in the training span"
+    return reads, "all that the data have"
+
+
+def _sign_flip(facts: Facts, fields: Fields) -> tuple[bool, str]:
+    if fields["network"]["covariates"]:
+        return False, "covariates tell up from down"
     if facts.panel.season > 1:
         return False, "with a season, up and down differ"
     return True, "without a season, up and down are alike"
+
+
+def _learning_rate(_: Facts, fields: Fields) -> tuple[float, str]:
+    if fields["network"]["covariates"] and get(fields, start.START) == "pretrained":
+        return 3e-3, "pretrained weights know nothing of covariates yet"
+    return 1e-3, "the data alone are learned slowly"
 
 
 def _cutoffs(_: Facts, fields: Fields) -> tuple[int, str]:
@@ -202,7 +251,10 @@ def _stride(facts: Facts, _: Fields) -> tuple[int, str]:
 
 
 def _validation_stride(facts: Facts, _: Fields) -> tuple[int, str]:
-    return facts.split.validation_span.stride, "a quarter of the horizon"
+    stride = facts.split.validation_span.stride
+    if stride == facts.horizon:
+        return stride, "the horizon: windows need not overlap"
+    return stride, "a quarter of the horizon"
 
 
 def _validation_windows(facts: Facts, _: Fields) -> tuple[int, str]:
@@ -328,6 +380,8 @@ def _if_there_is_time(rule: Rule) -> Rule:
 
     def steps(facts: Facts, fields: Fields) -> tuple[Any, str]:
         hurried = 0 < fields["auto"]["time_budget"] < TIME_TO_TRAIN
+        if fields["network"]["covariates"]:
+            hurried = False  # what they tell has to be learned
         if hurried and get(fields, start.START) == "pretrained":
             return 0, "no time for more than the pretrained network"
         return rule(facts, fields)
@@ -376,6 +430,7 @@ def _both(rule: Rule) -> tuple[Rule, Rule]:
 
 
 RULES: dict[str, tuple[Rule, Rule]] = {
+    COVARIATES: _both(_covariates),
     "training.synthetic": _both(_synthetic),
     "network.cells.units": (
         _always((128, 128), "enough for long series"),
@@ -392,7 +447,7 @@ RULES: dict[str, tuple[Rule, Rule]] = {
     ),
     "training.sign_flip": (_sign_flip, _always(False, "synthetic series resemble the data")),
     "training.learning_rate": (
-        _always(1e-3, "the data alone are learned slowly"),
+        _learning_rate,
         _always(6e-3, "synthetic series are too many to memorise"),
     ),
     "split.test_windows": _both(_test_windows),

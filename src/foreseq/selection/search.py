@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foreseq.config import ResolvedExperiment, change
+from foreseq.config import Covariate, ResolvedExperiment, change
 from foreseq.durable.resume import ResumeLog
 from foreseq.selection import budget, rules, start
 from foreseq.selection import facts as data
 from foreseq.selection.budget import MAX_STEPS, MEMBERS
 from foreseq.selection.facts import Facts
-from foreseq.selection.rules import Choice, Resolved
+from foreseq.selection.rules import COVARIATES, Choice, Resolved, shown
 from foreseq.training import pretrained, workers
 from foreseq.training.fitting import Pace, Task
 from foreseq.training.loop import MIN_GAIN
@@ -262,10 +262,13 @@ def _vary(
             if not context.has_time(limit - max(best.seconds, _seconds(state))):
                 break
             varied = change(experiment, {field: value})
-            candidate = context.train(varied, state.steps, Choice(field, value, ""))
-            if candidate.error < _to_beat(best.error, min_gain):
+            candidate = context.train(varied, state.steps, Choice(field, shown(field, value), ""))
+            to_beat = _to_beat(best.error, min_gain)
+            if len(varied.network.covariates) < len(experiment.network.covariates):
+                to_beat = best.error / (1 - MIN_GAIN)  # these must earn their place, not the lack
+            if candidate.error < to_beat:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
-                choices[field] = Choice(field, value, reason)
+                choices[field] = Choice(field, shown(field, value), reason)
                 experiment, best = varied, candidate
     is_changed = experiment != state.experiment
     return state._replace(
@@ -328,7 +331,18 @@ def _sign_flips(_: Facts, experiment: ResolvedExperiment) -> Iterator[bool]:
         yield False
 
 
+def _covariates(_: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[Covariate, ...]]:
+    """Yield none, and where there are several roles, all but those of one role."""
+    reads = experiment.network.covariates
+    roles = sorted({column.role for column in reads})
+    if reads:
+        yield ()
+    for role in roles if len(roles) > 1 else ():
+        yield tuple(column for column in reads if column.role != role)
+
+
 ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = {
+    COVARIATES: _covariates,
     "training.synthetic": _synthetic_shares,
     "training.sign_flip": _sign_flips,
     "network.naive_lags": _naive_lags,

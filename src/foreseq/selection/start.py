@@ -63,7 +63,7 @@ def _as_pretrained(fields: Fields, found: Family) -> list[Chosen]:
 
 def _fixed(family: Family) -> list[tuple[str, Any]]:
     """Return the dotted fields that a pretrained network determines."""
-    network = family.network().model_dump(exclude={"log", "output_domain"})
+    network = family.network().model_dump(exclude={"log", "output_domain", "covariates"})
     cells = network.pop("cells")
     return [
         *((f"network.cells.{name}", value) for name, value in cells.items()),

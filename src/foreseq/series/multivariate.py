@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foreseq.config import Covariate
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.series import calendar
 from foreseq.series.panel import Panel, select
@@ -80,10 +81,18 @@ def all_series(panel: Panel, windows: Windows) -> Windows:
     return Windows(series.ravel(), cutoffs.ravel())
 
 
-def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Inputs:
+def gather(  # noqa: PLR0913 - as `windows.gather`
+    panel: Panel,
+    windows: Windows,
+    context: int,
+    horizon: int,
+    *,
+    dates: bool,
+    reads: tuple[Covariate, ...] = (),
+) -> Inputs:
     """Read all series up to the origins of some windows, one channel per series.
 
-    See `windows.gather`.
+    See `windows.gather`. The covariates of all series stand side by side.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -91,15 +100,20 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
         >>> gather(panel, Windows(np.array([0]), np.array([2])), 2, 1, dates=False).past.tolist()
         [[[1.0, 7.0], [2.0, 8.0]]]
     """
-    apart = gather_apart(panel, all_series(panel, windows), context, horizon, dates=False)
+    every = all_series(panel, windows)
+    apart = gather_apart(panel, every, context, horizon, dates=False, reads=reads)
 
     def as_channels(values: NDArray[Any]) -> NDArray[Any]:
-        return values.reshape(windows.count, panel.n_series, context).transpose(0, 2, 1)
+        _, time, width = values.shape
+        together = values.reshape(windows.count, panel.n_series, time, width)
+        return together.transpose(0, 2, 1, 3).reshape(windows.count, time, panel.n_series * width)
 
     return Inputs(
-        past=as_channels(apart.past),
-        observed=as_channels(apart.observed),
-        calendar=calendar_features(panel, windows, context, horizon, dates=dates),
+        as_channels(apart.past),
+        as_channels(apart.observed),
+        calendar_features(panel, windows, context, horizon, dates=dates),
+        as_channels(apart.covariates),
+        as_channels(apart.covariates_known),
     )
 
 

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from foreseq.durable import files
 from foreseq.errors import DataRefused
 from foreseq.series import calendar
+from foreseq.series.covariates import Column, Covariates
 
 OPEN = 0
 """Season of a panel as it was read: which it has is a choice, made on the training span."""
 ARRAYS = ("values", "observed", "offsets", "starts", "ids")
+COVARIATES = ("values", "offsets", "static")
+"""Arrays of the covariates, kept as files `covariate_values.npy` and so on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,8 @@ class Panel:
     """Pandas alias, sessions or the integer step as text; with `@ZONE` if times have a zone."""
     season: int
     """Steps after which the pattern repeats; 1 means none, `OPEN` that it is not known yet."""
+    covariates: Covariates | None = None
+    """Columns beside the values; None: there are none."""
 
     @property
     def n_series(self) -> int:
@@ -79,6 +84,10 @@ class Panel:
         digest.update("\0".join(self.ids.tolist()).encode())
         for array in (self.offsets, self.starts.view(np.int64), self.observed, self.values):
             digest.update(np.ascontiguousarray(array).data)
+        if self.covariates is not None:
+            digest.update(json.dumps(self.covariates.columns).encode())
+            for name in COVARIATES:
+                digest.update(np.ascontiguousarray(getattr(self.covariates, name)).data)
         return digest.hexdigest()
 
 
@@ -123,21 +132,35 @@ def select(panel: Panel, positions: Sequence[int] | NDArray[np.int64]) -> Panel:
         ids=panel.ids[positions],
         freq=panel.freq,
         season=panel.season,
+        covariates=panel.covariates and panel.covariates.rows(positions),
     )
 
 
 def to_frame(panel: Panel) -> pd.DataFrame:
-    """Return the long table `unique_id, ds, y`; unobserved steps are NaN."""
-    lengths = panel.lengths
-    steps = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], lengths)
+    """Return the long table `unique_id, ds, y` with covariates; unobserved steps are NaN.
+
+    It goes on beyond the last y where covariates are known ahead.
+    """
+    beside = panel.covariates
+    offsets = panel.offsets if beside is None else beside.offsets
+    lengths = np.diff(offsets)
+    steps = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    y = np.full(offsets[-1], np.nan)
+    history = steps < np.repeat(panel.lengths, lengths)
+    y[history] = np.where(panel.observed, panel.values, np.nan)
     ds = calendar.at(np.repeat(panel.starts, lengths), steps, panel.freq)
-    return pd.DataFrame(
-        {
-            "unique_id": np.repeat(panel.ids.astype(object), lengths),
-            "ds": calendar.stamped(ds, calendar.zone(panel.freq)),
-            "y": np.where(panel.observed, panel.values, np.nan),
-        }
-    )
+    columns: dict[str, Any] = {
+        "unique_id": np.repeat(panel.ids.astype(object), lengths),
+        "ds": calendar.stamped(ds, calendar.zone(panel.freq)),
+        "y": y,
+    }
+    for at, column in enumerate(beside.columns if beside else ()):
+        values: Any = beside.by_step(at) if beside else None
+        if column.categories:
+            named = np.array([*column.categories, None], dtype=object)
+            values = named[np.where(np.isnan(values), -1, values).astype(int)]
+        columns[column.name] = values
+    return pd.DataFrame(columns)
 
 
 def save(panel: Panel, folder: Path) -> Path:
@@ -145,7 +168,12 @@ def save(panel: Panel, folder: Path) -> Path:
     with files.new_folder(folder) as temporary:
         for name in ARRAYS:
             np.save(temporary / f"{name}.npy", getattr(panel, name), allow_pickle=False)
-        facts = {"freq": panel.freq, "fingerprint": panel.fingerprint()}
+        facts: dict[str, Any] = {"freq": panel.freq, "fingerprint": panel.fingerprint()}
+        if panel.covariates is not None:
+            facts["covariates"] = panel.covariates.columns
+            for name in COVARIATES:
+                array = getattr(panel.covariates, name)
+                np.save(temporary / f"covariate_{name}.npy", array, allow_pickle=False)
         (temporary / "panel.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
 
@@ -170,7 +198,12 @@ def load(folder: Path, season: int | None = None) -> Panel:
             )
             for name in ARRAYS
         }
-        panel = Panel(**arrays, freq=facts["freq"], season=season or OPEN)
+        panel = Panel(
+            **arrays,
+            freq=facts["freq"],
+            season=season or OPEN,
+            covariates=_load_covariates(folder, facts.get("covariates", [])),
+        )
         _check_whole(panel)
     except (OSError, ValueError, KeyError) as error:
         raise DataRefused(
@@ -182,7 +215,20 @@ def load(folder: Path, season: int | None = None) -> Panel:
     return panel
 
 
+def _load_covariates(folder: Path, columns: list[list[Any]]) -> Covariates | None:
+    if not columns:
+        return None
+    arrays = {
+        name: np.load(folder / f"covariate_{name}.npy", allow_pickle=False) for name in COVARIATES
+    }
+    named = tuple(Column(name, role, tuple(categories)) for name, role, categories in columns)
+    return Covariates(named, **arrays)
+
+
 def _check_whole(panel: Panel) -> None:
+    covariates = panel.covariates
+    if covariates and not covariates.offsets[-1] == len(covariates.values):
+        raise ValueError(f"{len(covariates.values)} of {covariates.offsets[-1]} covariate rows")
     if not panel.offsets[-1] == len(panel.values) == len(panel.observed):
         raise ValueError(f"{len(panel.values)} of {panel.offsets[-1]} steps")
 

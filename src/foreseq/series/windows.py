@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.config import SplitConfig
+from foreseq.config import Covariate, SplitConfig
 from foreseq.errors import SeriesTooShort
-from foreseq.series import calendar
+from foreseq.series import calendar, covariates
 from foreseq.series.panel import Panel
 
 MIN_PAST = 2
@@ -31,6 +31,10 @@ VALIDATION_CUTOFFS = 5
 """Validation cutoffs per series, even with many series: one origin shows one regime."""
 VALIDATION_SHARE = 5
 """Validation spans at most 1/5 of a typical history: the newest part is the best to train on."""
+LONG_SHARE, MOST_CUTOFFS = 20, 100
+"""Of series so long that a twentieth holds as many windows one after the other, validation takes
+that twentieth, up to so many cutoffs: a few days of prices are no sample of years (covariates.py).
+"""
 SHORT_SHARE = 3
 """The same, 1/3, of histories so short that a fifth does not hold two horizons."""
 FEW_SERIES, TEST_CUTOFFS, TEST_CUTOFFS_OF_FEW = 20, 3, 6
@@ -68,6 +72,10 @@ class Inputs(NamedTuple):
     """Shape (batch, context, channels): one where a value was observed."""
     calendar: NDArray[np.float32]
     """Shape (batch, context + horizon, features), known ahead; no features for integer steps."""
+    covariates: NDArray[np.float32]
+    """Shape (batch, context + horizon, columns), see `covariates.Read`."""
+    covariates_known: NDArray[np.float32]
+    """The same shape: one where a value is known."""
 
 
 class Span(NamedTuple):
@@ -96,7 +104,15 @@ class Split(NamedTuple):
     test_span: Span
 
 
-def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates: bool) -> Inputs:
+def gather(  # noqa: PLR0913 - what is read, and how far
+    panel: Panel,
+    windows: Windows,
+    context: int,
+    horizon: int,
+    *,
+    dates: bool,
+    reads: tuple[Covariate, ...] = (),
+) -> Inputs:
     """Read the series of some windows; steps before the first observation count as unobserved.
 
     Values after a cutoff are never read.
@@ -107,6 +123,7 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
         context: Past steps.
         horizon: Future steps of the calendar.
         dates: Whether to add calendar features.
+        reads: Covariates to add.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -117,9 +134,10 @@ def gather(panel: Panel, windows: Windows, context: int, horizon: int, *, dates:
     """
     past = before(panel, windows, context)[..., None]  # (batch, context, 1)
     return Inputs(
-        past=np.nan_to_num(past),
-        observed=np.isfinite(past).astype(np.float32),
-        calendar=calendar_features(panel, windows, context, horizon, dates=dates),
+        np.nan_to_num(past),
+        np.isfinite(past).astype(np.float32),
+        calendar_features(panel, windows, context, horizon, dates=dates),
+        *covariates.read(panel.covariates, reads, windows, context, horizon),
     )
 
 
@@ -237,7 +255,8 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
     The test takes `TEST_CUTOFFS` cutoffs per series, or those of few series, within half of a
     typical history; and more within a fifth. Validation takes `VALIDATION_CUTOFFS` cutoffs per
     series, and more where there are too few series for `VALIDATION_WINDOWS` windows, as long as
-    they span no more than a fifth of a typical history, or two horizons within a third.
+    they span no more than a fifth of a typical history, or two horizons within a third. In long
+    series they do not overlap, and take up to a twentieth.
 
     Example:
         >>> from foreseq.series.panel import from_series
@@ -252,6 +271,9 @@ def spans(panel: Panel, horizon: int, plan: SplitConfig) -> tuple[Span, Span]:
         return test, Span(plan.validation_windows or 1, stride)
     wanted = max(VALIDATION_CUTOFFS, -(-VALIDATION_WINDOWS // usable.size))
     typical = int(np.median(usable))
+    one_after_another = typical // (LONG_SHARE * horizon)
+    if one_after_another >= wanted and not plan.validation_stride:
+        return test, Span(min(one_after_another, MOST_CUTOFFS), horizon)
     widest = max(typical // VALIDATION_SHARE, min(2 * horizon, typical // SHORT_SHARE))
     room = (widest - horizon) // stride + 1
     return test, Span(max(1, min(wanted, room)), stride)

@@ -36,6 +36,8 @@ from foreseq.tracking.run import CACHE_KEY, Measure, Run, Start
 from foreseq.tracking.store import REPORT
 from foreseq.training.fitting import Progress
 
+LONGEST_PARAMETER = 500
+"""Letters of a parameter: beyond, it is no help in comparing runs."""
 NOT_PARAMETERS = (
     "name",
     "gate",
@@ -44,6 +46,7 @@ NOT_PARAMETERS = (
     "dataset.name",
     "dataset.layout",
     "dataset.columns",
+    "dataset.covariates",
     "dataset.csv",
     "dataset.update",
     "training.jit",
@@ -126,6 +129,8 @@ def parameters(experiment: ResolvedExperiment) -> dict[str, str]:
     """
     fields = runs.flat(experiment.model_dump(mode="json"))
     fields["dataset.source"] = without_secrets(experiment.dataset.source)
+    names = [column.name for column in experiment.network.covariates]
+    fields["network.covariates"] = ", ".join(names)[:LONGEST_PARAMETER]
     changed = runs.flat(experiment.model_dump(mode="json", exclude_defaults=True))
     chosen = {
         name: value

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq import metrics
-from foreseq.config import ResolvedExperiment
+from foreseq.config import Covariate, ResolvedExperiment
 from foreseq.network import predict
 from foreseq.series import multivariate, synthetic, windows
 from foreseq.series.panel import Panel
@@ -21,6 +21,9 @@ WINDOWS_PER_SERIES = 8
 """Fewest windows of a synthetic series: generating one takes as long as training on some."""
 LEAST_ERROR = 1e-3
 """Least scale of MASE, in spreads of its series: one without noise must not outweigh all others."""
+UNKNOWN, CUT_SHORT, UNKNOWN_CATEGORY = 0.1, 0.05, 0.02
+"""Shares of windows in which a covariate is unknown, is known ahead for some steps only, and has a
+category that the network does not know: so it learns to forecast without."""
 FLIPPED = 0.5
 """Share of windows that are flipped with `training.sign_flip`."""
 
@@ -90,23 +93,58 @@ class BatchSampler:
             SeriesTooShort: If no series of some pool holds a window.
         """
         horizon = experiment.dataset.horizon
-        self.patch = experiment.network.patch
+        self.patch, self.reads = experiment.network.patch, experiment.network.covariates
         self.sign_flip, self.seed = experiment.training.sign_flip, seed
         self.parts = [(pool, windows.WindowSampler(pool.ends, horizon, seed)) for pool in pools]
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
         """Return the batch of one training step for a network."""
         parts = [
-            _read(pool, sample(step, pool.size), self.patch, model, self._flipped(step, pool))
+            _read(
+                pool,
+                sample(step, pool.size),
+                self.patch,
+                model,
+                flipped=self._flipped(step, pool),
+                reads=self.reads,
+            )
             for pool, sample in self.parts
         ]
-        return parts[0] if len(parts) == 1 else _concatenate(parts)
+        batch = parts[0] if len(parts) == 1 else _concatenate(parts)
+        if self.reads:
+            rng = np.random.default_rng([2, step, self.seed])
+            hide(batch.inputs, self.reads, model.output.shape[3], rng)
+        return batch
 
     def _flipped(self, step: int, pool: SeriesPool) -> NDArray[np.bool_]:
         """Return which windows of a batch are flipped."""
         if not self.sign_flip:
             return np.zeros(pool.size, bool)
         return np.asarray(np.random.default_rng([step, self.seed]).random(pool.size) < FLIPPED)
+
+
+def hide(
+    inputs: dict[str, Any],
+    reads: tuple[Covariate, ...],
+    horizon: int,
+    rng: np.random.Generator,
+) -> None:
+    """Make some covariates of a batch unknown, in place.
+
+    Args:
+        inputs: As the network reads them.
+        reads: What the columns are, the same for each channel.
+        horizon: Steps at the end that are ahead.
+        rng: Decides which.
+    """
+    values, known = inputs["covariates"], inputs["covariates_known"]
+    batch, time, width = values.shape
+    known *= rng.random((batch, 1, width)) >= UNKNOWN
+    short = rng.random((batch, 1, width)) < CUT_SHORT
+    last = time - horizon + rng.integers(0, horizon, (batch, 1, width))
+    known[short & (np.arange(time)[:, None] >= last)] = 0
+    named = np.array([bool(column.categories) for column in reads] * (width // len(reads)))
+    values *= known * ~(named & (rng.random((batch, 1, width)) < UNKNOWN_CATEGORY))
 
 
 def flip(past: Values, y: Values) -> tuple[Values, Values]:
@@ -163,15 +201,17 @@ def _spreads(panel: Panel, ends: NDArray[np.int64]) -> Values:
     return spreads
 
 
-def _read(
+def _read(  # noqa: PLR0913 - whose windows, how read, and for which network
     pool: SeriesPool,
     sample: windows.Windows,
     patch: int,
     model: keras.Model,
+    *,
     flipped: NDArray[np.bool_],
+    reads: tuple[Covariate, ...],
 ) -> Batch:
     """Read windows, and what followed each of their cutoffs."""
-    inputs: dict[str, Any] = predict.inputs(model, pool.panel, sample)._asdict()
+    inputs: dict[str, Any] = predict.inputs(model, pool.panel, sample, reads)._asdict()
     _, cutoffs, channels, horizon, _ = model.output.shape
     newest = multivariate.all_series(pool.panel, sample) if channels > 1 else sample
     shape = (sample.count, cutoffs, channels)

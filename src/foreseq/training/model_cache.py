@@ -113,7 +113,7 @@ class CompiledModel:
         """
         latest = network_weights.get_weights(self.model)
         network_weights.set_weights(self.eval_model, weights)
-        forecasts = predict.predict(self.eval_model, panel, chosen)
+        forecasts = predict.predict(self.eval_model, panel, chosen, self.key.network.covariates)
         network_weights.set_weights(self.model, latest)
         return forecasts
 

@@ -9,6 +9,7 @@ import numpy as np
 from foreseq.config import ResolvedExperiment, ResolvedNetwork, whole_patches
 from foreseq.durable import manifest
 from foreseq.errors import ConfigError
+from foreseq.training import model_cache
 from foreseq.training.network_weights import Weights
 
 FOLDER = Path(__file__).with_name("networks")
@@ -86,7 +87,9 @@ def start(experiment: ResolvedExperiment) -> tuple[Weights, ...]:
         return ()
     found = needed(experiment.dataset.season)
     weights = for_horizon(load(found), found, experiment.dataset.horizon)
-    return (weights,) * experiment.training.members
+    if experiment.network.covariates:
+        weights = _with_covariates(weights, experiment)
+    return (list(weights.values()),) * experiment.training.members
 
 
 def needed(season: int) -> Family:
@@ -136,8 +139,8 @@ def digest(family: Family) -> str:
     return manifest.digest(FOLDER / family.name)
 
 
-def for_horizon(stored: dict[str, Any], family: Family, horizon: int) -> Weights:
-    """Return pretrained weights for another horizon, in the order of the network.
+def for_horizon(stored: dict[str, Any], family: Family, horizon: int) -> dict[str, Any]:
+    """Return pretrained weights for another horizon, by path, in the order of the network.
 
     Beyond the horizon of pretraining, the last patch stands for all that follow, while the cells
     run on.
@@ -160,4 +163,18 @@ def for_horizon(stored: dict[str, Any], family: Family, horizon: int) -> Weights
             return by_step[..., steps, :].reshape(*weight.shape[:-1], -1)
         return weight
 
-    return [fit(path.split("/")[-2], weight) for path, weight in stored.items()]
+    return {path: fit(path.split("/")[-2], weight) for path, weight in stored.items()}
+
+
+def _with_covariates(weights: dict[str, Any], experiment: ResolvedExperiment) -> dict[str, Any]:
+    """Return the weights of a network that also reads covariates, and forecasts the same at first.
+
+    What it gets in addition begins as in a network that was not pretrained.
+    """
+    extended = {}
+    for variable in model_cache.build(experiment).trainable_variables:
+        weight = np.array(variable)
+        if variable.path in weights:
+            weight[: len(weights[variable.path])] = weights[variable.path]
+        extended[variable.path] = weight
+    return extended
