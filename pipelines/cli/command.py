@@ -39,32 +39,42 @@ Budget = Annotated[
 ]
 Model = Annotated[str, typer.Option(help="Model as NAME, NAME@champion or NAME/3.")]
 Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show every choice and short training, too.")
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")
 ]
 
 
-def begin(*flows: str, port: int = 0) -> None:
+def begin(*flows: str, says: str = "", verbose: bool = False, port: int = 0) -> None:
     """Redirect what libraries print to a file; import flows while Prefect's server starts.
 
     Args:
         flows: Modules of flows.
+        says: The first line, before anything that takes time.
+        verbose: Whether details are for the terminal.
         port: Preferred by the server; 0: any.
 
     Raises:
         Unavailable: If a server that the environment names does not answer.
     """
-    from foreseq.pipelines.runtime import console, server
+    from foreseq.pipelines.runtime import console, progress, server
 
-    console.hush()
+    console.hush(verbose=verbose)
+    if says:
+        console.say(says)
     atexit.register(gc.freeze)  # else TensorFlow's objects are collected at exit, for seconds
     if flows != ("ingest",):
         server.require(server.mlflow())
     if flows:
         ready = server.start(port)
-        for flow in flows:
-            import_module(f"foreseq.pipelines.flows.{flow}")
-        ready()
+        with progress.shown() as show:
+            show("start", "loading libraries")
+            for flow in flows:
+                import_module(f"foreseq.pipelines.flows.{flow}")
+            show("start", "waiting for Prefect's server")
+            ready()
 
 
 def experiment_of(

@@ -5,6 +5,7 @@ most of it is arguments with their help, and commands are looked up by name.
 """
 
 import os
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -15,7 +16,7 @@ import typer
 
 from foreseq.config import history_fields
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from foreseq.pipelines.cli import operate, text
+from foreseq.pipelines.cli import look, operate, text
 from foreseq.pipelines.cli.command import (
     AsJson,
     Budget,
@@ -26,6 +27,7 @@ from foreseq.pipelines.cli.command import (
     Model,
     Output,
     Overrides,
+    Verbose,
     begin,
     experiment_of,
     result,
@@ -94,6 +96,7 @@ def run(
     output: Output = None,
     time_budget: Budget = None,
     overrides: Overrides = None,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Train, test, publish and forecast.
@@ -101,18 +104,20 @@ def run(
     Without arguments it uses the AirPassengers example.
     """
     experiment = experiment_of(config, data, horizon, overrides, time_budget)
-    begin("run")
-    from foreseq.forecasting import writer
+    begin("run", says=_opening("run", experiment), verbose=verbose)
     from foreseq.pipelines.flows.run import run as flow
-    from foreseq.tracking import store
+    from foreseq.pipelines.runtime import summary
 
     ran = flow(experiment, output)
     published = ran.published
-    _say(writer.summary(ran.manifest, ran.folder))
+    for line in summary.forecast(ran.manifest, ran.folder):
+        _say(line)
     if published.serving != published.version:
         _say(f"warning  {published.version} was rejected; {published.serving} made this forecast")
-    _say(f"skill    {published.skill:.3f} over the seasonal naive, on the test windows")
-    _say(f"compare  run `foreseq ui` and open {store.ui_link(ran.run_id)}")
+    _say(f"look     foreseq show {shlex.quote(str(ran.folder))}")
+    _say(f"report   foreseq open {published.version}")
+    if published.decision.published:
+        _say(f"next     foreseq forecast --model {experiment.model}@champion --output tonight")
     result(
         as_json,
         run_id=ran.run_id,
@@ -159,15 +164,18 @@ def train(
     horizon: Horizon = None,
     time_budget: Budget = None,
     overrides: Overrides = None,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Train, test and track a forecaster; publish nothing."""
     experiment = experiment_of(config, data, horizon, overrides, time_budget)
-    begin("ingest", "train")
+    begin("ingest", "train", says=_opening("train", experiment), verbose=verbose)
     from foreseq.pipelines.flows.ingest import ingest as read
     from foreseq.pipelines.flows.train import train as flow
 
     trained = flow(experiment, read(experiment.dataset))
+    _say(f"report   foreseq open {trained.run_id}")
+    _say(f"next     foreseq publish {trained.run_id}")
     result(as_json, run_id=trained.run_id, model=experiment.model)
 
 
@@ -340,6 +348,8 @@ def tune(
     )
 
 
+app.command()(look.show)
+app.command("open")(look.open_report)
 operate.add_to(app)
 app.add_typer(text.text, name="text")
 app.add_typer(text.diagnose, name="diagnose")
@@ -394,17 +404,34 @@ def _forecast_pretrained(
     experiment: "ExperimentConfig", output: Path, sample_paths: int, as_json: bool
 ) -> "Manifest":
     """Forecast without MLflow and Prefect, which take longer to start than the forecast."""
-    begin()
-    from foreseq.experiment import zero_shot
+    begin(says=_opening("forecast", experiment))
+    from foreseq.pipelines.runtime import progress
 
-    done = zero_shot.write(experiment, output, sample_paths)
+    with progress.shown() as show:
+        show("start", "loading libraries")
+        from foreseq.experiment import zero_shot
+        from foreseq.pipelines.runtime import summary
+
+        show("forecast", "reading, testing and forecasting")
+        done = zero_shot.write(experiment, output, sample_paths)
     manifest, skill = done.manifest, done.backtest and done.backtest.skill()
-    _say(f"data     {done.repairs}")
-    if skill is not None:
-        _say(f"skill    {skill:.3f} over the seasonal naive, on the newest windows")
-    _say(f"forecast {manifest.series} series x {manifest.horizon} steps: {output}")
+    for line in summary.data(done.repairs, done.freq):
+        _say(line)
+    if done.backtest is not None:
+        for line in summary.leaderboard(done.backtest, None, done.season):
+            _say(line)
+    for line in summary.forecast(manifest, output):
+        _say(line)
+    _say(f"look     foreseq show {shlex.quote(str(output))}")
     result(as_json, forecast=str(output), skill=skill, **manifest.model_dump(exclude={"parts"}))
     return manifest
+
+
+def _opening(command: str, experiment: "ExperimentConfig") -> str:
+    budget = experiment.auto.time_budget
+    limit = f", about {budget:g} s of training" if budget and command != "forecast" else ""
+    horizon = experiment.dataset.horizon
+    return f"{command:<8} {experiment.model}: {horizon} steps ahead{limit}"
 
 
 def _require_published(published: "Published") -> None:  # type: ignore[type-arg]

@@ -51,12 +51,13 @@ def explore(
     from foreseq.ingest.fetch import fetch
     from foreseq.ingest.read import read_file
     from foreseq.ingest.table import to_panel
-    from foreseq.pipelines.runtime import console, environment
+    from foreseq.pipelines.runtime import console, environment, summary
     from foreseq.report import exploration
 
     table = read_file(fetch(dataset, environment.data() / "raw"), dataset)
     panel, repairs = to_panel(table, dataset, file=without_secrets(dataset.source))
-    console.say(f"data     {repairs}")
+    for line in summary.data(repairs, panel.freq):
+        console.say(line)
     explored = exploration.explore(panel, repairs)
     lines = exploration.lines(explored)
     for head, text in lines:

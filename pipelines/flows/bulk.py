@@ -19,8 +19,7 @@ from foreseq.forecasting.bulk import Job
 from foreseq.forecasting.writer import Manifest, Part
 from foreseq.ingest.fetch import fetch
 from foreseq.pipelines.flows.parts import write_part
-from foreseq.pipelines.runtime import cluster, console, environment
-from foreseq.pipelines.runtime.pace import series_progress
+from foreseq.pipelines.runtime import cluster, console, environment, progress
 from foreseq.tracking import registry
 
 
@@ -73,7 +72,7 @@ def _write(job: Job, folder: Path) -> list[Part]:
     """Write the missing parts and show progress."""
     parts = {n: part for n in range(len(job.files)) if (part := bulk.done(job, n))}
     missing = [n for n in range(len(job.files)) if n not in parts]
-    with _one_core_per_process(), series_progress(sum(job.series)) as show:
+    with _one_core_per_process(), progress.series(sum(job.series)) as show:
         show(sum(job.series[n] for n in parts), fresh=False)
         futures = {write_part.submit(job, n, folder): n for n in missing}
         for future in as_completed(list(futures)):

@@ -14,7 +14,7 @@ from foreseq.forecasting.ensemble import Ensemble
 from foreseq.forecasting.writer import ForecastSource, Manifest
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.flows.ingest import ingest
-from foreseq.pipelines.runtime import console
+from foreseq.pipelines.runtime import console, summary
 from foreseq.series import panel
 from foreseq.tracking import registry
 from foreseq.tracking.registry import ModelVersion
@@ -57,5 +57,6 @@ def forecast(
     """
     version = registry.resolve(model)
     manifest = write(version, history_of(version, history).folder, output, sample_paths)
-    console.say(writer.summary(manifest, output))
+    for line in summary.forecast(manifest, output):
+        console.say(line)
     return manifest

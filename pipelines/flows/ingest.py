@@ -10,7 +10,8 @@ from foreseq.config import DatasetConfig
 from foreseq.errors import DataRefused
 from foreseq.ingest import store
 from foreseq.ingest.store import Ingested
-from foreseq.pipelines.runtime import console, environment
+from foreseq.pipelines.runtime import console, environment, summary
+from foreseq.series import panel
 
 
 def may_pass(_task: Any, _run: Any, state: Any) -> bool:
@@ -34,7 +35,8 @@ def read(dataset: DatasetConfig) -> Ingested:
 def ingest(dataset: DatasetConfig) -> Ingested:
     """Bring a dataset into the store; return where its panel is and what was repaired."""
     ingested = read(dataset)
-    console.say(f"data     {ingested.repairs}")
-    if ingested.changes:
+    for line in summary.data(ingested.repairs, panel.load(ingested.folder).freq):
+        console.say(line)
+    if ingested.changes not in ("", store.FIRST):
         console.say(f"changes  {ingested.changes}")
     return ingested

@@ -12,17 +12,19 @@ from foreseq.experiment.reproduce import Part
 from foreseq.experiment.verify import Finding
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.ingest import ingest
-from foreseq.pipelines.runtime import console
+from foreseq.pipelines.runtime import console, progress
 from foreseq.series import panel as panels
 from foreseq.tracking import registry
 from foreseq.tracking import run as runs
+from foreseq.training.fitting import REFIT_SHARE
 
 
 @task(cache_policy=NO_CACHE)
 def train_again(bundle_folder: Path, panel_folder: Path) -> list[Part]:
     """Train the forecaster of a bundle on a panel, as it was trained before."""
-    with console.training_progress() as show:
-        return library.train_again(bundle_folder, panels.load(panel_folder), report=show)
+    with progress.shown() as show:
+        report = progress.training(show, after=REFIT_SHARE)
+        return library.train_again(bundle_folder, panels.load(panel_folder), report=report)
 
 
 @flow

@@ -1,5 +1,6 @@
 """The flow that trains a forecaster and tracks it."""
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from foreseq.durable.resume import ResumeLog
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.ingest.store import Ingested
-from foreseq.pipelines.runtime import console, environment
+from foreseq.pipelines.runtime import console, environment, progress, summary
 from foreseq.report import page, pictures
 from foreseq.report.findings import Training, findings
 from foreseq.selection.choose import choose
 from foreseq.series import panel as panels
 from foreseq.tracking import forecaster, registry, store
 from foreseq.tracking import run as runs
-from foreseq.training.fitting import Progress
+from foreseq.training.fitting import REFIT_SHARE, Progress
 from foreseq.training.loop import MIN_GAIN
 
 
@@ -55,20 +56,25 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
     """Train and track, from where an earlier process stopped."""
     panel = panels.load(ingested.folder)
     log = ResumeLog(folder / "search.json")
-    chosen = choose(experiment, panel, log=log, report=console.say_candidate)
+    begun = time.monotonic()
+    with progress.shown() as show:
+        report = progress.search(show, experiment.auto.time_budget)
+        chosen = choose(experiment, panel, log=log, report=report)
     resolved = chosen.experiment
     panel = replace(panel, season=resolved.dataset.season)
     for choice in chosen.choices:
-        console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
+        console.detail(f"chosen   {choice.field}={choice.value}: {choice.reason}")
     with (
         forecaster.begin(resolved, panel, cache_key=key) as run,
-        console.training_progress() as show,
+        progress.shown() as show,
     ):
+        show_training = progress.training(show, REFIT_SHARE if resolved.training.refit else 0.0)
 
-        def track(stage: str, progress: Progress) -> None:
-            show(stage, progress)
-            forecaster.log_progress(run, stage, progress)
+        def track(stage: str, point: Progress) -> None:
+            show_training(stage, point)
+            forecaster.log_progress(run, stage, point)
 
+        show("fit", "preparing the network")
         forecaster.log_choices(run, chosen.choices, ingested.repairs, chosen.candidates)
         outcome = recipe.fit(resolved, panel, chosen.split, checkpoint=folder, report=track)
         if resolved.training.max_steps and not any(one.best_step for one in outcome.members):
@@ -77,10 +83,16 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
                 f"warning  training improved validation error by less than {MIN_GAIN:.0%};"
                 f" the {first} forecasts"
             )
+        seconds = time.monotonic() - begun
+        console.say(summary.trained(chosen, outcome.members, seconds))
+        show("test", "statistical baselines, for comparison")
         training = Training(run.model, panel, ingested.repairs, chosen, *outcome)
         found = findings(training, run.name, f"foreseq reproduce {run.id}")
         forecaster.log_backtest(run, outcome.backtest, panel)
         forecaster.log_comparison(run, found.comparison, panel)
+        for line in summary.leaderboard(found.backtest, found.comparison, panel.season, seconds):
+            console.say(line)
+        show("page", "drawing the report")
         figures = pictures.draw(found)
         for file, figure in figures.items():
             run.log_figure(figure, file)

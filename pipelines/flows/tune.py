@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import ExperimentConfig
 from foreseq.pipelines.flows.ingest import ingest
-from foreseq.pipelines.runtime import cluster, console, environment
+from foreseq.pipelines.runtime import cluster, console, environment, progress
 from foreseq.selection import choose, rules, tuning
 from foreseq.selection.facts import are_positive
 from foreseq.selection.space import POSITIVE, Space
@@ -61,7 +61,7 @@ def explore(
     series = facts.panel
     resolved, choices = rules.resolve(experiment, facts)
     for choice in choices:
-        console.say(f"chosen   {choice.field}={choice.value}: {choice.reason}")
+        console.detail(f"chosen   {choice.field}={choice.value}: {choice.reason}")
     space = plan.space if are_positive(facts) else plan.space.without(POSITIVE)
     study = Study(
         plan.name,
@@ -74,7 +74,7 @@ def explore(
     )
     with tuning.opened(study, series), studies.study(study.name, resolved, series) as run:
         for trial in _work(partial(_attempt, study, run, folder), workers, dask):
-            console.say_trial(trial)
+            progress.trial(trial)
         best = tuning.best(study)
         tuning.write_best(study, experiment, plan.output)
         studies.log_best(run, best, plan.output.read_text(encoding="utf-8"))

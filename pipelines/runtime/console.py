@@ -1,4 +1,4 @@
-"""Output for people: our few lines on the terminal, what libraries print in a file.
+"""Output for people: our few lines on the terminal, the rest in a file.
 
 Why the file: TensorFlow, MLflow and Prefect write to standard error from C++, threads and other
 processes. Redirecting the descriptor itself is the one way that catches them all.
@@ -6,35 +6,21 @@ processes. Redirecting the descriptor itself is the one way that catches them al
 
 import os
 import sys
+import textwrap
 import traceback
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from foreseq.errors import ForeseqError, visible
 from foreseq.pipelines.runtime import failures
 
-if TYPE_CHECKING:
-    from foreseq.selection.search import Candidate
-    from foreseq.selection.tuning import Trial
-    from foreseq.training.fitting import Progress as Training
-
 LOG = Path(".state") / "foreseq.log"
 LONGEST_LOG = 10_000_000
 """Bytes after which the log is moved aside, to `foreseq.log.1`."""
-
-
-class Report(Protocol):
-    """Takes the progress of training."""
-
-    def __call__(self, stage: str, progress: "Training") -> None:
-        """Take the stage and one validation."""
+HEAD = 9
+"""Letters of a line's first word with the spaces after it; what a line goes on with is indented."""
 
 
 class _Terminal:
@@ -43,13 +29,19 @@ class _Terminal:
     console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
     log: Path | None = None
     """Where standard error goes; None: to the terminal, or nowhere."""
+    verbose = False
+    """Whether details are for the terminal, too."""
 
 
-def hush() -> None:
+def hush(*, verbose: bool = False) -> None:
     """Send standard error to `LOG` from now on, except what this module writes.
 
     With `FORESEQ_VERBOSE` set, everything stays where it is.
+
+    Args:
+        verbose: Whether `detail` writes to the terminal, not to the log.
     """
+    _Terminal.verbose = verbose
     if os.environ.get("FORESEQ_VERBOSE"):
         return
     own = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
@@ -68,28 +60,42 @@ def hush() -> None:
     os.close(log)
 
 
-def say(line: str) -> None:
-    """Write a line for people; what an id or a cell holds cannot make it two."""
-    _Terminal.console.print(visible(line), markup=False)
+def terminal() -> Console | None:
+    """Return the console if lines can be rewritten there; None: it is a file or a pipe."""
+    return _Terminal.console if _Terminal.console.is_terminal else None
 
 
-def say_candidate(candidate: "Candidate") -> None:
-    """Say how a short training went."""
-    name = f"{candidate.field}={candidate.value}" if candidate.field else "defaults"
-    say(f"tried    {name}: validation {candidate.error:.4f} ({candidate.seconds:.0f} s)")
+def say(line: str, style: str = "") -> None:
+    """Write a line for people; what an id or a cell holds cannot make it two.
+
+    A terminal breaks it between words. `style` is rich's, and colours all but the first word.
+    """
+    console, text = _Terminal.console, Text(visible(line), style)
+    if console.is_terminal:
+        lines = textwrap.wrap(
+            text.plain,
+            max(console.width, 2 * HEAD),
+            subsequent_indent=" " * HEAD,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        text = Text("\n".join(lines), style)
+        text.stylize("bold not dim default", 0, HEAD - 1)
+    console.print(text)
 
 
-def say_trial(trial: "Trial") -> None:
-    """Say how a trial of a study went."""
-    values = " ".join(f"{name.rpartition('.')[2]}={_brief(v)}" for name, v in trial.values.items())
-    ended = "pruned at" if trial.pruned else "validation"
-    say(f"trial    {trial.number}: {ended} {trial.error:.4f}: {values}")
+def detail(line: str) -> None:
+    """Write a line for the curious: to the terminal with `--verbose`, else to the log."""
+    if _Terminal.verbose:
+        say(line, "dim")
+    else:
+        sys.stderr.write(f"{visible(line)}\n")
 
 
 def say_error(error: ForeseqError) -> None:
     """Write the message on an expected failure."""
     for line in f"foreseq: {error}".splitlines():
-        say(line)
+        say(line, "red")
 
 
 def say_failure(error: Exception) -> int:
@@ -106,52 +112,3 @@ def say_failure(error: Exception) -> int:
     where = f"in {_Terminal.log}" if _Terminal.log else "above"
     say(f"foreseq: this is a defect: {type(error).__name__}: {error}; its traceback is {where}")
     return 1
-
-
-@contextmanager
-def training_progress() -> Iterator[Report]:
-    """Yield a function that shows progress: bars on a terminal, elsewhere a line per member."""
-    with _bars() if _Terminal.console.is_terminal else nullcontext(_say_the_end) as report:
-        yield report
-
-
-@contextmanager
-def _bars() -> Iterator[Report]:
-    columns = (
-        TextColumn("{task.description:<8}"),
-        BarColumn(),
-        TextColumn("{task.fields[point]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_Terminal.console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-        reached: dict[str, dict[int, int]] = defaultdict(dict)
-
-        def report(stage: str, progress: "Training") -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(
-                    stage, total=progress.steps * progress.members, point=""
-                )
-            done = progress.steps if progress.ended else progress.point.step
-            reached[stage][progress.member] = done
-            completed = sum(reached[stage].values())
-            bars.update(tasks[stage], completed=completed, point=_point(progress))
-            _say_the_end(stage, progress)
-
-        yield report
-
-
-def _say_the_end(stage: str, progress: "Training") -> None:
-    if progress.ended:
-        member = f"member {progress.member + 1} of {progress.members}: "
-        say(f"{stage:<8} {member if progress.members > 1 else ''}{_point(progress)}")
-
-
-def _point(progress: "Training") -> str:
-    step, loss, error = progress.point
-    validation = "" if isnan(error) else f", validation {error:.4f}"
-    return f"step {step}, loss {loss:.4f}{validation}"
-
-
-def _brief(value: object) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else str(value).replace(" ", "")

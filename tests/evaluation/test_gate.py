@@ -117,8 +117,8 @@ def test_the_gate_lets_pass_what_beats_the_seasonal_naive():
     ) == (1.0, 3.0, None)
     assert (decision.series, decision.windows, decision.periods, decision.steps) == (1, 6, 6, 12)
     assert decision.reason == (
-        "MASE 1.0000 vs seasonal naive 3.0000 (confidence 99.0%; 1 series, 6 windows in 6 periods,"
-        " 12 observations)"
+        "MASE 1.0000 is lower than the seasonal naive's 3.0000, with a confidence of 99.0%"
+        " (1 series, 6 windows in 6 periods, 12 observations)"
     )
 
 
@@ -187,7 +187,7 @@ def test_the_gate_stops_what_beats_the_seasonal_naive_but_not_the_simplest(simpl
 def test_without_a_mase_the_gate_compares_and_names_the_mae():
     challenger = make_backtest([4.0, 4.0])._replace(seasonal_error=np.array([0.0]))
     reason = gate.decide(challenger, None, GateConfig()).reason
-    assert reason.startswith("MAE 1.0000 vs seasonal naive 3.0000")
+    assert reason.startswith("MAE 1.0000 is lower than the seasonal naive's 3.0000")
 
 
 def test_the_gate_stops_what_cannot_be_judged():

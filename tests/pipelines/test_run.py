@@ -7,6 +7,7 @@ import pytest
 from foreseq.config import ExperimentConfig, build_experiment, history_fields
 from foreseq.errors import ConfigError
 from foreseq.forecasting import writer
+from foreseq.pipelines.cli import look
 from foreseq.pipelines.flows.backtest import backtest
 from foreseq.pipelines.flows.forecast import forecast
 from foreseq.pipelines.flows.publish import publish
@@ -116,6 +117,18 @@ def test_the_champion_forecasts_series_it_has_never_seen(ran, tmp_path):
     others = history_fields(str(tmp_path / "others.csv"))
     manifest = forecast("shop@champion", others, tmp_path / "out")
     assert (manifest.series, manifest.rows) == (4, 28)
+
+
+def test_a_model_a_forecast_and_a_run_open_the_same_report(ran, monkeypatch, capsys):
+    monkeypatch.setenv("FORESEQ_VERBOSE", "1")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    for what in ("shop", str(ran.folder), ran.run_id):
+        look.open_report(what)
+    (address,) = set(opened)
+    assert address.startswith("file://")
+    (printed,) = set(capsys.readouterr().out.split())
+    assert Path(printed).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_publishing_again_by_run_id_keeps_the_champion(ran):

@@ -181,11 +181,11 @@ def _reason(
     if lost is None:
         sure = percent(min(one.confidence for one in comparisons))
         beaten = " and ".join(
-            f"{one.name} {one.error:.4f}"
+            f"the {one.name}'s {one.error:.4f}"
             for one in comparisons
             if one.other in (SEASONAL_NAIVE, CHAMPION)
         )
-        return f"{error} vs {beaten} (confidence {sure}; {counts})"
+        return f"{error} is lower than {beaten}, with a confidence of {sure} ({counts})"
     versus = f"{error} vs {lost.name} {lost.error:.4f}"
     if unproven:
         return (

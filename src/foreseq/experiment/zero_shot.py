@@ -35,6 +35,8 @@ class Forecasts(NamedTuple):
     """Of the data."""
     backtest: Backtest | None
     """On the newest windows; None: no series is long enough."""
+    freq: str
+    season: int
 
 
 def write(experiment: ExperimentConfig, folder: Path, sample_paths: int = 0) -> Forecasts:
@@ -57,7 +59,8 @@ def write(experiment: ExperimentConfig, folder: Path, sample_paths: int = 0) -> 
         pretrained.digest(network),
         sample_paths,
     )
-    return Forecasts(writer.write(source, panel, folder), repairs, tested)
+    manifest = writer.write(source, panel, folder)
+    return Forecasts(manifest, repairs, tested, panel.freq, panel.season)
 
 
 def zero_shot(experiment: ExperimentConfig, panel: Panel) -> tuple[Bundle, Backtest | None]:

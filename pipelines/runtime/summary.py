@@ -1,0 +1,123 @@
+"""What a run tells: a few lines for people on data, training, test and forecast."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from foreseq.evaluation.backtest import FORESEQ, Backtest
+from foreseq.evaluation.baselines import BASELINES, NAIVE, SEASONAL_NAIVE
+from foreseq.evaluation.comparison import Comparison
+from foreseq.forecasting import writer
+from foreseq.ingest.repairs import Repairs
+from foreseq.pipelines.runtime import plot
+from foreseq.pipelines.runtime.progress import duration
+from foreseq.report.findings import NAMES
+from foreseq.report.html import number, percent
+from foreseq.selection.choose import Chosen
+from foreseq.training.loop import Fitted
+
+OFTEN = {
+    "min": "every minute",
+    "h": "hourly",
+    "D": "daily",
+    "B": "on business days",
+    "W": "weekly",
+    "M": "monthly",
+    "Q": "quarterly",
+    "Y": "yearly",
+}
+"""Frequencies for people, by the letters they begin with."""
+
+
+def data(repairs: Repairs, freq: str) -> list[str]:
+    """Return what was read, and on a line of its own what was repaired and looks wrong.
+
+    Example:
+        >>> for line in data(Repairs(5, 1, 6, "2024-01", "2024-06", gaps=1), "MS"):
+        ...     print(line)
+        data     1 series, monthly, 2024-01 to 2024-06, 5 rows
+        noted    1 steps without a row left unobserved
+    """
+    _, _, noted = str(repairs).partition("; ")
+    span = f"{repairs.first} to {repairs.last}, {repairs.rows:,} rows"
+    lines = [f"data     {repairs.series:,} series, {often(freq)}, {span}"]
+    return lines + ([f"noted    {noted}"] if noted else [])
+
+
+def often(freq: str) -> str:
+    """Return a frequency in words, where it is a usual one.
+
+    Example:
+        >>> often("MS"), often("W-SUN"), often("15min"), often("1")
+        ('monthly', 'weekly', 'every 15min', 'integer steps')
+    """
+    usual = re.fullmatch(r"([A-Z]|h|min)(?:[SE])?(?:-\w+)?(?:@.+)?", freq)
+    if usual and usual[1] in OFTEN:
+        return OFTEN[usual[1]]
+    return "integer steps" if freq == "1" else f"every {freq}"
+
+
+def trained(chosen: Chosen, members: Sequence[Fitted], seconds: float) -> str:
+    """Return how a forecaster came to be."""
+    training, tried = chosen.experiment.training, len(chosen.candidates)
+    searched = f"{tried} variants tried, " if tried else ""
+    many = f"{len(members)} networks" if len(members) > 1 else "one network"
+    learned = f"{many} of at most {training.max_steps:,} steps"
+    if not training.max_steps:
+        learned = "the pretrained network as it is"
+    elif training.start == "pretrained":
+        learned += ", from pretrained weights"
+    return f"trained  {searched}{learned}, {duration(seconds)}"
+
+
+def leaderboard(
+    backtest: Backtest, comparison: Comparison | None, season: int, seconds: float | None = None
+) -> list[str]:
+    """Return a table of forecasters on the same test windows, the best first.
+
+    Args:
+        backtest: Of foreseq and the naive ones.
+        comparison: Of foreseq and statistical baselines, perhaps on some of the windows.
+        season: Of the data.
+        seconds: That foreseq took.
+    """
+    shared = (comparison and comparison.backtest) or backtest
+    crps = {name: shared.crps(name) for name in shared.forecasts}
+    took = {FORESEQ: seconds}
+    if comparison is not None:
+        crps |= comparison.crps()
+        took |= comparison.seconds
+    scores = shared.scores()
+    left_out = {name for name in BASELINES if name not in (NAIVE, SEASONAL_NAIVE)}
+    names = sorted((name for name in scores if name not in left_out), key=shared.error)
+    count, whole = shared.windows.count, backtest.windows.count
+    some = f" of {whole:,}" if count < whole else ""
+    about = f"{count:,}{some} windows of {backtest.actual.shape[1]} steps, season {season}"
+    rows = [f"tested   {about:<42}{shared.measure:>9}{'CRPS':>9}{'seconds':>9}"]
+    for name in names:
+        error = getattr(scores[name], shared.measure.lower())
+        clock = "" if took.get(name) is None else f"{took[name]:.1f}"
+        cells = f"{number(error):>9}{number(crps[name]):>9}{clock:>9}"
+        rows.append(f"         {NAMES[name]:<42}{cells}".rstrip())
+    for interval in backtest.intervals()[:1]:
+        level, inside = percent(interval.level), percent(interval.coverage)
+        rows.append(f"         {level} intervals of foreseq held {inside} of the actuals")
+    return rows
+
+
+def forecast(manifest: writer.Manifest, folder: Path) -> list[str]:
+    """Return where forecasts are; of a single series also how they go on."""
+    lines = [writer.summary(manifest, folder)]
+    if manifest.series == 1 and manifest.rows:
+        table = writer.read(folder)
+        lines.append(f"         {plot.spark(table['y_hat'].to_numpy(float))}  {span(table)}")
+    return lines
+
+
+def span(table: pd.DataFrame) -> str:
+    """Return from when to when forecasts are, and from which to which value."""
+    low, high = number(table["y_hat"].min()), number(table["y_hat"].max())
+    first, last = (plot.brief_time(table["ds"].iloc[at]) for at in (0, -1))
+    return f"{first} to {last}, {low} to {high}"
