@@ -34,7 +34,7 @@ EXPERIMENT = build_experiment(
             "refit": False,
             "batch_size": 64,
         },
-        "split": {"test_windows": 3},
+        "split": {"test_windows": 5},
     }
 )
 
@@ -75,7 +75,7 @@ def test_where_nothing_can_be_known_nothing_is_published():
 def test_a_noisy_trend_with_season_is_published():
     decision = decide(trend_with_season, seed=1)
     assert decision.published, decision.reason
-    assert (decision.series, decision.windows) == (SERIES, 3 * SERIES)
+    assert (decision.series, decision.windows) == (SERIES, 5 * SERIES)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from foreseq.evaluation.backtest import FORESEQ, Backtest
-from foreseq.evaluation.significance import above_zero, confidence, units_of
+from foreseq.evaluation.significance import SHARED, above_zero, confidence, units_of
 from foreseq.series.windows import Windows
 
 HORIZON = 3
@@ -33,10 +33,12 @@ def sure(ours, theirs, share=0.0, **more):
     return confidence(tested.losses(FORESEQ), tested.losses("other"), units_of(tested), share)
 
 
-def test_the_confidence_is_that_of_a_t_test_on_the_windows_of_a_series(rng):
+@pytest.mark.parametrize(("series", "factor"), [(1, 1), (5, SHARED)])
+def test_on_windows_of_a_period_each_it_is_the_t_test_of_their_means(rng, series, factor):
     gains = rng.normal(1, 1, size=6)
-    p = stats.ttest_1samp(gains, 0, alternative="greater").pvalue
-    assert sure([5 - gains], np.full((1, 6), 5.0)) == pytest.approx(1 - p, abs=1e-4)
+    t = stats.ttest_1samp(gains, 0).statistic / np.sqrt(factor)
+    theirs = np.full((series, 6), 5.0)
+    assert sure(theirs - gains, theirs) == pytest.approx(stats.t.cdf(t, 5), abs=1e-4)
 
 
 def test_series_at_one_time_are_one_observation():
@@ -49,11 +51,28 @@ def test_series_that_end_at_other_times_are_several_observations():
     assert apart == 0.99
 
 
-def test_windows_that_overlap_count_together(rng):
-    ours = 1 - rng.normal(0.2, 0.3, size=(1, 24))
-    theirs = np.ones((1, 24))
-    apart, overlapping = (units_of(make_backtest(ours, theirs, stride=n)) for n in (HORIZON, 1))
-    assert (apart.periods, overlapping.periods) == (10, 4)
+def test_a_period_is_a_horizon_or_a_season():
+    errors = np.ones((1, 24))
+    apart, overlapping = (make_backtest(errors, errors, stride=n) for n in (HORIZON, 1))
+    assert (units_of(apart).periods, units_of(overlapping).periods) == (10, 8)
+    assert units_of(apart._replace(season=24)).periods == 3
+
+
+def test_windows_of_one_season_prove_nothing():
+    tested = make_backtest(np.full((50, 5), 0.5), np.ones((50, 5)))._replace(season=20)
+    assert confidence(tested.losses(FORESEQ), tested.losses("other"), units_of(tested)) == 0.5
+
+
+def test_a_gain_that_lasts_for_a_few_windows_is_less_sure_than_one_that_alternates():
+    slow, fast = np.repeat([0.5, -0.1], 10), np.tile([0.5, -0.1], 10)
+    theirs = np.ones((1, 20))
+    assert sure([1 - slow], theirs) < sure([1 - fast], theirs)
+
+
+def test_two_dates_however_many_windows_are_around_them_are_two_periods():
+    errors = np.ones((2, 12))
+    tested = make_backtest(errors, errors, starts=[0, 1000], stride=1)._replace(season=12)
+    assert units_of(tested).periods == 2
 
 
 def test_no_confidence_is_complete():
@@ -87,7 +106,8 @@ def test_each_series_counts_once_however_many_windows_are_known():
 
 def test_the_required_share_must_be_avoided():
     ours, theirs = np.full((1, 6), 0.8), np.ones((1, 6))
-    assert (sure(ours, theirs, 0.19), sure(ours, theirs, 0.21)) == (0.99, 0)
+    assert sure(ours, theirs, 0.19) == 0.99
+    assert sure(ours, theirs, 0.21) < 1e-6
 
 
 @pytest.mark.parametrize(

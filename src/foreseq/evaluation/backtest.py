@@ -73,6 +73,8 @@ class Backtest(NamedTuple):
     """The forecaster whose quantiles are given; of the others only points are known."""
     starts: NDArray[np.int64] | None = None
     """First step of each series, counted from that of the earliest; None: they begin together."""
+    season: int = 1
+    """Of the series, in steps."""
     ids: tuple[str, ...] = ()
     """Names of the series; none: not known."""
     unanswered: tuple[int, ...] = ()
@@ -214,6 +216,7 @@ def backtest(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Backtest:
         seasonal_error=mase_scales(panel, chosen),
         levels=forecaster.levels,
         starts=calendar.positions(panel.starts, panel.starts.min(), panel.freq),
+        season=panel.season,
         ids=tuple(panel.ids.tolist()),
     ).answered()
 

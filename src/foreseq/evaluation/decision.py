@@ -21,7 +21,8 @@ class Decision(NamedTuple):
     windows: int = 0
     """Windows that were compared."""
     periods: int = 0
-    """Separate periods of these windows, at most ten: what confidence rests on."""
+    """Periods that these windows span, each a horizon or a season, at most ten: what confidence
+    rests on."""
     steps: int = 0
     """Observations that were compared."""
 

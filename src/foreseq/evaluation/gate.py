@@ -87,6 +87,7 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
         tested = challenger._replace(forecasts=forecasts).answered(CHAMPION)
     tested = tested.answered()
     ours, units = tested.losses(FORESEQ), units_of(tested)
+    known = ~np.isnan(ours.windows)
     comparisons = [
         _compare(name, ours, tested.losses(name), units, min_gain)
         for name, min_gain in others.items()
@@ -99,7 +100,7 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
         confidence=min(one.confidence for one in comparisons),
         series=series,
         windows=many,
-        periods=len(np.unique(units.period[~np.isnan(ours.windows)])),
+        periods=units.take(known).periods if known.any() else 0,
         steps=steps,
     )
     if tested.lacks().any():
@@ -190,7 +191,8 @@ def _reason(
     if unproven:
         return (
             f"{versus} is lower, but not proven: a single period of test windows shows no"
-            f" confidence ({counts}); bring a longer history, or set gate.unproven=publish"
+            f" confidence ({counts}); raise split.test_windows until they span several horizons and"
+            " seasons, bring a longer history, or set gate.unproven=publish"
         )
     gain = f" of {100 * lost.min_gain:g}%" if lost.min_gain else ""
     return (

@@ -1,12 +1,12 @@
-"""The confidence that one forecaster errs less than another: a t test on periods.
+"""The confidence that one forecaster errs less than another: a t test on slow changes of the gain.
 
-The steps of a window are correlated, overlapping windows are, and so are the series of a panel:
-what happens at one time is one observation. Gains are therefore averaged over all windows of a
-period, and a t test takes the means of at most ten periods as independent. Its level holds whatever
-the correlation within a period, and also where the spread of gains changes with time (Ibragimov and
-Müller 2010, "t-statistic based correlation and heterogeneity robust inference"; gate_level.py).
-From five series on, the mean gains of the series have to pass the same test, so that one series
-alone proves nothing. A single period proves nothing either, however many series it has.
+Windows less than a season and a horizon apart share steps, and series share what happens at one
+time, so neither counts as independent. The variance of the mean gain is therefore estimated from
+its slowest changes over time alone: from one cosine wave fewer than the test spans periods of a
+horizon or a season, whichever is longer, at most five, and as many degrees of freedom
+(equal-weighted cosines; Lazarus, Lewis, Stock and Watson 2018, "HAR inference: recommendations for
+practice"). From five series on, the mean gains of the series have to pass a t test too, so that one
+series alone proves nothing. A single period proves nothing either, however many series it has.
 """
 
 from typing import NamedTuple
@@ -17,8 +17,11 @@ from scipy import special
 
 from foreseq.evaluation.backtest import Backtest, Losses
 
-MOST_PERIODS = 10
-"""More would be shorter, and neighbours more correlated; the t test loses little power."""
+MOST_PERIODS, MOST_WAVES = 10, 5
+"""Faster waves miss what neighbouring periods share, and add little power (gate_level.py)."""
+SHARED = 3 / 2
+"""Factor on the variance of a panel's mean gain, of which mostly common shocks are left: waves
+underestimate it by up to this where neighbouring periods share steps (gate_level.py)."""
 FEW_SERIES = 5
 """Fewer are not compared with one another: the result holds for them alone."""
 SURE, SURE_OF_FEW = 0.999, 0.99
@@ -27,20 +30,48 @@ ROUNDING = 1e-6
 """Gains below this share of the other's error are no gains."""
 
 Floats = NDArray[np.float64]
+Positions = NDArray[np.int64]
 
 
 class Units(NamedTuple):
     """Which windows count together, as their gains are correlated."""
 
-    series: NDArray[np.int64]
+    series: Positions
     """Position of the series of each window, shape (windows,)."""
-    period: NDArray[np.int64]
-    """Period of each window, counted from 0, shape (windows,)."""
+    times: Positions
+    """Cutoff of each window on the calendar of the panel, shape (windows,)."""
+    reach: int
+    """Steps of a period: the horizon or the season, whichever is longer."""
+
+    def take(self, rows: NDArray[np.bool_]) -> "Units":
+        """Return the units of some windows."""
+        return self._replace(series=self.series[rows], times=self.times[rows])
+
+    @property
+    def weights(self) -> Floats:
+        """Weight of each window in the mean over series, which all weigh the same."""
+        return np.asarray(1 / np.bincount(self.series)[self.series], np.float64)
 
     @property
     def periods(self) -> int:
-        """How many periods there are."""
-        return len(np.unique(self.period))
+        """How many periods the windows span, at most ten, and at least one.
+
+        They are those that as many steps, evenly filled, would span; fewer where some hold most of
+        the windows.
+
+        Example:
+            >>> def periods(*cutoffs, reach=12):
+            ...     return Units(np.zeros(len(cutoffs), np.int64), np.array(cutoffs), reach).periods
+            >>> periods(10, 22, 34), periods(*range(10, 30)), periods(*range(10, 46))
+            (3, 1, 3)
+            >>> periods(10, 22, 22, 22, 22, 22)
+            1
+        """
+        weights = self.weights / self.weights.sum()
+        blocks = np.bincount((self.times - self.times.min()) // self.reach, weights)
+        spread = weights @ (self.times - weights @ self.times) ** 2
+        evenly = np.sqrt(1 + 12 * spread / self.reach**2)
+        return max(1, int(min(MOST_PERIODS, evenly + ROUNDING, 1 / (blocks @ blocks) + ROUNDING)))
 
 
 def confidence(ours: Losses, theirs: Losses, units: Units, share: float = 0.0) -> float:
@@ -60,60 +91,57 @@ def confidence(ours: Losses, theirs: Losses, units: Units, share: float = 0.0) -
         return 1.0
     gains = (1 - share - ROUNDING) * theirs.windows - ours.windows
     known = ~np.isnan(gains)
-    gains, series, period = gains[known], units.series[known], units.period[known]
-    weights = 1 / np.bincount(series)[series]  # each series weighs the same
-    by_series = np.asarray(np.bincount(series, weights * gains)[np.unique(series)], np.float64)
-    _, period = np.unique(period, return_inverse=True)
-    total, weight = np.bincount(period, weights * gains), np.bincount(period, weights)
-    sure = above_zero(np.asarray(total / weight, np.float64))
-    return min(sure, above_zero(by_series)) if len(by_series) >= FEW_SERIES else sure
+    gains, units = gains[known], units.take(known)
+    totals = np.asarray(np.bincount(units.series, units.weights * gains), np.float64)
+    by_series = totals[np.unique(units.series)]
+    if len(by_series) < FEW_SERIES:
+        return over_time(gains, units)
+    return min(over_time(gains, units, SHARED), above_zero(by_series))
 
 
 def units_of(tested: Backtest) -> Units:
-    """Return the series and the period of each window.
+    """Return the series and the time of each window, and the length of a period."""
+    reach = max(tested.actual.shape[1], tested.season)
+    return Units(tested.windows.series, tested.times, reach)
 
-    Each cutoff is a period if cutoffs are at least a horizon apart; else windows overlap, and a
-    period is two horizons. There are at most ten, and fewer where some hold most of the windows.
 
-    Example:
-        >>> from foreseq.series.windows import Windows
-        >>> def periods(*cutoffs):
-        ...     actual = np.zeros((len(cutoffs), 3))
-        ...     windows = Windows(np.zeros(len(cutoffs), np.int64), np.array(cutoffs))
-        ...     return units_of(Backtest(windows, actual, {}, actual, np.ones(1))).period.tolist()
-        >>> periods(10, 13, 16), periods(*range(10, 22))
-        ([0, 1, 2], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
-        >>> periods(10, 13, 13, 13, 13, 13)
-        [0, 0, 0, 0, 0, 0]
+def over_time(gains: Floats, units: Units, factor: float = 1.0) -> float:
+    """Return the confidence of a t test that gains, correlated over time, have a mean above zero.
+
+    A single period shows nothing but its sign: 0.5 if it is above zero, else 0.
+
+    Args:
+        gains: Of each window.
+        units: Of these windows.
+        factor: On the variance of the mean.
     """
-    horizon, times = tested.actual.shape[1], tested.times
-    starts, block = np.unique(times, return_inverse=True)
-    if np.diff(starts).min(initial=horizon) < horizon:
-        _, block = np.unique((times - starts[0]) // (2 * horizon), return_inverse=True)
-    series = tested.windows.series
-    weight = np.bincount(block, 1 / np.bincount(series)[series])
-    share = weight / weight.sum()
-    count = min(MOST_PERIODS, int(1 / (share**2).sum() + ROUNDING))  # if all were of equal share
+    waves = min(MOST_WAVES, units.periods - 1)
+    weights = units.weights / units.weights.sum()
+    mean = float(weights @ gains)
+    _, time = np.unique(units.times, return_inverse=True)
+    share = np.bincount(time, weights)
     middle = np.cumsum(share) - share / 2
-    return Units(series, (count * middle).astype(np.int64)[block])
+    slow = np.cos(np.pi * np.outer(np.arange(1, waves + 1), middle))
+    variance = 2 * (slow @ np.bincount(time, weights * (gains - mean))) ** 2
+    error = float(np.sqrt(factor * variance.mean())) if waves else 0.0
+    return _confidence(mean, error, waves, units.periods)
 
 
 def above_zero(gains: Floats) -> float:
     """Return the confidence of a t test that independent gains have a mean above zero.
 
-    A single gain shows nothing but its sign: 0.5 if it is above zero, else 0.
-
     Example:
         >>> round(above_zero(np.array([1.0, 2.0, 3.0])), 3)  # t = 3.46, two degrees of freedom
         0.963
-        >>> above_zero(np.array([9.0])), above_zero(np.array([-1.0, 1.0]))
-        (0.5, 0.5)
     """
-    count, mean = len(gains), float(gains.mean())
-    if count == 1:
+    error = float(gains.std(ddof=1)) / np.sqrt(len(gains))
+    return _confidence(float(gains.mean()), error, len(gains) - 1, len(gains))
+
+
+def _confidence(mean: float, error: float, freedom: int, count: int) -> float:
+    if not freedom:
         return 0.5 if mean > 0 else 0.0
     most = SURE if count >= MOST_PERIODS else SURE_OF_FEW
-    error = float(gains.std(ddof=1)) / np.sqrt(count)
     if error == 0:
         return most if mean > 0 else 0.0
-    return min(most, float(special.stdtr(count - 1, mean / error)))
+    return min(most, float(special.stdtr(freedom, mean / error)))
