@@ -30,7 +30,7 @@ SCHEDULES = Path("configs") / "schedules"
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (explore, monitor, history, serve, backfill, verify, reproduce, pretrain):
+    for command in (explore, monitor, index, history, serve, backfill, verify, reproduce, pretrain):
         app.command()(command)
 
 
@@ -108,6 +108,17 @@ def monitor(
     )
     if decided.acted and not decided.published and retrain == "auto":
         raise NotPublished(decided.outcome)
+
+
+def index(as_json: AsJson = False) -> None:
+    """Write one page over all models, forecasts and nightly runs."""
+    begin()
+    from foreseq.pipelines.runtime import console, environment
+    from foreseq.tracking import overview
+
+    page = overview.write(environment.data())
+    console.say(f"page     {page}")
+    result(as_json, page=str(page))
 
 
 def history(

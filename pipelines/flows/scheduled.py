@@ -17,7 +17,7 @@ from foreseq.pipelines.flows.run import run
 from foreseq.pipelines.runtime import console, environment, schedules
 from foreseq.pipelines.runtime.schedules import ScheduleConfig
 from foreseq.series import panel
-from foreseq.tracking import registry
+from foreseq.tracking import overview, registry
 
 STAMP = "%Y-%m-%dT%H-%M-%S"
 """Format of a logical date in file names."""
@@ -79,6 +79,7 @@ def _once(config: ScheduleConfig, due: datetime) -> Interval:
             raise
         with files.new_file(record) as temporary:
             temporary.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        overview.write(environment.data())
     console.say(f"interval {config.name} {stamp}: {done.forecast or done.decision}")
     return done
 

@@ -110,12 +110,7 @@ def test_the_report_shows_the_future_and_has_its_sections(page, trained):
     broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).length")
     assert broken == 0
     shown = page.inner_text("body")
-    for heading in (
-        "Values of this forecast",
-        "Comparison with baselines",
-        "Prediction intervals",
-        "Choices",
-    ):
+    for heading in ("Values of this forecast", "Leaderboard", "Prediction intervals", "Choices"):
         assert heading in shown
     assert "Not decided yet" not in shown
     _keep(page, "report")
@@ -124,7 +119,7 @@ def test_the_report_shows_the_future_and_has_its_sections(page, trained):
 def test_the_report_is_seen_within_mlflow(page, trained, ui):
     page.goto(_at(ui, store.report_link(trained[0].run_id)))
     frame = page.frame_locator("iframe")
-    frame.get_by_text("Comparison with baselines").wait_for()
+    frame.get_by_role("heading", name="Leaderboard").wait_for()
     frame.locator('[data-chart="outlook"] canvas').wait_for()
 
 

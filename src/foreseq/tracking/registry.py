@@ -9,6 +9,7 @@ No import of TensorFlow: moving an alias must not wait for it.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -24,6 +25,8 @@ from foreseq.tracking import store
 CHAMPION, PREVIOUS = "champion", "previous"
 DIGEST = "digest"
 """Tag of a version: the digest of its bundle."""
+SINCE = "champion.since"
+"""Tag of a version: when it became champion, in UTC."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes for a model or version that does not exist, and for such an alias."""
 MAX_LISTED = 10
@@ -104,6 +107,23 @@ def champion(name: str) -> ModelVersion | None:
     return _aliased(store.open_store(), name, CHAMPION)
 
 
+def since(version: ModelVersion) -> str:
+    """Return when a version last became champion, in UTC to the minute; empty: not known."""
+    known = store.open_store().get_model_version(version.name, str(version.version))
+    return str(known.tags.get(SINCE, ""))
+
+
+def names() -> list[str]:
+    """Return the names of all models."""
+    client = store.open_store()
+    page = client.search_registered_models()
+    models = [*page]
+    while page.token:
+        page = client.search_registered_models(page_token=page.token)
+        models += page
+    return sorted(model.name for model in models)
+
+
 def previous(name: str) -> ModelVersion | None:
     """Return the version that `rollback` would make the champion, or None."""
     return _aliased(store.open_store(), name, PREVIOUS)
@@ -172,7 +192,7 @@ def promote(version: ModelVersion, *, expected: ModelVersion | None) -> None:
             )
         if current is not None:
             client.set_registered_model_alias(version.name, PREVIOUS, str(current.version))
-        client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
+        _crown(client, version)
 
 
 def rollback(name: str) -> ModelVersion:
@@ -188,9 +208,15 @@ def rollback(name: str) -> ModelVersion:
             raise ConfigError(
                 f"{name}: no previous champion to go back to; {_there_are(client, name)}"
             )
-        client.set_registered_model_alias(name, CHAMPION, str(back.version))
+        _crown(client, back)
         client.delete_registered_model_alias(name, PREVIOUS)
     return back
+
+
+def _crown(client: MlflowClient, version: ModelVersion) -> None:
+    name, number = version.name, str(version.version)
+    client.set_model_version_tag(name, number, SINCE, f"{datetime.now(UTC):%Y-%m-%d %H:%M}")
+    client.set_registered_model_alias(name, CHAMPION, number)
 
 
 def _bundle_tags(run_id: str) -> dict[str, str]:
