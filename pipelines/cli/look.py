@@ -62,7 +62,7 @@ def open_report(
         ),
     ],
 ) -> None:
-    """Open the report on a model in a browser, and print where it is."""
+    """Open the report on a model in a browser; print its place."""
     begin()
     from foreseq.tracking import registry, store
 

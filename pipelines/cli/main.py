@@ -33,6 +33,7 @@ from foreseq.pipelines.cli.command import (
     result,
     seconds,
 )
+from foreseq.pipelines.cli.help import Grouped
 from foreseq.pipelines.runtime import environment
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ MOST_PORTS = 65_535
 
 app = typer.Typer(
     help="Forecast many time series with recurrent networks: train, test, publish, every night.",
+    cls=Grouped,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -238,7 +239,10 @@ def forecast(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast without training: with a published model, or with --data a pretrained one."""
+    """Forecast with a published model, or a pretrained one.
+
+    --model names the published one; --data and --horizon take the pretrained one.
+    """
     if model is None:
         if data is None or history is not None or workers is not None or dask is not None:
             raise ConfigError("give --model with or without --input, or --data and --horizon")

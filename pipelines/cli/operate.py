@@ -236,7 +236,7 @@ def pretrain(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same network.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Train the pretrained networks again on synthetic series; resumable."""
+    """Train the pretrained networks again; resumable."""
     begin("pretrain")
     from foreseq.pipelines.flows.pretrain import pretrain as flow
     from foreseq.pipelines.runtime import console

@@ -12,7 +12,10 @@ ForeseqError                1
 └── Unavailable             6   a server or a worker process does not answer
 """
 
+from contextlib import suppress
+from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -28,6 +31,15 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def nearest(path: Path) -> str:
+    """Return a question after the name that is there and most like one that is not; or nothing."""
+    with suppress(OSError):
+        names = [file.name for file in path.parent.iterdir()]
+        for name in get_close_matches(path.name, names, n=1):
+            return f"; did you mean {path.with_name(name)}?"
+    return ""
 
 
 class ForeseqError(Exception):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from foreseq.config.dataset import PLAIN_PARAMETER, ResolvedDataset
 from foreseq.config.experiment import ExperimentConfig
 from foreseq.config.fields import Config
-from foreseq.errors import ConfigError
+from foreseq.errors import ConfigError, nearest
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -152,6 +152,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); check the path of the configuration"
+            f"{nearest(path)}"
         ) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not YAML: {error}") from None

@@ -17,7 +17,7 @@ import fsspec
 from foreseq.config import DatasetConfig
 from foreseq.config.dataset import without_secrets
 from foreseq.durable import files
-from foreseq.errors import ConfigError, DataRefused
+from foreseq.errors import ConfigError, DataRefused, nearest
 
 DATABASE = re.compile(r"(sqlite|postgresql|mysql|mariadb|mssql|oracle|duckdb)(\+\w+)?:/")
 """Start of the URL of a database."""
@@ -95,7 +95,8 @@ def _local(source: str) -> Path:
             "the source must exist",
             found="no such file or folder",
             file=str(path),
-            remedy=f"check dataset.source; a relative path starts at {Path.cwd()}",
+            remedy="check dataset.source"
+            + (nearest(path) or f"; a relative path starts at {Path.cwd()}"),
         )
     if not os.access(path, os.R_OK):
         raise DataRefused(
