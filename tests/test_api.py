@@ -306,3 +306,54 @@ def test_the_command_line_trains_the_same_and_its_model_can_be_loaded(
     for name in ("models:/shop/1", "shop@champion"):
         loaded = load(name)
         assert loaded.predict(frame())["y_hat"].tolist() == model.predict()["y_hat"].tolist()
+
+
+def shops(steps=60, ahead=3):
+    """Return two series that a promotion known ahead doubles, and what is known ahead."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for name in ("a", "b"):
+        promo = rng.random(steps + ahead) < 0.3
+        y = 10 * (1 + promo) + rng.normal(0, 0.1, steps + ahead)
+        times = pd.date_range("2024-01-01", periods=steps + ahead)
+        rows.append(pd.DataFrame({"unique_id": name, "ds": times, "y": y, "promo": promo}))
+    whole = pd.concat(rows)
+    later = whole["ds"] > whole["ds"].max() - pd.Timedelta(days=ahead)
+    return whole[~later], whole[later].drop(columns="y")
+
+
+def test_a_forecaster_reads_covariates_and_says_what_they_are_worth(tmp_path):
+    history, ahead = shops()
+    sets = {"training.max_steps": 20, "training.start": "random", "network.cells.units": [4]}
+    model = Forecaster(horizon=3, time_budget=0, **sets).fit(history, X_df=ahead)
+    assert [one.name for one in model.resolved.network.covariates] == ["promo"]
+    assert model.resolved.dataset.covariates.future == ("promo",)
+    known = model.predict(X_df=ahead)
+    pd.testing.assert_frame_equal(known, model.predict(history, ahead))
+    changed = model.predict(X_df=ahead.assign(promo=~ahead["promo"]))
+    assert (known["y_hat"] != changed["y_hat"]).all()
+    assert np.isfinite(model.predict(history)["y_hat"]).all()  # none is known ahead
+    assert set(model.covariate_importance(repeats=2)["covariate"]) == {"all", "promo"}
+    again = load(model.save(tmp_path / "bundle"))
+    pd.testing.assert_frame_equal(again.predict(history, ahead), known)
+
+
+def test_what_should_be_known_ahead_may_be_required():
+    history, ahead = shops()
+    model = Forecaster(
+        horizon=3,
+        time_budget=0,
+        covariates={"future": ["promo"]},
+        **{"training.max_steps": 1, "network.cells.units": [4], "training.start": "random"},
+        **{"dataset.unknown_ahead": "refuse"},
+    ).fit(history)
+    with pytest.raises(DataRefused, match="covariate promo must be known 3 steps ahead"):
+        model.predict(X_df=ahead[ahead["ds"] < ahead["ds"].max()])
+    assert len(model.predict(X_df=ahead)) == 6
+
+
+def test_a_covariate_that_the_data_lack_is_refused_by_name():
+    history, _ = shops()
+    model = Forecaster(horizon=3, time_budget=0, covariates={"future": ["price"]})
+    with pytest.raises(ConfigError, match="names price, which the data lack"):
+        model.fit(history)

@@ -23,6 +23,13 @@ Data = Annotated[
     str | None,
     typer.Option(help="File (CSV, Parquet, Excel), URL or database; instead of a config."),
 ]
+Future = Annotated[
+    str | None,
+    typer.Option(help="File of what is known ahead: covariates after the last y of each series."),
+]
+Static = Annotated[
+    str | None, typer.Option(help="File with a row for each series: its static covariates.")
+]
 Horizon = Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")]
 Overrides = Annotated[
     list[str] | None,
@@ -107,6 +114,13 @@ def experiment_of(
     if horizon is not None:
         sets.append(f"dataset.horizon={horizon}")
     return load_experiment(config, sets)
+
+
+def beside(future: str | None, static: str | None, overrides: list[str] | None) -> list[str]:
+    """Return the overrides with the files beside the history, which are fields of the dataset."""
+    files = {"dataset.future": future, "dataset.static": static}
+    given = [f"{field}={file}" for field, file in files.items() if file is not None]
+    return [*given, *(overrides or [])]
 
 
 def seconds(budget: str) -> float:

@@ -22,13 +22,16 @@ from foreseq.pipelines.cli.command import (
     Budget,
     Config,
     Data,
+    Future,
     HistoryOverrides,
     Horizon,
     Model,
     Output,
     Overrides,
+    Static,
     Verbose,
     begin,
+    beside,
     experiment_of,
     result,
     seconds,
@@ -96,6 +99,8 @@ def run(
     horizon: Horizon = None,
     output: Output = None,
     time_budget: Budget = None,
+    future: Future = None,
+    static: Static = None,
     overrides: Overrides = None,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -104,7 +109,8 @@ def run(
 
     Without arguments it uses the AirPassengers example.
     """
-    experiment = experiment_of(config, data, horizon, overrides, time_budget)
+    sets = beside(future, static, overrides)
+    experiment = experiment_of(config, data, horizon, sets, time_budget)
     begin("run", says=_opening("run", experiment), verbose=verbose)
     from foreseq.pipelines.flows.run import run as flow
     from foreseq.pipelines.runtime import summary
@@ -227,6 +233,8 @@ def forecast(
             "--input", help="CSV or Parquet with the history (default: the training source)."
         ),
     ] = None,
+    future: Future = None,
+    static: Static = None,
     overrides: HistoryOverrides = None,
     sample_paths: Annotated[
         int, typer.Option(min=0, help="Simulated paths per series, a column each.")
@@ -251,7 +259,7 @@ def forecast(
         return
     if data is not None or horizon is not None:
         raise ConfigError("a model has its own horizon; give its histories by --input")
-    source = history_fields(history, overrides or ())
+    source = history_fields(history, beside(future, static, overrides))
     if workers is not None or dask is not None:
         begin("bulk")
         from foreseq.pipelines.flows.bulk import forecast_files, runner

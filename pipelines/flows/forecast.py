@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import history_dataset
-from foreseq.forecasting import bundle, writer
+from foreseq.forecasting import bundle, ensemble, writer
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.forecasting.writer import ForecastSource, Manifest
@@ -34,7 +34,10 @@ def write(
     source = ForecastSource(
         forecaster, str(version), version.digest, sample_paths, registry.verdict(version)
     )
-    return writer.write(source, panel.load(folder, fitted.experiment.dataset.season), output)
+    histories = panel.load(folder, fitted.experiment.dataset.season)
+    for missing in ensemble.require_known(forecaster, histories):
+        console.say(f"warning  {missing}: forecast without")
+    return writer.write(source, histories, output)
 
 
 def history_of(version: ModelVersion, history: Mapping[str, Any] | None) -> Ingested:

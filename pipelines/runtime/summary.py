@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 import pandas as pd
 
@@ -18,6 +19,8 @@ from foreseq.report.html import number, percent
 from foreseq.selection.choose import Chosen
 from foreseq.training.loop import Fitted
 
+WIDTH = 70
+"""Letters of what covariates there are: a line holds 80."""
 OFTEN = {
     "min": "every minute",
     "h": "hourly",
@@ -39,10 +42,16 @@ def data(repairs: Repairs, freq: str) -> list[str]:
         ...     print(line)
         data     1 series, monthly, 2024-01 to 2024-06, 5 rows
         noted    1 steps without a row left unobserved
+        >>> found = ("price: known ahead, it is filled in beyond the last y", "kind: static, fixed")
+        >>> data(Repairs(5, 1, 5, "1", "5", covariates=found), "1")[1]
+        'beside   price known ahead; kind static'
     """
     _, _, noted = str(repairs).partition("; ")
     span = f"{repairs.first} to {repairs.last}, {repairs.rows:,} rows"
     lines = [f"data     {repairs.series:,} series, {often(freq)}, {span}"]
+    if repairs.covariates:
+        roles = "; ".join(note.split(", ")[0].replace(":", "", 1) for note in repairs.covariates)
+        lines.append(f"beside   {shorten(roles, WIDTH, placeholder=' ...')}")
     return lines + ([f"noted    {noted}"] if noted else [])
 
 

@@ -21,6 +21,7 @@ from foreseq.config.loading import set_fields
 from foreseq.durable import manifest
 from foreseq.errors import ConfigError, NotFitted
 from foreseq.evaluation.backtest import Backtest, score_table
+from foreseq.evaluation.covariate_importance import importance
 from foreseq.experiment import recipe
 from foreseq.experiment.zero_shot import zero_shot
 from foreseq.forecasting import bundle as bundles
@@ -259,6 +260,25 @@ class Forecaster:
             NotFitted: If it was not trained here: a saved model keeps no test.
         """
         return score_table(self._trained("scores").backtest)
+
+    def covariate_importance(self, repeats: int = 10) -> pd.DataFrame:
+        """Return by how much the test error of `fit` grows without each covariate.
+
+        Args:
+            repeats: Times that each column is shuffled.
+
+        Returns:
+            A row per covariate and step ahead (0: all steps): `covariate`, `role`, `step`, `mase`,
+            `mase_without`, and `low` to `high`, the latter's interval over repetitions. The row
+            `all` is without any. The most important first.
+
+        Raises:
+            NotFitted: If it was not trained here: a saved model keeps no test.
+        """
+        trained = self._trained("test")
+        tested = ensemble.Ensemble(trained.bundle.experiment, trained.bundle.evaluated)
+        chosen = trained.backtest.windows
+        return importance(tested, trained.panel, chosen, repeats=repeats)
 
     @property
     def choices(self) -> pd.DataFrame:

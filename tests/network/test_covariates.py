@@ -7,6 +7,7 @@ import pytest
 
 from foreseq.config import build_experiment, change
 from foreseq.evaluation import contracts
+from foreseq.evaluation.covariate_importance import importance
 from foreseq.forecasting import bundle
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.selection.choose import by_rules
@@ -121,4 +122,10 @@ def test_a_network_learns_what_a_column_known_ahead_tells(decoder):
     unknown[:, 1] = np.nan
     blind = replace(panel, covariates=replace(panel.covariates, values=unknown))
     assert error(panel) < 0.5 * error(blind)
+    worth = importance(forecast, panel, chosen.split.test, repeats=3)
+    mean = worth[worth["step"] == 0].set_index("covariate")
+    assert mean.index[:2].sort_values().tolist() == ["all", "promo"]
+    assert mean.loc["promo", "mase_without"] > 1.5 * mean.loc["noise", "mase_without"]
+    assert mean.loc["noise", "mase_without"] == pytest.approx(mean["mase"].iloc[0], rel=0.2)
+    assert worth["step"].max() == HORIZON
     assert error(blind) < 1.5 * np.abs(actual - np.median(actual)).mean()

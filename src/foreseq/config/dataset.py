@@ -140,6 +140,9 @@ class DatasetConfig(Config):
     """Columns beside y. `auto`: every further column of the file; those constant within each series
     are static, those filled in beyond the last y are known ahead, others are of the past. `none`: y
     alone."""
+    unknown_ahead: Literal["forecast", "refuse"] = "forecast"
+    """Where values that should be known ahead have not arrived: `forecast` without them, or
+    `refuse` to. Either way it is said which are missing."""
     future: Source = ""
     """File of what is known ahead: rows of series and time after the last y, without y. Empty: such
     rows are in the source, if anywhere."""

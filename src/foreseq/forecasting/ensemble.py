@@ -17,7 +17,7 @@ from foreseq.forecasting.sample_paths import at_levels, draw
 from foreseq.ingest.table import to_panel
 from foreseq.network import output_domain, predict
 from foreseq.network.outputs import median_output
-from foreseq.series import calendar, multivariate, windows
+from foreseq.series import calendar, covariates, multivariate, windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 from foreseq.training import model_cache, network_weights
@@ -158,6 +158,25 @@ class Ensemble:
         return reasons
 
 
+def require_known(forecaster: Ensemble, panel: Panel, file: str = "") -> list[str]:
+    """Return in words which values that should be known ahead are missing.
+
+    Raises:
+        DataRefused: If there are any, and `dataset.unknown_ahead` says so.
+    """
+    dataset, reads = forecaster.experiment.dataset, forecaster.experiment.network.covariates
+    missing = covariates.unknown_ahead(panel.covariates, reads, panel.lengths, dataset.horizon)
+    for name, step, series in missing if dataset.unknown_ahead == "refuse" else ():
+        raise DataRefused(
+            f"covariate {name} must be known {dataset.horizon} steps ahead",
+            found=f"nothing {step} steps after the last y",
+            file=file,
+            series=str(panel.ids[series]),
+            remedy="bring its values, or set dataset.unknown_ahead=forecast",
+        )
+    return [f"{name} is not known from {step} steps ahead on" for name, step, _ in missing]
+
+
 def calibrate(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Calibration | None:
     """Return how to widen forecasts to calibrated intervals; None where no interval is wanted.
 
@@ -223,6 +242,7 @@ def from_panel(  # noqa: PLR0913 - what is forecast, how, and two names
         ConfigError: If a level lies outside those of the forecaster.
         BundleRefused: If the forecaster has no calibrated levels, which sample paths need.
     """
+    require_known(forecaster, panel, file)
     chosen = windows.newest(panel)
     unanswered = forecaster.skipped(panel, chosen)
     forecast = forecaster(panel, chosen)

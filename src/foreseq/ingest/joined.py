@@ -43,7 +43,8 @@ def join(
 ) -> pd.DataFrame:
     """Return a history with further rows, whose y is empty, and with columns of its series.
 
-    A row of a series and time that the history has already is left out.
+    A further row takes the place of one without y; where there is a y, or the history lacks the
+    series, it is left out.
 
     Args:
         table: Columns `unique_id, ds, y` and perhaps others.
@@ -59,12 +60,7 @@ def join(
         ahead = ahead.drop(columns="y", errors="ignore")
         _check_known_ahead(ahead, dataset)
         ahead["ds"], _ = notation.times(ahead["ds"], dataset.csv, without_secrets(dataset.future))
-        known = pd.MultiIndex.from_frame(_comparable(table))
-        new = ahead[~pd.MultiIndex.from_frame(_comparable(ahead)).isin(known)]
-        attributes = table.attrs
-        parts = [part.astype({"unique_id": object, "ds": object}) for part in (table, new)]
-        table = pd.concat(parts)
-        table.attrs = attributes
+        table = _with_rows(table, ahead)
     if static is not None:
         features = _named(static, dataset, ["unique_id"], dataset.static)
         features["unique_id"] = features["unique_id"].astype(str)
@@ -81,6 +77,17 @@ def join(
         for name in features:
             table[name] = features[name].reindex(names).set_axis(table.index)
     return table
+
+
+def _with_rows(table: pd.DataFrame, ahead: pd.DataFrame) -> pd.DataFrame:
+    known, new = (pd.MultiIndex.from_frame(_comparable(part)) for part in (table, ahead))
+    observed = table["y"].notna().to_numpy()
+    kept = table[observed | ~known.isin(new)]
+    added = ahead[~new.isin(known[observed]) & new.isin(known.levels[0], level=0)]
+    parts = [part.astype({"unique_id": object, "ds": object}) for part in (kept, added)]
+    joined = pd.concat(parts)
+    joined.attrs = table.attrs
+    return joined
 
 
 def _check_known_ahead(ahead: pd.DataFrame, dataset: DatasetConfig) -> None:

@@ -119,6 +119,41 @@ def read(
     return result
 
 
+def unknown_ahead(
+    covariates: Covariates | None,
+    reads: Sequence[Covariate],
+    lengths: NDArray[np.int64],
+    horizon: int,
+) -> list[tuple[str, int, int]]:
+    """Return what should be known ahead and is not: column, first step ahead, and series.
+
+    The step is the first that any series lacks, the series the position of the first that does.
+
+    Args:
+        covariates: Of the panel; None: it has none.
+        reads: Columns of the network.
+        lengths: Steps of each series up to the cutoff, shape (n_series,).
+        horizon: Steps that are forecast.
+    """
+    missing = []
+    names = [column.name for column in covariates.columns] if covariates else []
+    for wanted in reads:
+        if wanted.role != "future":
+            continue
+        if covariates is None or wanted.name not in names:
+            missing.append((wanted.name, 1, 0))
+            continue
+        steps = lengths[:, None] + np.arange(horizon)
+        ends = np.diff(covariates.offsets)[:, None]
+        rows = covariates.offsets[:-1, None] + np.minimum(steps, ends - 1)
+        values = covariates.by_step(names.index(wanted.name))[rows]
+        unknown = (steps >= ends) | np.isnan(values)
+        if unknown.any():
+            step = int(unknown.any(axis=0).argmax())
+            missing.append((wanted.name, step + 1, int(unknown[:, step].argmax())))
+    return missing
+
+
 def roles(covariates: Covariates | None) -> CovariatesConfig | Literal["none"]:
     """Return the columns by role, as a config says it."""
     if covariates is None:

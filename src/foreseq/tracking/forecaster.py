@@ -297,4 +297,6 @@ def _signature(fitted: Bundle) -> ModelSignature:
         ColSpec(DataType.string, "model_version"),
     ]
     past = [ColSpec(_ANY, name) for name in ("unique_id", "ds", "y")]
+    reads = fitted.experiment.network.covariates  # rows after the last y hold what is known ahead
+    past += [ColSpec(_ANY, column.name, required=False) for column in reads]
     return ModelSignature(inputs=Schema([*past]), outputs=Schema([*future]))
