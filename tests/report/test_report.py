@@ -148,6 +148,13 @@ def test_statistical_baselines_on_fewer_windows_stand_apart(findings):
     assert [row[0] for row in rows].count("foreseq") == 2
 
 
+def test_who_does_not_forecast_is_last_on_the_leaderboard(findings):
+    silent = {"naive": np.full_like(findings.backtest.actual, np.nan)}
+    backtest = findings.backtest._replace(forecasts=findings.backtest.forecasts | silent)
+    rows = leaderboards(report_page(findings._replace(backtest=backtest), {}))
+    assert rows[-1][:2] == ["naive", "infinite"]
+
+
 def test_a_chart_has_a_value_for_each_place(findings):
     drawn = plots(findings)
     assert {*drawn} == {

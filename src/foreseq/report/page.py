@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -154,8 +154,13 @@ def _scores(
 
 def _ranked(rows: Mapping[str, Cells]) -> list[Cells]:
     """Return rows by MASE, or by MAE where there is none, best first."""
-    error = 1 if all(row[1] != "unknown" for row in rows.values()) else 3
-    return sorted(rows.values(), key=lambda row: float(row[error].replace(",", "")))
+    place = 1 if all(row[1] != "unknown" for row in rows.values()) else 3
+
+    def error(row: Cells) -> float:
+        text = row[place].replace(",", "")
+        return inf if text in ("infinite", "unknown") else float(text)
+
+    return sorted(rows.values(), key=error)
 
 
 def _seconds(seconds: float) -> str:
