@@ -13,7 +13,7 @@ from foreseq.evaluation.decision import Decision
 from foreseq.report import charts, pictures
 from foreseq.report.charts import Future
 from foreseq.report.findings import NAMES
-from foreseq.report.page import decision_page, report_page, with_decision
+from foreseq.report.page import decision_page, report_page, summarize, with_decision
 from foreseq.report.plots import plots
 from foreseq.series.panel import from_series
 
@@ -101,6 +101,14 @@ def test_the_first_sentence_has_the_skill_and_the_best_statistical_baseline(page
     skill = f"{100 * findings.backtest.skill():.0f}%"
     assert f"the error is {skill} below the seasonal naive's" in unescape(text(page))
     assert "the best statistical baseline." in text(page)
+
+
+def test_equal_errors_are_said_to_be_equal(findings):
+    there = findings.comparison.backtest
+    equal = dict.fromkeys(findings.comparison.names, there.forecasts["foreseq"])
+    backtest = there._replace(forecasts=there.forecasts | equal)
+    comparison = findings.comparison._replace(backtest=backtest)
+    assert "and about equal to that of" in summarize(findings.backtest, comparison)
 
 
 def test_one_series_is_not_compared_with_itself():

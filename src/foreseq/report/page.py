@@ -98,8 +98,9 @@ def summarize(backtest: Backtest, comparison: Comparison) -> str:
         return f"{sentence}."
     best = comparison.names[0]
     gain = comparison.backtest.skill(over=best)
-    against = f"{percent(abs(gain))} {'below' if gain >= 0 else 'above'} that of {NAMES[best]}"
-    return f"{sentence}, and {against}, the best statistical baseline."
+    against = f"{percent(abs(gain))} {'below' if gain >= 0 else 'above'}"
+    against = "about equal to" if percent(abs(gain)) == "0%" else against
+    return f"{sentence}, and {against} that of {NAMES[best]}, the best statistical baseline."
 
 
 def _facts(backtest: Backtest) -> list[tuple[str, str]]:
