@@ -46,9 +46,11 @@ def show(
     made = _manifest(folder)
     table = _table(folder, made, series)
     console = Console(highlight=False, emoji=False, soft_wrap=True)
-    steps = f"{made['series']:,} series, {made['horizon']} steps"
-    console.print(Text(f"{folder}: {steps}, by {made['model_version']}", "bold"))
-    is_one = len(table["unique_id"].unique()) == 1
+    names = table["unique_id"].unique()
+    is_one = len(names) == 1
+    which = f"series {names[0]}" if is_one else f"{made['series']:,} series"
+    steps = f"{made['horizon']} steps, by {made['model_version']}"
+    console.print(Text(f"{folder}: {which}, {steps}", "bold"))
     for line in _one(table, made["data"]) if is_one else _overview(table, made["series"]):
         console.print(line if isinstance(line, Text) else Text(line))
 

@@ -260,15 +260,16 @@ def forecast(
     if data is not None or horizon is not None:
         raise ConfigError("a model has its own horizon; give its histories by --input")
     source = history_fields(history, beside(future, static, overrides))
+    says = f"forecast with {model}"
     if workers is not None or dask is not None:
-        begin("bulk")
+        begin("bulk", says=says)
         from foreseq.pipelines.flows.bulk import forecast_files, runner
 
         manifest = forecast_files.with_options(task_runner=runner(workers or 1, dask))(
             model, source, output, sample_paths
         )
     else:
-        begin("forecast")
+        begin("forecast", says=says)
         from foreseq.pipelines.flows.forecast import forecast as flow
 
         manifest = flow(model, source, output, sample_paths)
@@ -328,7 +329,7 @@ def tune(
     from foreseq.selection import space as spaces
 
     searched = spaces.read_space(space) if space else spaces.open_space(experiment)
-    begin("tune")
+    begin("tune", says=_opening("tune", experiment))
     from foreseq.pipelines.flows.tune import Plan
     from foreseq.pipelines.flows.tune import tune as flow
     from foreseq.tracking import store
@@ -429,9 +430,8 @@ def _forecast_pretrained(
     manifest, skill = done.manifest, done.backtest and done.backtest.skill()
     for line in summary.data(done.repairs, done.freq):
         _say(line)
-    if done.backtest is not None:
-        for line in summary.leaderboard(done.backtest, None, done.season):
-            _say(line)
+    for line in summary.leaderboard(done.backtest, None, done.season):
+        _say(line)
     for line in summary.forecast(manifest, output):
         _say(line)
     _say(f"look     foreseq show {shlex.quote(str(output))}")
@@ -441,7 +441,7 @@ def _forecast_pretrained(
 
 def _opening(command: str, experiment: "ExperimentConfig") -> str:
     budget = experiment.auto.time_budget
-    limit = f", about {budget:g} s of training" if budget and command != "forecast" else ""
+    limit = f", about {budget:g} s of training" if budget and command in ("run", "train") else ""
     horizon = experiment.dataset.horizon
     return f"{command:<8} {experiment.model}: {horizon} steps ahead{limit}"
 

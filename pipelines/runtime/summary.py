@@ -82,16 +82,21 @@ def trained(chosen: Chosen, members: Sequence[Fitted], seconds: float) -> str:
 
 
 def leaderboard(
-    backtest: Backtest, comparison: Comparison | None, season: int, seconds: float | None = None
+    backtest: Backtest | None,
+    comparison: Comparison | None,
+    season: int,
+    seconds: float | None = None,
 ) -> list[str]:
     """Return a table of forecasters on the same test windows, the best first.
 
     Args:
-        backtest: Of foreseq and the naive ones.
+        backtest: Of foreseq and the naive ones; None: no series is long enough.
         comparison: Of foreseq and statistical baselines, perhaps on some of the windows.
         season: Of the data.
         seconds: That foreseq took.
     """
+    if backtest is None:
+        return ["warning  not tested: no series is long enough for this horizon; check it yourself"]
     shared = (comparison and comparison.backtest) or backtest
     crps = {name: shared.crps(name) for name in shared.forecasts}
     took = {FORESEQ: seconds}

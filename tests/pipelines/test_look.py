@@ -43,7 +43,7 @@ def test_a_forecast_is_drawn_after_its_history_and_listed(shown, tmp_path):
     panel.save(past, tmp_path / "data" / "series" / "shop" / "digest")
     forecasts(tmp_path / "out", ["a"], data=past.fingerprint())
     lines = shown("out")
-    assert lines[0] == "out: 1 series, 7 steps, by shop/1"
+    assert lines[0] == "out: series a, 7 steps, by shop/1"
     assert max(map(len, lines)) <= WIDTH
     assert any(line.split() == ["2024-02-16", "2024-03-01", "2024-03-07"] for line in lines)
     assert lines[-1].split() == ["2024-03-07", "5", "3", "8"]

@@ -77,6 +77,11 @@ def test_the_leaderboard_fits_and_names_the_best_first():
     assert errors == sorted(errors)
 
 
+def test_forecasts_that_could_not_be_tested_say_so():
+    (line,) = summary.leaderboard(None, None, 7)
+    assert line.startswith("warning  not tested")
+
+
 def test_a_spark_line_of_many_values_is_as_wide_as_a_line_may_be():
     assert len(plot.spark(np.arange(500.0))) == plot.WIDEST
     assert plot.spark(np.full(3, 5.0)) == "▁▁▁"

@@ -20,7 +20,7 @@ from foreseq.series.panel import Panel
 
 SEED = 1
 """Of the sample of windows: the same data give the same sample."""
-INSTALL = "install foreseq[statistical]"
+INSTALL = "run `uv sync --extra statistical`"
 
 Floats = NDArray[np.float64]
 

@@ -159,7 +159,7 @@ def _read_excel(path: Path, dataset: DatasetConfig) -> Cells:
             sheets = [str(name) for name in book.sheet_names]
             cells = pd.read_excel(book, header=None, dtype=object, na_filter=False)
     except ImportError:
-        raise ConfigError("Excel files need openpyxl: install foreseq[excel]") from None
+        raise ConfigError("Excel files need openpyxl; run `uv sync --extra excel`") from None
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise OSError(str(error)) from None
     if cells.empty:

@@ -32,7 +32,7 @@ try:
     from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIISampler, TPESampler
     from optuna.trial import TrialState
 except ImportError:  # pragma: no cover - the tests have it
-    raise ConfigError("tuning needs Optuna: install foreseq[tune]") from None
+    raise ConfigError("tuning needs Optuna; run `uv sync --extra tune`") from None
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
