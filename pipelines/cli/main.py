@@ -113,7 +113,8 @@ def run(
     experiment = experiment_of(config, data, horizon, sets, time_budget)
     begin("run", says=_opening("run", experiment), verbose=verbose)
     from foreseq.pipelines.flows.run import run as flow
-    from foreseq.pipelines.runtime import summary
+    from foreseq.pipelines.runtime import console, summary
+    from foreseq.tracking import store
 
     ran = flow(experiment, output)
     published = ran.published
@@ -123,6 +124,7 @@ def run(
         _say(f"warning  {published.version} was rejected; {published.serving} made this forecast")
     _say(f"look     foreseq show {shlex.quote(str(ran.folder))}")
     _say(f"report   foreseq open {published.version}")
+    console.detail(f"details  {store.ui_link(ran.run_id)}")
     if published.decision.published:
         _say(f"next     foreseq forecast --model {experiment.model}@champion --output tonight")
     result(
@@ -332,6 +334,7 @@ def tune(
     begin("tune", says=_opening("tune", experiment))
     from foreseq.pipelines.flows.tune import Plan
     from foreseq.pipelines.flows.tune import tune as flow
+    from foreseq.pipelines.runtime import console
     from foreseq.tracking import store
 
     name = study or f"{experiment.model}-{sampler}"
@@ -348,7 +351,7 @@ def tune(
     best = tuned.best
     _say(f"best     trial {best.number}: validation {best.error:.4f}")
     _say(f"trials   {best.completed} completed, {best.pruned} pruned")
-    _say(f"details  run `foreseq ui` and open {store.ui_link(tuned.run_id)}")
+    console.say_run(tuned.run_id, store.ui_link(tuned.run_id))
     _say(f"next     foreseq run {tuned.output}")
     result(
         as_json,

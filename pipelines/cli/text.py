@@ -52,11 +52,11 @@ def train(
     rejected = "" if decision.published or published.serving != published.version else "rejected "
     words = f"foreseq text generate --model {published.serving} --prompt 'The '"
     console.say(f"try      the {rejected}model with `{words}`")
-    link = store.ui_link(published.version.run_id)
-    console.say(f"compare  run `foreseq ui` and open {link}")
+    run_id = published.version.run_id
+    console.say_run(run_id, store.ui_link(run_id))
     result(
         as_json,
-        run_id=published.version.run_id,
+        run_id=run_id,
         model=experiment.model,
         version=str(published.version),
         published=decision.published,

@@ -71,5 +71,5 @@ def measure(config: DiagnosisConfig) -> Diagnosed:
 def diagnose_gradients(config: DiagnosisConfig) -> Diagnosed:
     """Compare how gradients flow through the three cell types, before and after training."""
     diagnosed = measure(config)
-    console.say(f"details  run `foreseq ui` and open {store.ui_link(diagnosed.run_id)}")
+    console.say_run(diagnosed.run_id, store.ui_link(diagnosed.run_id))
     return diagnosed

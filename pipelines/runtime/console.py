@@ -92,6 +92,12 @@ def detail(line: str) -> None:
         sys.stderr.write(f"{visible(line)}\n")
 
 
+def say_run(run_id: str, link: str) -> None:
+    """Say where the details of an MLflow run are; its address is for the curious."""
+    say(f"details  run {run_id} in `foreseq ui`")
+    detail(f"details  {link}")
+
+
 def say_error(error: ForeseqError) -> None:
     """Write the message on an expected failure."""
     for line in f"foreseq: {error}".splitlines():

@@ -171,7 +171,7 @@ def line(stage: str, text: str, share: float | None = None, left: float | None =
     """
     full = round(BAR * min(share or 0.0, 1.0))
     bar = "" if share is None else f"{'━' * full}{'─' * (BAR - full)} "
-    rest = f", about {duration(max(left, 0.0))} left" if left is not None else ""
+    rest = f", about {duration(left)} left" if left is not None and left > 0 else ""
     return f"{stage:<8} {bar}{text}{rest}"
 
 

@@ -46,6 +46,12 @@ def test_details_go_to_the_log_unless_they_are_asked_for(terminal, monkeypatch, 
     assert "network.context=30" in plain(terminal.getvalue())
 
 
+def test_the_long_address_of_a_run_is_a_detail(terminal, capsys):
+    console.say_run("4b1f6c60", f"http://127.0.0.1:5000/{'a' * 90}")
+    assert plain(terminal.getvalue()) == "details  run 4b1f6c60 in `foreseq ui`\n"
+    assert "http://" in capsys.readouterr().err
+
+
 def test_without_a_terminal_progress_is_a_few_lines_and_ends_are_details(monkeypatch, capsys):
     clock = iter(range(0, 1000, 7))
     monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
