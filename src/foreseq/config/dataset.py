@@ -140,6 +140,9 @@ class DatasetConfig(Config):
     """Columns beside y. `auto`: every further column of the file; those constant within each series
     are static, those filled in beyond the last y are known ahead, others are of the past. `none`: y
     alone."""
+    holidays: str = ""
+    """Public holidays as covariates known ahead: of a country (`DE`), of a region (`DE-BY`), or of
+    the country or region that this column names for each series. Needs foreseq[holidays]."""
     unknown_ahead: Literal["forecast", "refuse"] = "forecast"
     """Where values that should be known ahead have not arrived: `forecast` without them, or
     `refuse` to. Either way it is said which are missing."""
