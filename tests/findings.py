@@ -1,6 +1,7 @@
 """Findings of a report, made without any training."""
 
 import numpy as np
+import pandas as pd
 
 from foreseq.config import build_experiment
 from foreseq.evaluation.backtest import FORESEQ, Backtest
@@ -68,6 +69,17 @@ def make_findings(*, error=0.2, names="abc", skipped=(), length=60, freq="1"):
         backtest=tested,
         future=charts.future(forecast, panel, tested),
         comparison=compare(tested, panel, EXPERIMENT) if len(names) < MANY else NOT_COMPARED,
+        importance=pd.DataFrame(
+            {
+                "covariate": ["promo", "promo", "all", "all"],
+                "role": ["future", "future", "", ""],
+                "step": [0, 1, 0, 1],
+                "mase": [0.8, 0.5, 0.8, 0.5],
+                "mase_without": [1.2, 1.0, 1.0, 0.6],
+                "low": 0.9,
+                "high": 1.3,
+            }
+        ),
         choices=[Choice("network.log", False, "some values are < 0")],
         candidates=[Candidate("network.context", 24, 0.91234, 3.2)],
         seconds=12.3,

@@ -93,6 +93,8 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         for line in summary.leaderboard(found.backtest, found.comparison, panel.season, seconds):
             console.say(line)
         show("page", "drawing the report")
+        if len(found.importance):
+            run.log_table(found.importance, "covariate_importance.json")
         figures = pictures.draw(found)
         for file, figure in figures.items():
             run.log_figure(figure, file)

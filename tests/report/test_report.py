@@ -228,3 +228,8 @@ def test_a_calibration_picture_shows_the_shares_below_each_quantile(findings):
     line = drawn(findings)["calibration.png"].axes[0].lines[1]
     assert line.get_xdata().tolist() == [2.5, 10, 50, 90, 97.5]
     assert line.get_ydata().tolist() == [100 * share for share in findings.backtest.shares_below()]
+
+
+def test_the_report_says_what_each_covariate_is_worth(page):
+    row = page[page.index('id="covariates"') :]
+    assert row.index("promo") < row.index("1.2") < row.index("0.9 to 1.3") < row.index("50%")

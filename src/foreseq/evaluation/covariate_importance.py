@@ -20,8 +20,11 @@ from foreseq.series.covariates import Covariates
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
+COLUMNS = ("covariate", "role", "step", "mase", "mase_without", "low", "high")
 ALL = "all"
 """Row of a table for the lack of all covariates."""
+MOST_WINDOWS = 512
+"""Windows that are forecast again for each column, evenly taken of more."""
 LEVELS = (0.05, 0.95)
 """Quantiles of the interval over repetitions."""
 
@@ -46,7 +49,8 @@ def importance(
     beside, horizon = panel.covariates, forecaster.experiment.dataset.horizon
     reads = forecaster.experiment.network.covariates
     if beside is None or not reads:
-        return pd.DataFrame(columns=["covariate", "role", "step", "mase", "mase_without"])
+        return pd.DataFrame(columns=list(COLUMNS))
+    chosen = chosen.take(slice(None, None, -(-chosen.count // MOST_WINDOWS)))
     actual, scale = windows.futures(panel, chosen, horizon), mase_scales(panel, chosen)
 
     def errors(covariates: Covariates | None) -> NDArray[np.float64]:

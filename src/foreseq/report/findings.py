@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from math import nan
 from typing import NamedTuple
 
+import pandas as pd
+
 from foreseq.evaluation import comparison
 from foreseq.evaluation.backtest import FORESEQ, Backtest
 from foreseq.evaluation.baselines import DRIFT, HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.comparison import Comparison
+from foreseq.evaluation.covariate_importance import importance
 from foreseq.evaluation.statistical_baselines import ARIMA, ETS, THETA
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
@@ -47,6 +50,10 @@ class Training(NamedTuple):
     """Of fit, test and refit."""
 
 
+REPEATS = 5
+"""Times that each covariate is shuffled."""
+
+
 class Findings(NamedTuple):
     """The content of a report."""
 
@@ -58,6 +65,8 @@ class Findings(NamedTuple):
     backtest: Backtest
     future: Future
     comparison: Comparison
+    importance: pd.DataFrame
+    """Of covariates, see `covariate_importance`; no rows without any."""
     choices: Sequence[Choice]
     candidates: Sequence[Candidate]
     members: Sequence[Fitted]
@@ -84,6 +93,9 @@ def findings(training: Training, run: str, again: str) -> Findings:
         backtest=backtest,
         future=charts.future(Ensemble(bundle.experiment, bundle.final), panel, backtest),
         comparison=comparison.compare(backtest, panel, bundle.experiment),
+        importance=importance(
+            Ensemble(bundle.experiment, bundle.evaluated), panel, backtest.windows, repeats=REPEATS
+        ),
         choices=training.chosen.choices,
         candidates=training.chosen.candidates,
         members=training.members,

@@ -62,6 +62,7 @@ def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
         intervals=_intervals(backtest, comparison),
         hardest=residuals.hardest(backtest, panel, HARDEST),
         suspects=exploration.suspects(exploration.explore(panel, findings.repairs)),
+        worth=_worth(findings),
         choices=findings.choices,
         candidates=findings.candidates,
         min_gain=percent(MIN_GAIN),
@@ -183,6 +184,18 @@ def _intervals(backtest: Backtest, comparison: Comparison) -> list[tuple[str, ..
 def _interval(name: str, interval: Interval) -> tuple[str, ...]:
     level, coverage = percent(interval.level), percent(interval.coverage, 1)
     return name, level, coverage, number(interval.width), number(interval.score)
+
+
+def _worth(findings: Findings) -> list[Cells]:
+    """Return a row for each covariate: error without it, interval, and error at both ends."""
+    rows: list[Cells] = []
+    for name, table in findings.importance.groupby("covariate", sort=False):
+        larger = (table["mase_without"] / table["mase"] - 1).tolist()
+        role, error, low, high = table[["role", "mase_without", "low", "high"]].iloc[0]
+        interval = f"{number(low)} to {number(high)}" if role else ""
+        ends = (percent(larger[step]) for step in (0, 1, -1))
+        rows.append((str(name), role, number(error), interval, *ends))
+    return rows
 
 
 def _quality(findings: Findings) -> list[tuple[str, str]]:
