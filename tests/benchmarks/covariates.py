@@ -13,6 +13,7 @@ training and choices; each forecaster is trained once on what comes before and r
   (fev-bench, Shchur et al. 2025, arXiv 2509.26468).
 - `air`: 4 targets, 168 ahead, 20 cutoffs 168 apart; temperature and humidity known ahead; MASE.
 - `pollution`: one hour ahead after the first year; the weather up to now; RMSE.
+- `noise-X`: univariate sets beside ten random walks, which must do no harm; compare `--without`.
 
 `--part validation` moves the cutoffs to the stretch of the same length before.
 """
@@ -34,11 +35,12 @@ from foreseq.forecasting.ensemble import Ensemble
 from foreseq.ingest.table import to_panel
 from foreseq.selection.choose import choose
 from foreseq.series import windows
-from foreseq.series.covariates import Covariates
+from foreseq.series.covariates import Column, Covariates
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 DAY, WEEK, YEAR = 24, 168, 8760
+WALKS = 10
 AT_ONCE = 4096
 
 
@@ -189,7 +191,29 @@ def pollution(data: Path) -> Protocol:
     return Protocol(panel_of(table, 1, past=weather), 1, len(table) - YEAR, 1)
 
 
+def noisy(file: str, horizon: int, kept: int):
+    """Return the protocol of a univariate set, beside which ten random walks stand."""
+
+    def protocol(data: Path) -> Protocol:
+        parts = sorted(data.glob(f"{file}*"), reverse=True)  # train before test
+        read = [pd.read_csv(p) if ".csv" in p.name else pd.read_parquet(p) for p in parts]
+        table = pd.concat(read)[["unique_id", "ds", "y"]]
+        panel, _ = to_panel(table, DatasetConfig(horizon=horizon))
+        walks = np.random.default_rng(1).standard_normal((len(panel.values), WALKS)).cumsum(axis=0)
+        columns = tuple(Column(f"walk{number}", "past") for number in range(WALKS))
+        nothing = np.empty((panel.n_series, 0))
+        beside = Covariates(columns, walks, panel.offsets, nothing)
+        return Protocol(replace(panel, covariates=beside), horizon, kept, horizon)
+
+    return protocol
+
+
 PROTOCOLS = {
+    "noise-airline": noisy("airline_passengers", 12, 24),
+    "noise-temperatures": noisy("daily_min_temperatures", 30, 360),
+    "noise-sunspots": noisy("monthly_sunspots", 12, 132),
+    "noise-births": noisy("us_births_d", 30, 600),
+    "noise-hospital": noisy("hospital_m", 12, 12),
     **{f"epf-{market}": prices(market, 0.2, 1) for market in ("np", "de", "be")},
     **{f"fev-{market}": prices(market, 20 * DAY, DAY) for market in ("np", "de", "be")},
     "air": air,

@@ -147,6 +147,13 @@ def with_random_start(resolved: Resolved, facts: Facts) -> Resolved:
     return _again(resolved, facts, Choice(start.START, "random", "the data teach more"))
 
 
+def without_covariates(resolved: Resolved, facts: Facts) -> Resolved:
+    """Return the same experiment resolved for y alone; what the user set stays."""
+    if COVARIATES not in {choice.field for choice in resolved.choices}:
+        return resolved
+    return _again(resolved, facts, Choice(COVARIATES, (), "covariates do not lower the error"))
+
+
 def without_synthetic(
     resolved: Resolved, facts: Facts, reason: str = "the data teach more"
 ) -> Resolved:

@@ -126,8 +126,12 @@ def search(
     context = _Context(facts, log, report, [])
     limit = budget.for_search(resolved.experiment)
     if training.start == "pretrained" and any(one.field == start.START for one in resolved.choices):
-        state = _search(context, resolved, limit / 2, is_compared=True)
-        state = _compare_with_random_start(context, state, resolved, limit)
+        first, second = resolved, rules.with_random_start(resolved, facts)
+        if resolved.experiment.network.covariates and facts.are_long and facts.teach_enough:
+            # what many steps tell of covariates is learned best from several cutoffs at a time
+            first, second = second, rules.without_covariates(resolved, facts)
+        state = _search(context, first, limit / 2, is_compared=True)
+        state = _better(context, state, _search(context, second, limit))
     else:
         state = _search(context, resolved, limit)
     return _within_time(context, state), context.candidates
@@ -163,11 +167,8 @@ def _search(
     return state
 
 
-def _compare_with_random_start(
-    context: _Context, state: _State, resolved: Resolved, limit: float
-) -> _State:
-    """Return the better of two searches, from pretrained and from random weights."""
-    other = _search(context, rules.with_random_start(resolved, context.facts), limit)
+def _better(context: _Context, state: _State, other: _State) -> _State:
+    """Return the better of two searches; the other one must earn its place."""
     min_gain = MIN_GAIN_ONE_WINDOW / np.sqrt(context.facts.split.validation.count)
     return other if other.error < _to_beat(state.error, min_gain) else state
 
