@@ -31,7 +31,7 @@ def open_experiment():
         "dataset": {"source": "memory", "horizon": HORIZON},
         "network": {"cells": {"units": [8]}, "context": 14, "patch": 7},
         "training": {"max_steps": 40, "members": 1},
-        "split": {"test_windows": 2},
+        "split": {"test_windows": 4},  # several seasons, or the gate can prove nothing
     }
     return build_experiment(config)
 
@@ -85,7 +85,7 @@ def test_an_honest_experiment_passes():
     findings = by_name()
     assert all(finding.holds for finding in findings.values()), findings
     assert "6 of 6" in findings["no look-ahead"].message
-    assert "12 of 12" in findings["no window depends on another"].message
+    assert "24 of 24" in findings["no window depends on another"].message
     assert "not a significant improvement" in findings["no skill on shuffled values"].message
 
 
