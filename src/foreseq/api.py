@@ -20,8 +20,8 @@ from foreseq.config import ExperimentConfig, ResolvedExperiment, build_experimen
 from foreseq.config.loading import set_fields
 from foreseq.durable import manifest
 from foreseq.errors import ConfigError, NotFitted
+from foreseq.evaluation import covariate_importance
 from foreseq.evaluation.backtest import Backtest, score_table
-from foreseq.evaluation.covariate_importance import importance
 from foreseq.experiment import recipe
 from foreseq.experiment.zero_shot import zero_shot
 from foreseq.forecasting import bundle as bundles
@@ -276,9 +276,8 @@ class Forecaster:
             NotFitted: If it was not trained here: a saved model keeps no test.
         """
         trained = self._trained("test")
-        tested = ensemble.Ensemble(trained.bundle.experiment, trained.bundle.evaluated)
         chosen = trained.backtest.windows
-        return importance(tested, trained.panel, chosen, repeats=repeats)
+        return covariate_importance.of_bundle(trained.bundle, trained.panel, chosen, repeats)
 
     @property
     def choices(self) -> pd.DataFrame:

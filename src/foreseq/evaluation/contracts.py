@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.errors import ForeseqError
+from foreseq.series import rows
 from foreseq.series.covariates import Covariates
 from foreseq.series.panel import Panel, from_series, select
 from foreseq.series.windows import Windows, before
@@ -148,8 +149,7 @@ def _altered(
 
 def _later(offsets: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which steps of all series come after the first ones, shape (steps_total,)."""
-    owner = np.repeat(np.arange(len(first)), np.diff(offsets))
-    return np.asarray(np.arange(offsets[-1]) - offsets[owner] >= first[owner])
+    return np.asarray(rows.steps(offsets) >= np.repeat(first, np.diff(offsets)))
 
 
 def _forecasts_the_horizon(case: Case) -> Iterator[str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from foreseq import metrics
 from foreseq.evaluation.backtest import mase_scales
+from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import windows
 from foreseq.series.covariates import Covariates
@@ -27,6 +28,14 @@ MOST_WINDOWS = 512
 """Windows that are forecast again for each column, evenly taken of more."""
 LEVELS = (0.05, 0.95)
 """Quantiles of the interval over repetitions."""
+
+
+def of_bundle(fitted: Bundle, panel: Panel, chosen: Windows, repeats: int = 10) -> pd.DataFrame:
+    """Return the importance to a forecaster as it was tested, see `importance`."""
+    if panel.covariates is None or not fitted.experiment.network.covariates:
+        return pd.DataFrame(columns=list(COLUMNS))  # no network need be built
+    tested = Ensemble(fitted.experiment, fitted.evaluated)
+    return importance(tested, panel, chosen, repeats=repeats)
 
 
 def importance(

@@ -14,7 +14,7 @@ from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 LAGS = 24
-"""Most steps between two errors whose correlation is told."""
+"""Most steps between two errors whose correlation is shown."""
 SEASONS = 2
 """A history of fewer seasons is short; the last ones are the usual range of values."""
 GAPS, ZEROS, SPIKE, ONE_SIDED = 0.2, 0.5, 0.5, 0.8

@@ -16,6 +16,7 @@ from foreseq.errors import DataRefused
 from foreseq.ingest import holidays
 from foreseq.ingest.columns import Columns
 from foreseq.series.covariates import Column, Covariates
+from foreseq.series.rows import offsets_of
 
 MOST_TEXTS, MOST_SHARE = 100, 0.2
 """Distinct texts of a column, at least and as a share of its rows, from which it is free text."""
@@ -151,8 +152,7 @@ def _role(
     name: str, values: NDArray[np.float64], rows: Rows, wanted: CovariatesConfig | None
 ) -> tuple[Role, str]:
     if wanted is not None:
-        roles: tuple[Role, ...] = ("past", "future", "static")
-        role = next(role for role in roles if name in getattr(wanted, role))
+        role = next(role for role in _MEANING if name in getattr(wanted, role))
         return role, f"{_MEANING[role]}, as dataset.covariates says"
     codes = rows.columns.codes
     grouped = pd.Series(values).groupby(codes)
@@ -182,7 +182,7 @@ def _on_grid(found: list[_Found], rows: Rows) -> Covariates:
     """Return columns on the steps of their series, static ones once for each series."""
     changing = [one for one in found if one.column.role != "static"]
     fixed = [one for one in found if one.column.role == "static"]
-    offsets = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int64)
+    offsets = offsets_of(rows.lengths)
     values = np.full((offsets[-1], len(changing)), np.nan)
     places = offsets[rows.columns.codes] + rows.steps
     for at, one in enumerate(changing):

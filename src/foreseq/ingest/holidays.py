@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError
-from foreseq.series import calendar
+from foreseq.series import calendar, rows
 from foreseq.series.covariates import Column, Covariates
 from foreseq.series.panel import Panel
 
@@ -38,7 +38,7 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
     regions, beside = _regions(panel, dataset.holidays), panel.covariates
     known = panel.lengths if beside is None else np.diff(beside.offsets)
     lengths = np.maximum(known, panel.lengths + dataset.horizon)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    offsets = rows.offsets_of(lengths)
     found = [
         _of_days(region, panel.times(series, 0, int(length)).astype("datetime64[D]"))
         for series, (region, length) in enumerate(zip(regions, lengths, strict=True))
@@ -52,7 +52,7 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
         return replace(panel, covariates=both)
     changing = beside.values.shape[1]
     values = np.full((offsets[-1], changing), np.nan)
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths) < np.repeat(known, lengths)
+    within = rows.steps(offsets) < np.repeat(known, lengths)
     values[within] = beside.values
     order = (*beside.columns[:changing], *columns, *beside.columns[changing:])
     both = Covariates(order, np.column_stack([values, made]), offsets, beside.static)

@@ -11,8 +11,6 @@ from foreseq.errors import DataRefused
 from foreseq.ingest import notation, text
 from foreseq.ingest.fetch import content, fetch
 
-KEYS = ["unique_id", "ds"]
-
 
 def digests(dataset: DatasetConfig, raw: Path) -> list[str]:
     """Return the digest of each table beside the history that a dataset names."""

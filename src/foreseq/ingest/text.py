@@ -4,10 +4,10 @@ import codecs
 import csv
 import gzip
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ from foreseq.ingest import roles
 from foreseq.ingest.notation import kind
 from foreseq.ingest.roles import Cells
 
+T = TypeVar("T")
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 """Cells of a CSV that are an empty y."""
 SEPARATORS = (";", "\t", "|", ",")
@@ -52,13 +53,7 @@ def read(path: Path, dataset: DatasetConfig) -> Cells:
     Raises:
         DataRefused: If a column is missing, or the text is in none of the usual encodings.
     """
-    *first, last = _encodings(path, dataset)
-    for encoding in first:
-        try:
-            return _read(path, dataset, encoding)
-        except UnicodeDecodeError:
-            continue
-    return _read(path, dataset, last)
+    return _decoded(path, dataset, partial(_read, path, dataset))
 
 
 def read_any(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
@@ -67,19 +62,13 @@ def read_any(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
     Raises:
         DataRefused: If the text is in none of the usual encodings.
     """
-    *first, last = _encodings(path, dataset)
     texts = {dataset.columns.unique_id, dataset.columns.ds}
 
     def load(encoding: str) -> pd.DataFrame:
         form = _recognize(path, dataset, encoding)
         return _load(path, form, [name for name in form.names if name in texts])
 
-    for encoding in first:
-        try:
-            return load(encoding)
-        except UnicodeDecodeError:
-            continue
-    return load(last)
+    return _decoded(path, dataset, load)
 
 
 def has_header(first: list[Any], rest: pd.DataFrame, dataset: DatasetConfig) -> bool:
@@ -95,6 +84,17 @@ def has_header(first: list[Any], rest: pd.DataFrame, dataset: DatasetConfig) -> 
         return True
     times = [n for n, cell in enumerate(first) if kind(pd.Series([cell], dtype=object)) == "time"]
     return not times or any(kind(rest.iloc[:, n]) != "time" for n in times)
+
+
+def _decoded(path: Path, dataset: DatasetConfig, load: Callable[[str], T]) -> T:
+    """Return what is loaded in the likeliest encoding in which the file can be read."""
+    *first, last = _encodings(path, dataset)
+    for encoding in first:
+        try:
+            return load(encoding)
+        except UnicodeDecodeError:
+            continue
+    return load(last)
 
 
 def _read(path: Path, dataset: DatasetConfig, encoding: str) -> Cells:

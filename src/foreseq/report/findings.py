@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from foreseq.evaluation import comparison
+from foreseq.evaluation import comparison, covariate_importance
 from foreseq.evaluation.backtest import FORESEQ, Backtest
 from foreseq.evaluation.baselines import DRIFT, HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.comparison import Comparison
-from foreseq.evaluation.covariate_importance import importance
 from foreseq.evaluation.statistical_baselines import ARIMA, ETS, THETA
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
@@ -93,9 +92,7 @@ def findings(training: Training, run: str, again: str) -> Findings:
         backtest=backtest,
         future=charts.future(Ensemble(bundle.experiment, bundle.final), panel, backtest),
         comparison=comparison.compare(backtest, panel, bundle.experiment),
-        importance=importance(
-            Ensemble(bundle.experiment, bundle.evaluated), panel, backtest.windows, repeats=REPEATS
-        ),
+        importance=covariate_importance.of_bundle(bundle, panel, backtest.windows, REPEATS),
         choices=training.chosen.choices,
         candidates=training.chosen.candidates,
         members=training.members,

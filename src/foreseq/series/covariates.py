@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.config import Covariate, CovariatesConfig, Role
+from foreseq.series import rows
 
 if TYPE_CHECKING:
     from foreseq.series.windows import Windows
@@ -46,13 +47,10 @@ class Covariates:
     static: NDArray[np.float64]
     """Shape (n_series, static columns)."""
 
-    def rows(self, positions: NDArray[np.int64]) -> "Covariates":
+    def select(self, positions: NDArray[np.int64]) -> "Covariates":
         """Return those of some series, in the order given."""
-        lengths = np.diff(self.offsets)[positions]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        rows = np.repeat(self.offsets[positions], lengths) + within
-        return Covariates(self.columns, self.values[rows], offsets, self.static[positions])
+        wanted, offsets = rows.select(self.offsets, positions)
+        return Covariates(self.columns, self.values[wanted], offsets, self.static[positions])
 
     def by_step(self, column: int) -> NDArray[np.float64]:
         """Return a column for every row, a static one repeated, shape (rows,)."""
@@ -98,7 +96,7 @@ def read(
     steps = windows.cutoff[:, None] + np.arange(-context, horizon)
     starts, ends = (covariates.offsets[windows.series + side] for side in (0, 1))
     inside = (steps >= 0) & (steps < (ends - starts)[:, None])
-    rows = starts[:, None] + np.where(inside, steps, 0)
+    places = starts[:, None] + np.where(inside, steps, 0)
     names = [column.name for column in covariates.columns]
     changing = covariates.values.shape[1]
     for place, wanted in enumerate(reads):
@@ -106,7 +104,7 @@ def read(
             continue
         at = names.index(wanted.name)
         if at < changing:
-            values = np.where(inside, covariates.values[:, at].take(rows, mode="clip"), np.nan)
+            values = np.where(inside, covariates.values[:, at].take(places, mode="clip"), np.nan)
         else:
             values = np.repeat(covariates.static[windows.series, at - changing], steps.shape[1])
             values = values.reshape(steps.shape)
@@ -145,8 +143,8 @@ def unknown_ahead(
             continue
         steps = lengths[:, None] + np.arange(horizon)
         ends = np.diff(covariates.offsets)[:, None]
-        rows = covariates.offsets[:-1, None] + np.minimum(steps, ends - 1)
-        values = covariates.by_step(names.index(wanted.name))[rows]
+        places = covariates.offsets[:-1, None] + np.minimum(steps, ends - 1)
+        values = covariates.by_step(names.index(wanted.name))[places]
         unknown = (steps >= ends) | np.isnan(values)
         if unknown.any():
             step = int(unknown.any(axis=0).argmax())
@@ -176,9 +174,8 @@ def describe(covariates: Covariates, ends: NDArray[np.int64]) -> tuple[Covariate
         covariates: Of the panel.
         ends: Steps of each series that may be read, shape (n_series,).
     """
-    starts, lengths = covariates.offsets[:-1], np.diff(covariates.offsets)
-    steps = np.arange(covariates.offsets[-1]) - np.repeat(starts, lengths)
-    inside = steps < np.repeat(ends, lengths)
+    offsets = covariates.offsets
+    inside = rows.steps(offsets) < np.repeat(ends, np.diff(offsets))
     described = []
     for at, column in enumerate(covariates.columns):
         values = covariates.by_step(at)[inside]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from foreseq.durable import files
 from foreseq.errors import DataRefused
-from foreseq.series import calendar
+from foreseq.series import calendar, rows
 from foreseq.series.covariates import Column, Covariates
 
 OPEN = 0
@@ -120,19 +120,16 @@ def from_series(
 def select(panel: Panel, positions: Sequence[int] | NDArray[np.int64]) -> Panel:
     """Return the panel of some series only, in the order given."""
     positions = np.asarray(positions, dtype=np.int64)
-    lengths = panel.lengths[positions]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    rows = np.repeat(panel.offsets[positions], lengths) + within
+    wanted, offsets = rows.select(panel.offsets, positions)
     return Panel(
-        values=panel.values[rows],
-        observed=panel.observed[rows],
+        values=panel.values[wanted],
+        observed=panel.observed[wanted],
         offsets=offsets,
         starts=panel.starts[positions],
         ids=panel.ids[positions],
         freq=panel.freq,
         season=panel.season,
-        covariates=panel.covariates and panel.covariates.rows(positions),
+        covariates=panel.covariates and panel.covariates.select(positions),
     )
 
 
@@ -144,7 +141,7 @@ def to_frame(panel: Panel) -> pd.DataFrame:
     beside = panel.covariates
     offsets = panel.offsets if beside is None else beside.offsets
     lengths = np.diff(offsets)
-    steps = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    steps = rows.steps(offsets)
     y = np.full(offsets[-1], np.nan)
     history = steps < np.repeat(panel.lengths, lengths)
     y[history] = np.where(panel.observed, panel.values, np.nan)
