@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from foreseq.pipelines.runtime import environment
 
 if TYPE_CHECKING:
     from foreseq.config import ExperimentConfig
+    from foreseq.forecasting.output import Output as Place
 
 Config = Annotated[Path | None, typer.Argument(help="YAML of the experiment.", show_default=False)]
 Data = Annotated[
@@ -45,7 +46,14 @@ Budget = Annotated[
     str | None, typer.Option(help="Time for search and training, such as 90s, 10m or 1h.")
 ]
 Model = Annotated[str, typer.Option(help="Model as NAME, NAME@champion or NAME/3.")]
-Output = Annotated[Path | None, typer.Option(help="Folder for the forecasts.")]
+Output = Annotated[
+    str | None, typer.Option(help="Folder, FILE.csv, FILE.xlsx or database for the forecasts.")
+]
+Table = Annotated[str, typer.Option(help="Table of the database, or SCHEMA.TABLE.")]
+By = Annotated[
+    Literal["unique_id", "hash"] | None,
+    typer.Option(help="Divide the folder: by series, or into 64 parts for many series."),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Show every choice and short training, too.")
 ]
@@ -121,6 +129,17 @@ def beside(future: str | None, static: str | None, overrides: list[str] | None) 
     files = {"dataset.future": future, "dataset.static": static}
     given = [f"{field}={file}" for field, file in files.items() if file is not None]
     return [*given, *(overrides or [])]
+
+
+def destination(output: str | None, table: str, by: str | None, sample_paths: int = 0) -> "Place":
+    """Return where `--output` and the options beside it send forecasts.
+
+    Raises:
+        ConfigError: If they cannot go there.
+    """
+    from foreseq.forecasting.output import parse
+
+    return parse(output, table=table, by=by or "", sample_paths=sample_paths)
 
 
 def seconds(budget: str) -> float:

@@ -125,7 +125,8 @@ def _table(folder: Path, made: dict[str, Any], series: str | None) -> "pd.DataFr
     if not made["rows"]:
         raise ConfigError(f"{folder}: no series has a forecast; {MANIFEST} there says why")
     if series is None:
-        return pd.read_parquet(folder / min(made["parts"]))
+        parts = sorted(made["parts"])[: MOST_SERIES if made.get("by") else 1]
+        return pd.concat([pd.read_parquet(folder / part, partitioning=None) for part in parts])
     table = pd.read_parquet(folder, filters=[("unique_id", "==", series)])
     if table.empty:
         ids = pd.read_parquet(folder, columns=["unique_id"])["unique_id"].unique().tolist()

@@ -16,10 +16,11 @@ import typer
 
 from foreseq.config import history_fields
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
-from foreseq.pipelines.cli import look, operate, text
+from foreseq.pipelines.cli import look, operate, pretrained, text
 from foreseq.pipelines.cli.command import (
     AsJson,
     Budget,
+    By,
     Config,
     Data,
     Future,
@@ -29,9 +30,11 @@ from foreseq.pipelines.cli.command import (
     Output,
     Overrides,
     Static,
+    Table,
     Verbose,
     begin,
     beside,
+    destination,
     experiment_of,
     result,
     seconds,
@@ -98,6 +101,8 @@ def run(
     data: Data = None,
     horizon: Horizon = None,
     output: Output = None,
+    table: Table = "forecasts",
+    by: By = None,
     time_budget: Budget = None,
     future: Future = None,
     static: Static = None,
@@ -111,15 +116,16 @@ def run(
     """
     sets = beside(future, static, overrides)
     experiment = experiment_of(config, data, horizon, sets, time_budget)
+    where = destination(output, table, by)
     begin("run", says=_opening("run", experiment), verbose=verbose)
+    from foreseq.forecasting import export
     from foreseq.pipelines.flows.run import run as flow
-    from foreseq.pipelines.runtime import console, summary
+    from foreseq.pipelines.runtime import console
     from foreseq.tracking import store
 
-    ran = flow(experiment, output)
+    export.check(where)
+    ran = flow(experiment, where)
     published = ran.published
-    for line in summary.forecast(ran.manifest, ran.folder):
-        _say(line)
     if published.serving != published.version:
         _say(f"warning  {published.version} was rejected; {published.serving} made this forecast")
     _say(f"look     foreseq show {shlex.quote(str(ran.folder))}")
@@ -223,7 +229,9 @@ def rollback(
 
 @app.command()
 def forecast(
-    output: Annotated[Path, typer.Option(help="Folder for the forecasts.")],
+    output: Annotated[
+        str, typer.Option(help="Folder, FILE.csv, FILE.xlsx or database for the forecasts.")
+    ],
     model: Annotated[
         str | None, typer.Option(help="Model as NAME, NAME@champion or NAME/3.")
     ] = None,
@@ -247,35 +255,40 @@ def forecast(
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Forecast file by file on a Dask cluster.")
     ] = None,
+    table: Table = "forecasts",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast with a published model, or a pretrained one.
 
     --model names the published one; --data and --horizon take the pretrained one.
     """
+    where = destination(output, table, by, sample_paths)
     if model is None:
         if data is None or history is not None or workers is not None or dask is not None:
             raise ConfigError("give --model with or without --input, or --data and --horizon")
         experiment = experiment_of(None, data, horizon, overrides)
-        _require_all_series(_forecast_pretrained(experiment, output, sample_paths, as_json))
+        says = _opening("forecast", experiment)
+        _require_all_series(pretrained.forecast(experiment, where, says, as_json))
         return
     if data is not None or horizon is not None:
         raise ConfigError("a model has its own horizon; give its histories by --input")
     source = history_fields(history, beside(future, static, overrides))
-    says = f"forecast with {model}"
-    if workers is not None or dask is not None:
-        begin("bulk", says=says)
+    in_files = workers is not None or dask is not None
+    begin("bulk" if in_files else "forecast", says=f"forecast with {model}")
+    from foreseq.forecasting import export
+
+    export.check(where)
+    if in_files:
         from foreseq.pipelines.flows.bulk import forecast_files, runner
 
-        manifest = forecast_files.with_options(task_runner=runner(workers or 1, dask))(
-            model, source, output, sample_paths
-        )
+        by_file = forecast_files.with_options(task_runner=runner(workers or 1, dask))
+        manifest = by_file(model, source, where)
     else:
-        begin("forecast", says=says)
         from foreseq.pipelines.flows.forecast import forecast as flow
 
-        manifest = flow(model, source, output, sample_paths)
-    result(as_json, forecast=str(output), **manifest.model_dump(exclude={"parts"}))
+        manifest = flow(model, source, where)
+    result(as_json, forecast=where.place, **manifest.model_dump(exclude={"parts"}))
     _require_all_series(manifest)
 
 
@@ -414,32 +427,6 @@ def doctor() -> None:
         _say(f"{'WRONG' if finding.exit_code else 'ok   '} {finding.name:<12} {finding.message}")
     if worst:
         raise typer.Exit(worst)
-
-
-def _forecast_pretrained(
-    experiment: "ExperimentConfig", output: Path, sample_paths: int, as_json: bool
-) -> "Manifest":
-    """Forecast without MLflow and Prefect, which take longer to start than the forecast."""
-    begin(says=_opening("forecast", experiment))
-    from foreseq.pipelines.runtime import progress
-
-    with progress.shown() as show:
-        show("start", "loading libraries")
-        from foreseq.experiment import zero_shot
-        from foreseq.pipelines.runtime import summary
-
-        show("forecast", "reading, testing and forecasting")
-        done = zero_shot.write(experiment, output, sample_paths)
-    manifest, skill = done.manifest, done.backtest and done.backtest.skill()
-    for line in summary.data(done.repairs, done.freq):
-        _say(line)
-    for line in summary.leaderboard(done.backtest, None, done.season):
-        _say(line)
-    for line in summary.forecast(manifest, output):
-        _say(line)
-    _say(f"look     foreseq show {shlex.quote(str(output))}")
-    result(as_json, forecast=str(output), skill=skill, **manifest.model_dump(exclude={"parts"}))
-    return manifest
 
 
 def _opening(command: str, experiment: "ExperimentConfig") -> str:

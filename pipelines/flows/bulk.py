@@ -14,26 +14,25 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from foreseq.config import history_dataset
 from foreseq.durable import files, resume
-from foreseq.forecasting import bulk, bundle, writer
+from foreseq.forecasting import bulk, bundle
 from foreseq.forecasting.bulk import Job
+from foreseq.forecasting.output import Output
 from foreseq.forecasting.writer import Manifest, Part
-from foreseq.ingest.fetch import fetch
+from foreseq.ingest.fetch import content, fetch
+from foreseq.pipelines.flows.forecast import deliver, folder_for
 from foreseq.pipelines.flows.parts import write_part
-from foreseq.pipelines.runtime import cluster, console, environment, progress
+from foreseq.pipelines.runtime import cluster, environment, progress
 from foreseq.tracking import registry
 
 
 @flow
-def forecast_files(
-    model: str, history: Mapping[str, Any] | None, output: Path, sample_paths: int = 0
-) -> Manifest:
+def forecast_files(model: str, history: Mapping[str, Any] | None, output: Output) -> Manifest:
     """Forecast the steps after the last observation of every series of many files.
 
     Args:
         model: `NAME@champion`, `NAME/3` or `NAME`; resolved once, so that one version is used.
         history: Fields of the dataset that differ from the model's, such as `source`; None: none.
-        output: Folder for the forecasts.
-        sample_paths: Trajectories to simulate for each series.
+        output: Where the forecasts go.
     """
     version = registry.resolve(model)
     folder = registry.fetch(version).absolute()
@@ -43,17 +42,18 @@ def forecast_files(
     job = bulk.plan(
         dataset,
         source,
-        output,
+        output.folder or folder_for(output, version.name, content(source)[:16]),
         str(version),
         version.digest,
-        sample_paths=sample_paths,
+        sample_paths=output.sample_paths,
         verdict=registry.verdict(version),
+        by=output.by,
     )
     with resume.claim(environment.data() / "unfinished", job.unfinished.name.rpartition(".")[2]):
         manifest = bulk.finished(job)
         if manifest is None:
             manifest = bulk.finish(job, _write(job, folder))
-    console.say(writer.summary(manifest, output))
+    deliver(output.folder or job.output, manifest, output)
     return manifest
 
 

@@ -7,8 +7,9 @@ from prefect import flow
 
 from foreseq.config import ExperimentConfig, load_experiment
 from foreseq.forecasting.bundle import Bundle
+from foreseq.forecasting.output import Output
 from foreseq.forecasting.writer import Manifest
-from foreseq.pipelines.flows.forecast import write
+from foreseq.pipelines.flows.forecast import deliver, folder_for, write
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.flows.publish import Published, publish_training
 from foreseq.pipelines.flows.train import train
@@ -28,7 +29,7 @@ class Ran:
 
 @flow
 def run(
-    experiment: ExperimentConfig | Path = environment.EXAMPLE, output: Path | None = None
+    experiment: ExperimentConfig | Path = environment.EXAMPLE, output: Output | None = None
 ) -> Ran:
     """Train, publish and forecast.
 
@@ -37,14 +38,15 @@ def run(
 
     Args:
         experiment: The experiment, or its YAML file.
-        output: Folder for the forecasts; None: `forecasts/MODEL/LAST TIME` under the data folder.
+        output: Where the forecasts go; None: `forecasts/MODEL/LAST TIME` under the data folder.
     """
     if isinstance(experiment, Path):
         experiment = load_experiment(experiment)
     ingested = ingest(experiment.dataset)
     trained = train(experiment, ingested)
     published = publish_training(trained.run_id, ingested.folder, trained.outcome)
-    last = ingested.repairs.last.replace(":", "").replace(" ", "T")
-    folder = output or environment.data() / "forecasts" / experiment.model / last
-    manifest = write(published.serving, ingested.folder, folder, fitted=published.bundle)
+    output = output or Output()
+    folder = folder_for(output, experiment.model, ingested.repairs.last)
+    manifest = write(published.serving, ingested.folder, folder, output, published.bundle)
+    deliver(folder, manifest, output)
     return Ran(trained.run_id, published, folder, manifest)

@@ -10,8 +10,9 @@ from foreseq.config import Config, DatasetConfig, ExperimentConfig
 from foreseq.durable import files, resume
 from foreseq.errors import ConfigError, ForeseqError
 from foreseq.evaluation import gate
-from foreseq.forecasting import bundle
-from foreseq.pipelines.flows.forecast import history_of, write
+from foreseq.forecasting import bundle, export
+from foreseq.forecasting.output import Output
+from foreseq.pipelines.flows.forecast import deliver, history_of, write
 from foreseq.pipelines.flows.monitor import monitor
 from foreseq.pipelines.flows.run import run
 from foreseq.pipelines.runtime import console, environment, schedules
@@ -98,15 +99,17 @@ def _unfinished(name: str, due: datetime) -> list[datetime]:
     return sorted(earlier_ones)
 
 
-def _run(config: ScheduleConfig, due: datetime, output: Path) -> Interval:
+def _run(config: ScheduleConfig, due: datetime, folder: Path) -> Interval:
     experiment = _as_of(config.experiment(), due - config.lag)
-    forecast: Path | None = output.absolute()
+    forecast: Path | None = folder.absolute()
+    output = config.destination().model_copy(update={"folder": folder})
+    export.check(output)
     champion = decision = None
     if config.flow == "run":
         ran = run(experiment, output)
         version, champion = ran.manifest.model_version, ran.published.decision.published
     elif config.flow == "forecast":
-        version = _forecast(experiment, output)
+        version = _forecast(experiment, folder, output)
     else:
         decided = monitor(
             experiment.model, experiment.dataset.model_dump(), retrain=config.retrain
@@ -124,13 +127,15 @@ def _run(config: ScheduleConfig, due: datetime, output: Path) -> Interval:
     )
 
 
-def _forecast(experiment: ExperimentConfig, output: Path) -> str:
+def _forecast(experiment: ExperimentConfig, folder: Path, output: Output) -> str:
     """Forecast with the newest published version that was not trained on later data."""
-    folder = history_of(registry.resolve(experiment.model), experiment.dataset.model_dump()).folder
-    history = panel.load(folder)
+    known = history_of(registry.resolve(experiment.model), experiment.dataset.model_dump()).folder
+    history = panel.load(known)
     for version in (registry.champion(experiment.model), registry.previous(experiment.model)):
         if version and not gate.is_ahead(bundle.load(registry.fetch(version)), history):
-            return write(version, folder, output).model_version
+            manifest = write(version, known, folder, output)
+            deliver(folder, manifest, output)
+            return manifest.model_version
     raise ConfigError(
         f"{experiment.model}: champion and previous were trained on data after"
         f" {experiment.dataset.as_of}; backfill a schedule with flow: run, which trains as of then"

@@ -17,12 +17,14 @@ from foreseq.config import (
     Config,
     ExperimentConfig,
     Retrain,
+    Source,
     build,
     fields,
     load_experiment,
     read_yaml,
 )
 from foreseq.errors import ConfigError
+from foreseq.forecasting.output import By, Output, parse
 
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """Where intervals are counted from, so that a restart does not shift them."""
@@ -58,6 +60,12 @@ class ScheduleConfig(Config):
     """Of cron."""
     lag: Duration = timedelta(0)
     """Delay until an observation is known; for a day's total stamped with its midnight 1d."""
+    output: Source = ""
+    """CSV or Excel file, or database, to which each forecast is exported; its folder is kept."""
+    table: str = "forecasts"
+    """Of the database."""
+    by: By = ""
+    """How the folder of a forecast is divided: by `unique_id` or `hash`."""
 
     @field_validator("timezone")
     @classmethod
@@ -86,6 +94,16 @@ class ScheduleConfig(Config):
             except CronSimError as error:
                 raise ValueError(f"cron: {error}") from None
         return self
+
+    @model_validator(mode="after")
+    def _output_is_no_folder(self) -> Self:
+        if self.output and not self.destination().export:
+            raise ValueError("output must be FILE.csv, FILE.xlsx or a database; a folder is kept")
+        return self
+
+    def destination(self) -> Output:
+        """Return where its forecasts go, beside the folder."""
+        return parse(self.output, table=self.table, by=self.by)
 
     def due(self, when: datetime) -> datetime:
         """Return the last logical date at or before a time, in UTC.

@@ -121,9 +121,15 @@ def leaderboard(
     return rows
 
 
-def forecast(manifest: writer.Manifest, folder: Path) -> list[str]:
-    """Return where forecasts are; of a single series also how they go on."""
-    lines = [writer.summary(manifest, folder)]
+def forecast(manifest: writer.Manifest, folder: Path, where: object = "") -> list[str]:
+    """Return where forecasts are; of a single series also how they go on.
+
+    Args:
+        manifest: Of the forecasts.
+        folder: That holds them.
+        where: How the place is called; empty: as the folder.
+    """
+    lines = [writer.summary(manifest, where or folder)]
     if manifest.series == 1 and manifest.rows:
         table = writer.read(folder)
         lines.append(f"         {plot.spark(table['y_hat'].to_numpy(float))}  {span(table)}")

@@ -10,11 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
 from foreseq.config import DatasetConfig, build_experiment
-from foreseq.errors import ConfigError, DataRefused
+from foreseq.errors import ConfigError, DataRefused, Unavailable
+from foreseq.forecasting import export
+from foreseq.forecasting.output import parse
 from foreseq.ingest.fetch import fetch
 from foreseq.ingest.store import ingest
 from foreseq.series import panel
@@ -154,7 +157,12 @@ def test_a_source_that_is_no_database_is_a_mistake_of_the_configuration(tmp_path
 
 
 @pytest.mark.parametrize(
-    "source", ["postgresql://me:hush@host/shop", "postgresql://host/shop?user=me&password=hush"]
+    "source",
+    [
+        "postgresql://me:hush@host/shop",
+        "postgresql://me:one/hush@host/shop",
+        "postgresql://host/shop?user=me&password=hush",
+    ],
 )
 def test_a_password_in_a_config_is_refused_and_not_shown(source):
     with pytest.raises(ConfigError, match=r"write \$\{NAME\}") as caught:
@@ -183,3 +191,31 @@ def test_a_wrong_password_is_refused_and_not_shown(postgres, tmp_path, monkeypat
         fetch(config, tmp_path / "raw")
     assert "wrongly" not in str(caught.value)
     assert isinstance(caught.value.__cause__, OSError), "worth a retry"
+
+
+def test_forecasts_sent_to_postgresql_are_replaced_by_night_and_keep_their_zone(
+    postgres, monkeypatch
+):
+    monkeypatch.setenv("DATABASE_URL", postgres.replace("me@", "me:hush@"))
+    days = pd.date_range("2024-03-30", periods=3, tz="Europe/Berlin")
+    table = pd.DataFrame({"unique_id": "007", "ds": days[1:], "y_hat": [1.0, 2.0]})
+    table = table.assign(cutoff=days[0], model_version="shop/1")
+    output = parse("${DATABASE_URL}", table="public.forecasts")
+    export.check(output)
+    for value in (5.0, 7.0):
+        export.write(iter([table.assign(y_hat=value)]), output)
+    engine = sa.create_engine(os.environ["DATABASE_URL"])
+    found = pd.read_sql("SELECT * FROM public.forecasts", engine)
+    engine.dispose()
+    assert found["y_hat"].tolist() == [7.0, 7.0]
+    assert found["unique_id"].tolist() == ["007", "007"]
+    assert (pd.to_datetime(found["ds"], utc=True) == table["ds"]).all()
+    assert "hush" not in output.model_dump_json()
+
+
+def test_a_database_that_refuses_forecasts_is_quoted_without_the_password(postgres, monkeypatch):
+    monkeypatch.setenv("SECRET", "wrongly")
+    output = parse(postgres.replace("me@", "me:${SECRET}@"))
+    with pytest.raises(Unavailable, match="password authentication failed") as caught:
+        export.check(output)
+    assert "wrongly" not in str(caught.value)

@@ -21,6 +21,7 @@ from foreseq.pipelines.runtime import environment
 environment.prepare()
 
 from foreseq.config import DatasetConfig, build_experiment  # noqa: E402 after the environment is set
+from foreseq.forecasting.output import Output  # noqa: E402
 from foreseq.pipelines.flows import monitor, publish, run  # noqa: E402
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
@@ -59,7 +60,7 @@ def live(place: Path, touch: int | None = None, seconds: float = 0) -> None:
     touches = watch(place, touch)
     signal.setitimer(signal.ITIMER_REAL, seconds)  # what SIGALRM does is to kill, Python unasked
     dataset = {"name": "shop", "source": "shop.csv", "horizon": 7}
-    ran = run.run(build_experiment({"dataset": dataset}, QUICK), FORECASTS / "april")
+    ran = run.run(build_experiment({"dataset": dataset}, QUICK), Output(folder=FORECASTS / "april"))
     publish.publish(ran.run_id)
     later = DatasetConfig(name="later", source="later.csv", horizon=7)
     monitor.monitor("shop", later, FORECASTS, retrain="auto")

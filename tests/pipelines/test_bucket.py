@@ -9,6 +9,7 @@ import pytest
 
 from foreseq.config import build_experiment
 from foreseq.forecasting import writer
+from foreseq.forecasting.output import Output
 from foreseq.pipelines.flows.forecast import forecast
 from foreseq.pipelines.flows.run import run
 from foreseq.pipelines.runtime import server
@@ -66,7 +67,7 @@ def test_data_and_models_in_a_bucket_are_used_like_others(bucket, tracked, place
     files = s3fs.S3FileSystem()
     files.put(str(local), f"{bucket}/data/shop.csv")
     dataset = {"name": "shop", "source": f"{bucket}/data/shop.csv", "horizon": 7}
-    ran = run(build_experiment({"dataset": dataset}, QUICK), Path("out"))
+    ran = run(build_experiment({"dataset": dataset}, QUICK), Output(folder=Path("out")))
     assert [file for file in files.find(f"{bucket}/mlflow") if file.endswith(".npz")]
-    forecast("shop@champion", None, Path("again"))
+    forecast("shop@champion", None, Output(folder=Path("again")))
     assert writer.read(Path("again")).equals(writer.read(ran.folder))

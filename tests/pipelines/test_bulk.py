@@ -11,6 +11,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from foreseq.config import build_experiment, history_fields
 from foreseq.errors import ConfigError
 from foreseq.forecasting import writer
+from foreseq.forecasting.output import Output
 from foreseq.pipelines.flows.bulk import forecast_files, runner
 from foreseq.pipelines.flows.forecast import forecast
 from foreseq.pipelines.flows.run import run
@@ -41,7 +42,9 @@ def shops(api, tmp_path_factory) -> Iterator[dict]:
 
 
 def forecast_on(task_runner, shops, output):
-    return forecast_files.with_options(task_runner=task_runner)("shop/1", shops, output)
+    return forecast_files.with_options(task_runner=task_runner)(
+        "shop/1", shops, Output(folder=output)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +54,15 @@ def alone(shops):
 
 def test_file_by_file_is_the_same_as_all_at_once(shops, alone):
     assert (alone.series, len(alone.parts)) == (20, 5)
-    forecast("shop/1", shops, Path("whole"))
+    forecast("shop/1", shops, Output(folder=Path("whole")))
     pd.testing.assert_frame_equal(writer.read(Path("alone")), writer.read(Path("whole")))
+
+
+def test_forecasts_file_by_file_are_exported_as_well(shops, alone):
+    flow = forecast_files.with_options(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    flow("shop/1", shops, Output(export="rows.csv"))
+    found = pd.read_csv("rows.csv", parse_dates=["ds", "cutoff"], dtype={"unique_id": str})
+    pd.testing.assert_frame_equal(found, writer.read(Path("alone")), check_dtype=False)
 
 
 def test_the_same_job_again_touches_nothing(shops, alone):

@@ -18,6 +18,19 @@ def test_a_file_is_forecast_at_once_without_stores(inside, shop, place):
     assert not (place / "data").exists()
 
 
+def test_forecasts_without_stores_go_into_a_file_or_a_database_as_well(inside, shop, place):
+    words = ("forecast", "--data", shop.name, "--horizon", "7", "--table", "sales")
+    ran = inside(*words, "--output", "sqlite:///nights.db", "--json")
+    assert (ran.returncode, len(pd.read_sql("sales", f"sqlite:///{place}/nights.db"))) == (0, 28)
+    where = json.loads(ran.stdout.splitlines()[-1])["forecast"]
+    assert where == "table sales of sqlite:///nights.db"
+    assert f"forecast 4 series x 7 steps in {where}" in ran.stderr
+    before = shop.read_text()
+    ran = inside(*words, "--output", shop.name)
+    assert (ran.returncode, shop.read_text()) == (2, before), "the data are no forecasts"
+    assert not (place / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -22,6 +22,7 @@ network: {cells: {units: [8]}}
 statistical_baselines: {windows: 1}
 gate: {min_skill: -9, confidence: 0.5}
 """
+NIGHTS = "output: sqlite:///nights.db\ntable: nights\n"
 LATE, EARLY = datetime(2000, 4, 29, 3, tzinfo=UTC), datetime(2000, 4, 9, 3, tzinfo=UTC)
 AFTERWARDS = datetime(2000, 5, 6, 3, tzinfo=UTC)
 
@@ -36,6 +37,7 @@ def home(api, tmp_path_factory) -> Iterator[Path]:
         (place / "shop.yaml").write_text(SHOP, encoding="utf-8")
         for flow in ("run", "forecast", "monitor"):
             text = f'flow: {flow}\nconfig: shop.yaml\ncron: "0 3 * * *"\n'
+            text += {"run": "by: hash\n", "forecast": NIGHTS}.get(flow, "")
             (place / f"{flow}.yaml").write_text(text, encoding="utf-8")
         yield place
 
@@ -54,6 +56,7 @@ def test_overlapping_runs_give_one_result(home, overlapping):
     assert [file.name for file in home.glob("data/schedules/*/*")] == ["2000-04-29T03-00-00.json"]
     assert registry.champion("shop").version == 1
     assert writer.read(overlapping[0].forecast)["cutoff"].max() == datetime(2000, 4, 29)
+    assert list(overlapping[0].forecast.glob("bucket=*"))
 
 
 def test_an_interval_requested_again_changes_nothing(home, overlapping):
@@ -76,6 +79,7 @@ def test_an_older_interval_sees_what_was_known_then_and_replaces_no_newer_champi
 def test_a_champion_refuses_to_forecast_a_past_that_it_was_trained_on(home, overlapping):
     done = scheduled(home / "forecast.yaml", LATE)
     assert (done.model_version, done.champion) == (overlapping[0].model_version, None)
+    assert len(pd.read_sql("nights", f"sqlite:///{home}/nights.db")) == 28
     with pytest.raises(ConfigError, match="were trained on data after"):
         scheduled(home / "forecast.yaml", EARLY)
     assert not (home / "data" / "schedules" / "forecast" / "2000-04-09T03-00-00.json").exists()

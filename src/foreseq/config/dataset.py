@@ -21,8 +21,12 @@ PLAIN_PARAMETER = r"(?i)[?&;](?:\w*password|passwd|pwd)=(?!\$\{)"
 """Start of a password among the parameters of a URL."""
 
 
+PLAIN_USERINFO = r"://[^/@]*:(?!\$\{)[^/@]+@|^(?!https?:)[\w+]+://[^/@:]*:(?!:|\$\{)[^@]+@"
+"""Password before the host; of a database it may hold a slash."""
+
+
 def _without_password(source: str) -> str:
-    if re.search(r"://[^/@]*:(?!\$\{)[^/@]+@", source) or re.search(PLAIN_PARAMETER, source):
+    if re.search(PLAIN_USERINFO, source) or re.search(PLAIN_PARAMETER, source):
         raise ValueError(
             "a password here would be kept in every bundle and run; write ${NAME} for it, and set"
             " NAME in the environment"

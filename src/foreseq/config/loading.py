@@ -215,7 +215,7 @@ def _message(kind: type[Config], origin: str, problem: dict[str, Any]) -> str:
         return f"{origin}: {where}: no such field; {advice}"
     if problem["type"] == "missing":
         return f"{origin}: {where}: is required"
-    found = re.sub(r"//[^/@]*@", "//", repr(problem["input"]))  # no password on any screen
+    found = re.sub(r"//.*@", "//", repr(problem["input"]))  # no password on any screen
     found = re.sub(PLAIN_PARAMETER + r".*", "?...'", found)
     return f"{origin}: {where}: {problem['msg']}, found {found}"
 

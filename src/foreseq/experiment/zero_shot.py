@@ -12,6 +12,7 @@ from foreseq.experiment import recipe
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.bundle import Bundle, Origin
 from foreseq.forecasting.ensemble import Ensemble, calibrate
+from foreseq.forecasting.output import Output
 from foreseq.forecasting.writer import ForecastSource, Manifest
 from foreseq.ingest.read import read_table
 from foreseq.ingest.repairs import Repairs
@@ -39,14 +40,20 @@ class Forecasts(NamedTuple):
     season: int
 
 
-def write(experiment: ExperimentConfig, folder: Path, sample_paths: int = 0) -> Forecasts:
+def write(experiment: ExperimentConfig, folder: Path, output: Output | None = None) -> Forecasts:
     """Forecast the source of an experiment into a folder, whole or not at all.
+
+    Args:
+        experiment: What is forecast; what it says of training does not count.
+        folder: New, empty, or an older output of this function, which is replaced.
+        output: How the folder is laid out.
 
     Raises:
         ConfigError: If there is no pretrained network for the season, or the folder holds other
             files.
         DataRefused: If the source cannot be read or breaks a rule.
     """
+    output = output or Output()
     writer.check_replaceable(folder)
     dataset = experiment.dataset
     panel, repairs = to_panel(read_table(dataset), dataset, file=without_secrets(dataset.source))
@@ -57,7 +64,8 @@ def write(experiment: ExperimentConfig, folder: Path, sample_paths: int = 0) -> 
         Ensemble(fitted.experiment, fitted.final),
         f"pretrained/{network.name}",
         pretrained.digest(network),
-        sample_paths,
+        output.sample_paths,
+        by=output.by,
     )
     manifest = writer.write(source, panel, folder)
     return Forecasts(manifest, repairs, tested, panel.freq, panel.season)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from foreseq.config import DatasetConfig
 from foreseq.durable import files
 from foreseq.errors import DataRefused
-from foreseq.forecasting import writer
+from foreseq.forecasting import partition, writer
+from foreseq.forecasting.output import By
 from foreseq.forecasting.writer import ForecastSource, Manifest, Part, Request, part_name
 from foreseq.ingest.fetch import content
 from foreseq.ingest.read import open_parquet, read_file
@@ -55,6 +56,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
     *,
     sample_paths: int = 0,
     verdict: str = "",
+    by: By = "",
 ) -> Job:
     """List the input files and check that the output may be written.
 
@@ -66,9 +68,11 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
         digest: Of its bundle.
         sample_paths: Trajectories to simulate for each series.
         verdict: The gate's on the forecaster.
+        by: How to divide the parts among folders.
 
     Raises:
-        ConfigError: If the output folder holds something else.
+        ConfigError: If the output folder holds something else, or the series are too many to
+            divide.
         DataRefused: If there is no file, or a series is in two of them.
     """
     writer.check_replaceable(output)
@@ -81,10 +85,12 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
             remedy="name a CSV itself rather than its folder",
         )
     reading = dataset.model_dump_json(exclude={"source"})
+    series = _series(inputs, dataset)
+    partition.check(sum(series), by)
     return Job(
         dataset=dataset,
         files=tuple(inputs),
-        series=_series(inputs, dataset),
+        series=series,
         output=output.absolute(),
         model_version=version,
         model_digest=digest,
@@ -92,6 +98,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
         horizon=dataset.horizon,
         sample_paths=sample_paths,
         verdict=verdict,
+        by=by,
     )
 
 

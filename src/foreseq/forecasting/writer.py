@@ -4,7 +4,7 @@ One writer for both roads: `write` forecasts a panel in memory, `bulk` forecasts
 make parts by `write_part` and end with `seal`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,9 @@ from pydantic import Field
 from foreseq.config import Config
 from foreseq.durable import files
 from foreseq.errors import ConfigError
+from foreseq.forecasting import partition
 from foreseq.forecasting.ensemble import NOT_FINITE, Ensemble, table, with_sample_paths
+from foreseq.forecasting.output import By
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -43,6 +45,8 @@ class Request(Config):
     """Simulated trajectories of each series."""
     verdict: str = ""
     """The gate's on the forecaster, `published` or `rejected`; empty: it was not judged."""
+    by: By = ""
+    """How the parts are divided among folders; empty: they are not."""
 
     def is_same(self, other: "Request") -> bool:
         """Return whether both ask for the same forecasts."""
@@ -56,7 +60,7 @@ class Manifest(Request):
     """Series with a forecast."""
     rows: int
     parts: dict[str, str]
-    """SHA-256 by file name."""
+    """SHA-256 by path within the folder."""
     failures: dict[str, str]
     """Series without a forecast, and why."""
     refused: dict[str, str] = Field(default_factory=dict)
@@ -92,6 +96,8 @@ class ForecastSource(NamedTuple):
     """Trajectories to simulate for each series."""
     verdict: str = ""
     """The gate's."""
+    by: By = ""
+    """How to divide the parts among folders."""
 
 
 def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
@@ -105,9 +111,10 @@ def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
         folder: New, empty, or an older output of this function, which is replaced.
 
     Raises:
-        ConfigError: If the folder holds something else.
+        ConfigError: If the folder holds something else, or the series are too many to divide.
     """
     check_replaceable(folder)
+    partition.check(panel.n_series, source.by)
     request = Request(
         model_version=source.version,
         model_digest=source.digest,
@@ -115,6 +122,7 @@ def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
         horizon=source.forecaster.experiment.dataset.horizon,
         sample_paths=source.sample_paths,
         verdict=source.verdict,
+        by=source.by,
     )
     if manifest := existing(folder, request):
         return manifest
@@ -166,17 +174,20 @@ def seal(
 ) -> Manifest:
     """Write the manifest next to the parts, and `_SUCCESS` if every series has a forecast.
 
+    Before, the parts are divided among folders, if that is asked for.
+
     Args:
         folder: Holds the parts under their `part_name`.
         request: What was asked for.
         parts: In the order of their numbers.
         inputs: Name of the input file of each part.
     """
+    made = {part_name(n): part.sha256 for n, part in enumerate(parts) if part.sha256}
     manifest = Manifest(
         **{name: getattr(request, name) for name in Request.model_fields},
         series=sum(part.series for part in parts),
         rows=sum(part.rows for part in parts),
-        parts={part_name(n): part.sha256 for n, part in enumerate(parts) if part.sha256},
+        parts=partition.divide(folder, list(made), request.by) if request.by else made,
         failures={name: reason for part in parts for name, reason in part.failures.items()},
         refused={inputs[n]: part.refused for n, part in enumerate(parts) if part.refused},
     )
@@ -186,8 +197,8 @@ def seal(
     return manifest
 
 
-def summary(manifest: Manifest, folder: Path) -> str:
-    """Return a line on a folder of forecasts."""
+def summary(manifest: Manifest, folder: object) -> str:
+    """Return a line on forecasts and where they are."""
     failed = f", {len(manifest.failures)} without" if manifest.failures else ""
     refused = f", {len(manifest.refused)} files refused" if manifest.refused else ""
     rejected = f", by {manifest.model_version}, which the gate rejected"
@@ -214,8 +225,13 @@ def store(frame: pd.DataFrame, file: Path) -> None:
 
 def read(folder: Path) -> pd.DataFrame:
     """Return the forecast table of a folder that `write` wrote."""
-    parts = [pd.read_parquet(file) for file in sorted(folder.glob("part-*.parquet"))]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(tables(folder), ignore_index=True)
+
+
+def tables(folder: Path) -> Iterator[pd.DataFrame]:
+    """Yield the forecast table of each part, with no more columns than its file has."""
+    for file in sorted(folder.rglob("part-*.parquet")):
+        yield pd.read_parquet(file, partitioning=None)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -251,8 +267,10 @@ def check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     manifest = read_manifest(folder)
-    ours = {MANIFEST, SUCCESS, *manifest.parts} if manifest else set()
-    if not folder.is_dir() or any(file.name not in ours for file in folder.iterdir()):
+    parts = [Path(part) for part in manifest.parts] if manifest else []
+    ours = {Path(MANIFEST), Path(SUCCESS), *parts, *(part.parent for part in parts)}
+    there = {file.relative_to(folder) for file in folder.rglob("*")}
+    if not folder.is_dir() or there - (ours if manifest else set()):
         raise ConfigError(
             f"{folder}: must be a new folder or one of forecasts, found other files; name another"
         )

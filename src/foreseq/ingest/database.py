@@ -33,38 +33,61 @@ def copy(dataset: DatasetConfig, source: str, folder: Path) -> None:
         DataRefused: If the database does not answer, or refuses the query.
     """
     shown = without_secrets(dataset.source)
-    try:
-        url = sa.make_url(source)
-        engine = sa.create_engine(_existing(url, shown))
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        # the text of other errors may hold the password
-        is_safe = isinstance(error, NoSuchModuleError | ImportError)
-        reason = str(error) if is_safe else type(error).__name__
-        raise ConfigError(
-            f"dataset.source: {shown} cannot be read ({reason}); write it as"
-            " postgresql://USER@HOST/DATABASE or sqlite:///FILE, and install the driver: that of"
-            " PostgreSQL comes with foreseq[server]"
-        ) from None
+    engine = connect(source, f"dataset.source: {shown}")
+    _require_existing(engine.url, shown)
     try:
         with engine.connect() as connection:
             rows = connection.execute(_select(dataset.query))
             cells = [tuple(row) for row in rows]
             table = pd.DataFrame.from_records(cells, columns=list(rows.keys()), coerce_float=True)
     except SQLAlchemyError as error:
-        away = isinstance(error, OperationalError) and engine.dialect.name != "sqlite"
         raise DataRefused(
             "the database must answer the query",
-            found=_reason(error, url),
+            found=reason(error, engine.url),
             file=shown,
             remedy="check dataset.source, dataset.query and the rights of the user",
-        ) from (ConnectionError() if away else None)  # which a retry can help
+        ) from (ConnectionError() if is_away(error, engine.url) else None)  # which a retry can help
     finally:
         engine.dispose()
     pq.write_table(_to_arrow(table, shown), folder / ROWS)
 
 
-def _existing(url: URL, shown: str) -> URL:
-    """Return a URL; SQLite would make the file that is not there."""
+def connect(source: str, what: str) -> sa.Engine:
+    """Return what connects to a database, which it does not yet.
+
+    Args:
+        source: SQLAlchemy URL with its password.
+        what: Field or option and URL for messages, without the password.
+
+    Raises:
+        ConfigError: If the URL is none, or its driver is not installed.
+    """
+    try:
+        return sa.create_engine(sa.make_url(source))
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        # the text of other errors may hold the password
+        is_safe = isinstance(error, NoSuchModuleError | ImportError)
+        reason = str(error) if is_safe else type(error).__name__
+        raise ConfigError(
+            f"{what} is no database that can be reached ({reason}); write it as"
+            " postgresql://USER@HOST/DATABASE or sqlite:///FILE, and install the driver: that of"
+            " PostgreSQL comes with foreseq[server]"
+        ) from None
+
+
+def reason(error: SQLAlchemyError, url: URL) -> str:
+    """Return the database's own words in one line, without the password."""
+    words = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]
+    return words.replace(str(url.password), "***") if url.password else words
+
+
+def is_away(error: SQLAlchemyError, url: URL) -> bool:
+    """Return whether the database may answer later."""
+    return isinstance(error, OperationalError) and url.get_backend_name() != "sqlite"
+
+
+def _require_existing(url: URL, shown: str) -> None:
+    """Refuse a file that is not there, which SQLite would make."""
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise DataRefused(
             "the database must exist",
@@ -72,7 +95,6 @@ def _existing(url: URL, shown: str) -> URL:
             file=shown,
             remedy=f"check dataset.source; a relative path starts at {Path.cwd()}",
         )
-    return url
 
 
 def _select(query: str) -> sa.Executable:
@@ -81,12 +103,6 @@ def _select(query: str) -> sa.Executable:
         return sa.text(query.replace(":", r"\:"))  # a colon would be a parameter
     schema, _, name = query.strip().rpartition(".")
     return sa.select(sa.text("*")).select_from(sa.table(name, schema=schema or None))
-
-
-def _reason(error: SQLAlchemyError, url: URL) -> str:
-    """Return the database's own words in one line, without the password."""
-    words = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]
-    return words.replace(str(url.password), "***") if url.password else words
 
 
 def _to_arrow(table: pd.DataFrame, shown: str) -> pa.Table:

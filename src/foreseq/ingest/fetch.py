@@ -51,7 +51,7 @@ def fetch(dataset: DatasetConfig, raw: Path) -> Path:
     if dataset.query:
         from foreseq.ingest import database  # noqa: PLC0415 - SQLAlchemy takes its time
 
-        url = _expand(dataset.source)
+        url = expand(dataset.source, "dataset.source")
         return _arrive(raw, lambda folder: database.copy(dataset, url, folder)) / database.ROWS
     if DATABASE.match(dataset.source):
         raise ConfigError(
@@ -60,7 +60,7 @@ def fetch(dataset: DatasetConfig, raw: Path) -> Path:
         )
     if not is_remote(dataset.source):
         return _local(dataset.source)
-    url = _expand(dataset.source)
+    url = expand(dataset.source, "dataset.source")
     try:
         system, path = fsspec.url_to_fs(url)
         return _copy(system, path, raw)
@@ -88,6 +88,19 @@ def content(path: Path) -> str:
     return digest.hexdigest()
 
 
+def expand(source: str, field: str) -> str:
+    """Return a source with the variables of the environment filled in.
+
+    Raises:
+        ConfigError: If one is not set; the message names the field.
+    """
+    expanded = os.path.expandvars(source)
+    unset = re.search(r"\$\{\w+\}", expanded)
+    if unset:
+        raise ConfigError(f"{field}: needs {unset[0]}, found no such variable; set it")
+    return expanded
+
+
 def _local(source: str) -> Path:
     path = Path(source.partition("://")[2] if "://" in source else source).expanduser()
     if not path.exists():
@@ -106,15 +119,6 @@ def _local(source: str) -> Path:
             remedy="change its permissions, or copy it",
         )
     return path
-
-
-def _expand(source: str) -> str:
-    """Return a source with the variables of the environment filled in."""
-    expanded = os.path.expandvars(source)
-    unset = re.search(r"\$\{\w+\}", expanded)
-    if unset:
-        raise ConfigError(f"dataset.source: needs {unset[0]}, found no such variable; set it")
-    return expanded
 
 
 def _arrive(raw: Path, copy: Callable[[Path], None]) -> Path:

@@ -191,7 +191,7 @@ def _sum_folder(
 ) -> pd.DataFrame:
     version, sums, origins = manifest.model_version, [], []
     for name in sorted(manifest.parts):
-        table = pd.read_parquet(folder / name)
+        table = pd.read_parquet(folder / name, partitioning=None)
         if table.empty:
             continue
         part = _with_forecasts(newest, table)
