@@ -35,13 +35,15 @@ def forecast(
         show("start", "loading libraries")
         from foreseq.forecasting import export
         from foreseq.pipelines.runtime import summary
+        from foreseq.report import leaderboard
 
         export.check(output)
         show("forecast", "reading, testing and forecasting")
         done, where = _write(experiment, output)
     for line in summary.data(done.repairs, done.freq):
         console.say(line)
-    for line in (*summary.leaderboard(done.backtest, None, done.season), *where):
+    board = done.backtest and leaderboard.rank(done.backtest, season=done.season)
+    for line in (*summary.leaderboard(done.backtest, board), *where):
         console.say(line)
     if output.folder:
         console.say(f"look     foreseq show {shlex.quote(str(output.folder))}")

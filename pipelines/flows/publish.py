@@ -117,7 +117,7 @@ def decide(run_id: str, folder: Path, outcome: Outcome | None = None) -> Publish
         return decision
 
     def log(decision: Decision) -> None:
-        forecaster.log_decision(run, decision, str(version))
+        forecaster.log_decision(run, decision, version)
 
     decision, champion, other = contest(version, challenger, bundle.load, judge, log)
     skill = tested.skill() if tested else nan

@@ -86,7 +86,7 @@ def decide(run_id: str, challenger: LanguageBundle, file: Path | None) -> Publis
         return experiment.judge(challenger, champion, text)
 
     def log(decision: Decision) -> None:
-        tracking.log_decision(run, decision)
+        tracking.log_decision(run, decision, version)
 
     decision, champion, other = contest(version, challenger, bundle.load, judge, log)
     if champion is not None and other is not None and not decision.published:

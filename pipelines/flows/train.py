@@ -15,7 +15,7 @@ from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment, progress, summary
-from foreseq.report import page, pictures
+from foreseq.report import leaderboard
 from foreseq.report.findings import Training, findings
 from foreseq.selection.choose import choose
 from foreseq.series import panel as panels
@@ -90,16 +90,12 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         found = findings(training, run.name, f"foreseq reproduce {run.id}")
         forecaster.log_backtest(run, outcome.backtest, panel)
         forecaster.log_comparison(run, found.comparison, panel)
-        for line in summary.leaderboard(found.backtest, found.comparison, panel.season, seconds):
+        board = leaderboard.rank(found.backtest, found.comparison, panel.season, seconds)
+        for line in summary.leaderboard(found.backtest, board):
             console.say(line)
         show("page", "drawing the report")
-        if len(found.importance):
-            run.log_table(found.importance, "covariate_importance.json")
-        figures = pictures.draw(found)
-        for file, figure in figures.items():
-            run.log_figure(figure, file)
-        run.log_text(page.report_page(found, figures), store.REPORT)
-        forecaster.log_bundle(run, outcome.bundle)
+        forecaster.log_findings(run, found, board)
+        forecaster.log_bundle(run, outcome.bundle, panel)
     return Trained(run.id, outcome)
 
 

@@ -7,15 +7,13 @@ from textwrap import shorten
 
 import pandas as pd
 
-from foreseq.evaluation.backtest import FORESEQ, Backtest
-from foreseq.evaluation.baselines import BASELINES, NAIVE, SEASONAL_NAIVE
-from foreseq.evaluation.comparison import Comparison
+from foreseq.evaluation.backtest import Backtest
 from foreseq.forecasting import writer
 from foreseq.ingest.repairs import Repairs
 from foreseq.pipelines.runtime import plot
 from foreseq.pipelines.runtime.progress import duration
-from foreseq.report.findings import NAMES
 from foreseq.report.html import number, percent
+from foreseq.report.leaderboard import Leaderboard
 from foreseq.selection.choose import Chosen
 from foreseq.training.loop import Fitted
 
@@ -81,40 +79,16 @@ def trained(chosen: Chosen, members: Sequence[Fitted], seconds: float) -> str:
     return f"trained  {searched}{learned}, {duration(seconds)}"
 
 
-def leaderboard(
-    backtest: Backtest | None,
-    comparison: Comparison | None,
-    season: int,
-    seconds: float | None = None,
-) -> list[str]:
-    """Return a table of forecasters on the same test windows, the best first.
+def leaderboard(backtest: Backtest | None, board: Leaderboard | None) -> list[str]:
+    """Return the leaderboard as a table of text, and how well the intervals held.
 
-    Args:
-        backtest: Of foreseq and the naive ones; None: no series is long enough.
-        comparison: Of foreseq and statistical baselines, perhaps on some of the windows.
-        season: Of the data.
-        seconds: That foreseq took.
+    Both are None where no series was long enough for a test.
     """
-    if backtest is None:
+    if backtest is None or board is None:
         return ["warning  not tested: no series is long enough for this horizon; check it yourself"]
-    shared = (comparison and comparison.backtest) or backtest
-    crps = {name: shared.crps(name) for name in shared.forecasts}
-    took = {FORESEQ: seconds}
-    if comparison is not None:
-        crps |= comparison.crps()
-        took |= comparison.seconds
-    scores = shared.scores()
-    left_out = {name for name in BASELINES if name not in (NAIVE, SEASONAL_NAIVE)}
-    names = sorted((name for name in scores if name not in left_out), key=shared.error)
-    count, whole = shared.windows.count, backtest.windows.count
-    some = f" of {whole:,}" if count < whole else ""
-    about = f"{count:,}{some} windows of {backtest.actual.shape[1]} steps, season {season}"
-    rows = [f"tested   {about:<42}{shared.measure:>9}{'CRPS':>9}{'seconds':>9}"]
-    for name in names:
-        error = getattr(scores[name], shared.measure.lower())
-        clock = "" if took.get(name) is None else f"{took[name]:.1f}"
-        cells = f"{number(error):>9}{number(crps[name]):>9}{clock:>9}"
-        rows.append(f"         {NAMES[name]:<42}{cells}".rstrip())
+    rows = [f"tested   {board.windows:<42}{board.measure:>9}{'CRPS':>9}{'seconds':>9}"]
+    for name, error, crps, clock in (place.cells() for place in board.places):
+        rows.append(f"         {name:<42}{error:>9}{crps:>9}{clock:>9}".rstrip())
     for interval in backtest.intervals()[:1]:
         level, inside = percent(interval.level), percent(interval.coverage)
         rows.append(f"         {level} intervals of foreseq held {inside} of the actuals")

@@ -20,7 +20,7 @@ from foreseq.pipelines.flows.run import Ran, run
 from foreseq.pipelines.runtime.server import answers
 from foreseq.series import examples
 from foreseq.tracking import run as runs
-from foreseq.tracking import store
+from foreseq.tracking import store, view
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
@@ -85,12 +85,24 @@ def page() -> Iterator["sync_api.Page"]:
         browser.close()
 
 
-def test_the_experiment_lists_the_runs_by_name_with_cell_and_skill(page, trained, ui):
-    page.goto(_at(ui, store.compare_link("shop")).replace("&compareRunsMode=CHART", ""))
+def test_the_experiment_lists_the_runs_by_name_with_measures_and_verdict(page, trained, ui):
+    experiment = store.get_run(trained[0].run_id).info.experiment_id
+    page.goto(f"{ui}/{view.link(experiment)}")
     for ran in trained:
         page.get_by_text(runs.find(ran.run_id).name).first.wait_for()
-    shown = page.inner_text("body")
-    assert "shop" in shown
+        page.get_by_text(ran.published.decision.verdict).first.wait_for()
+    for column in ("test/mase", "test/skill", "test/crps"):
+        page.get_by_text(column).first.wait_for()
+    _keep(page, "runs")
+
+
+def test_a_version_is_described_with_verdict_leaderboard_and_picture(page, trained, ui):
+    version = trained[0].published.version
+    page.goto(f"{ui}/#/models/{version.name}/versions/{version.version}?{store.VIEW}")
+    page.get_by_text(trained[0].published.decision.reason).first.wait_for()
+    page.get_by_role("cell", name="seasonal naive").wait_for()
+    page.locator("img[src*=future]").wait_for()
+    _keep(page, "version")
 
 
 def test_the_compare_view_lines_the_runs_up(page, trained, ui):

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -102,18 +101,6 @@ def cluster() -> Callable[..., AbstractContextManager[Any]]:
     """Return what starts a Dask cluster of two workers, each with so many threads."""
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     return partial(distributed.LocalCluster, n_workers=2, processes=True, dashboard_address=None)
-
-
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    """Return what finds a port that nobody listens at."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
 
 
 @pytest.fixture(scope="session")

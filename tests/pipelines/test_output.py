@@ -9,6 +9,7 @@ from findings import make_findings
 from rich.console import Console
 
 from foreseq.pipelines.runtime import console, plot, progress, summary
+from foreseq.report import leaderboard
 from foreseq.training.fitting import Progress
 from foreseq.training.loop import CurvePoint
 
@@ -74,7 +75,8 @@ def test_a_terminal_shows_progress_on_one_line(terminal):
 
 def test_the_leaderboard_fits_and_names_the_best_first():
     found = make_findings()
-    head, *rows, intervals = summary.leaderboard(found.backtest, found.comparison, 6, 12.3)
+    board = leaderboard.rank(found.backtest, found.comparison, 6, 12.3)
+    head, *rows, intervals = summary.leaderboard(found.backtest, board)
     assert max(map(len, [head, *rows, intervals])) <= WIDTH
     assert rows[0].split() == ["foreseq", "0.2", rows[0].split()[2], "12.3"]
     names = {row[9:30].strip() for row in rows}
@@ -84,7 +86,7 @@ def test_the_leaderboard_fits_and_names_the_best_first():
 
 
 def test_forecasts_that_could_not_be_tested_say_so():
-    (line,) = summary.leaderboard(None, None, 7)
+    (line,) = summary.leaderboard(None, None)
     assert line.startswith("warning  not tested")
 
 

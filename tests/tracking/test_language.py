@@ -47,7 +47,8 @@ def run(experiment, corpus, folder):
         tracking.log_epoch(started, CurvePoint(2, 1.0, np.log(2)), "second")
         tracking.log_bundle(started, bundle.load(folder))
         scores = {"challenger": 1.5, "ngram": 1.4}
-        tracking.log_decision(started, Decision(False, "no improvement", scores))
+        decision = Decision(False, "no improvement", scores)
+        tracking.log_decision(started, decision, registry.register(started.id, started.model))
     return started
 
 

@@ -155,6 +155,18 @@ def test_rollback_brings_the_previous_champion_back_once(versions):
         registry.rollback(versions[0].name)
 
 
+def test_a_model_is_described_as_its_champion_is(versions):
+    client, name = store.open_store(), versions[0].name
+    assert "No version has been published" in client.get_registered_model(name).description
+    for version in versions[:2]:
+        registry.promote(version, expected=registry.champion(name))
+    registry.rollback(name)
+    described = client.get_registered_model(name).description
+    assert described.startswith("Champion since")
+    assert "**version 1**" in described
+    assert f'load_model("models:/{name}/1")' in described
+
+
 @pytest.mark.usefixtures("run_ids")
 def test_a_model_that_foreseq_did_not_register_is_refused():
     client = store.open_store()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from findings import make_findings
 from mlflow.artifacts import download_artifacts
 
 from foreseq.errors import ConfigError
@@ -17,7 +18,9 @@ from foreseq.evaluation import backtest, comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
 from foreseq.ingest.repairs import Repairs
+from foreseq.report import leaderboard
 from foreseq.report.figures import errors
+from foreseq.report.html import number
 from foreseq.tracking import forecaster, registry, store
 from foreseq.tracking import run as runs
 from foreseq.tracking.run import CACHE_KEY, PROCESS
@@ -60,13 +63,24 @@ def done(example):
     return run
 
 
-def test_run_is_named_for_people_and_its_experiment_after_the_model(done):
-    context = next(
-        param for name, param in store.get_run(done.id).data.params.items() if "context" in name
-    )
-    assert done.name == f"gru-4x3 ctx{context} seed1"
-    assert runs.find(done.id) == done
+def test_a_run_is_named_by_model_cells_and_result_and_its_experiment_after_the_model(done, example):
+    error = number(example.backtest.error("foreseq"))
+    assert runs.find(done.id).name == f"waves gru-4x3 MASE {error}"
     assert done.model == "waves"
+
+
+def test_the_list_of_runs_has_a_view_of_the_first_metrics_and_a_note_that_links_to_it(done):
+    client = store.open_store()
+    experiment = client.get_experiment_by_name("waves")
+    saved = json.loads(experiment.tags["mlflow.sharedViewState.foreseq"])
+    columns = json.loads(saved["state"])["selectedColumns"]
+    assert columns[:4] == [
+        "metrics.`test/mase`", "metrics.`test/skill`", "metrics.`test/crps`", "tags.`gate`",
+    ]  # fmt: skip
+    (link,) = re.findall(r"\]\((.*)\)", experiment.tags[store.NOTE])
+    key = saved["name"]
+    assert link.startswith(f"#/experiments/{experiment.experiment_id}/runs?")
+    assert link.endswith(f"&viewStateShareKey={key}")
 
 
 def test_a_finished_run_has_that_status(done):
@@ -114,23 +128,28 @@ def test_curves_have_a_point_for_each_validation_and_none_for_nan(done):
     assert curve("training/refit/loss") == [(20, 0.3)]
 
 
-def test_test_metrics_are_those_of_the_backtest_and_its_naive_baselines(done, example):
+def test_metrics_are_few_the_telling_ones_first(done):
+    names = [name for name in store.get_run(done.id).data.metrics if "training/" not in name]
+    assert names[:3] == list(forecaster.FIRST)
+    assert len(names) < 40
+
+
+def test_test_metrics_are_those_of_the_backtest_and_of_others_the_error(done, example):
     metrics = store.get_run(done.id).data.metrics
-    for name, scores in example.backtest.scores().items():
-        folder = "test" if name == backtest.FORESEQ else f"versus/{name}"
-        for measure in ("mae", "rmse", "smape", "mase"):
-            assert metrics[f"{folder}/{measure}"] == getattr(scores, measure)
+    scores = example.backtest.scores()
+    for measure in ("mae", "rmse", "smape", "mase"):
+        assert metrics[f"test/{measure}"] == getattr(scores["foreseq"], measure)
+    for name in ("seasonal_naive", "naive", "drift"):
+        assert metrics[f"versus/{name}/mase"] == pytest.approx(scores[name].mase)
     assert metrics["test/skill"] == example.backtest.skill()
 
 
-def test_each_statistical_baseline_has_its_measures_and_foreseq_its_skill_over_it(done, example):
+def test_each_statistical_baseline_has_its_error_and_foreseq_its_skill_over_it(done, example):
     metrics = store.get_run(done.id).data.metrics
     for name in ("ets", "theta", "arima"):
         assert metrics[f"test/skill_over_{name}"] == pytest.approx(
             1 - metrics["versus/foreseq/mase"] / metrics[f"versus/{name}/mase"]
         )
-        assert 0 <= metrics[f"test/wins_over_{name}"] <= 1
-        assert metrics[f"versus/{name}/coverage_80"] >= 0
     assert metrics["versus/windows"] == example.backtest.windows.count
     assert metrics["test/skill_over_seasonal_naive"] == metrics["test/skill"]
 
@@ -173,22 +192,38 @@ def test_choices_are_logged_with_their_reasons(done, example):
     assert all(choice["reason"] for choice in logged)
 
 
-def test_dataset_is_identified_by_its_fingerprint(done, example):
+def test_dataset_is_identified_by_the_beginning_of_its_fingerprint(done, example):
     (dataset,) = store.get_run(done.id).inputs.dataset_inputs
     assert dataset.dataset.name == "waves"
-    assert example.panel.fingerprint().startswith(dataset.dataset.digest)
+    assert dataset.dataset.digest == example.panel.fingerprint()[:12]
+    assert runs.trained_on(example.panel.fingerprint()) == [runs.find(done.id).name]
 
 
-def test_decision_can_be_added_when_the_run_is_done(done):
+def test_decision_can_be_added_when_the_run_is_done_and_describes_it_first(done):
+    version = registry.register(done.id, "decided")
+    runs.find(done.id).log_note("All that is known.")
     scores = {"challenger": 0.9, "seasonal_naive": float("nan")}
-    decision = Decision(False, "not better", scores)
-    forecaster.log_decision(runs.find(done.id), decision, "waves/1")
+    for reason in ("not yet", "not better"):  # of which the last one counts
+        decision = Decision(False, reason, scores)
+        forecaster.log_decision(runs.find(done.id), decision, version)
     logged = read(done.id, "decision.json")
     assert (logged["verdict"], logged["reason"]) == ("rejected", "not better")
     assert logged["scores"] == {"challenger": 0.9, "seasonal_naive": None}
     run = store.get_run(done.id)
     assert run.data.tags["gate"] == "rejected"
+    assert run.data.tags[store.NOTE] == "**rejected**: not better\n\nAll that is known."
     assert run.info.status == "FINISHED"
+    described = store.open_store().get_model_version("decided", "1").description
+    assert described.startswith(run.data.tags[store.NOTE])
+    assert 'load_model("models:/decided/1")' in described
+
+
+def test_a_note_tells_in_markdown_how_good_a_run_is_and_what_it_reads():
+    found = make_findings()
+    note = forecaster.note(found, leaderboard.rank(found.backtest, found.comparison, 6, 12.3))
+    assert note.startswith("On the test windows the error is")
+    assert "| **foreseq** |&emsp;0.2 |" in note
+    assert "`unique_id, ds, y`" in note
 
 
 def test_error_ends_the_run_as_failed_and_is_logged(example):

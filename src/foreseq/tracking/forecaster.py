@@ -18,20 +18,25 @@ from mlflow.types.schema import AnyType
 
 from foreseq.config import ResolvedExperiment
 from foreseq.config.dataset import without_secrets
-from foreseq.evaluation.backtest import FORESEQ, Backtest, Interval, per_series
+from foreseq.evaluation.backtest import FORESEQ, Backtest, per_series
 from foreseq.evaluation.comparison import Comparison
 from foreseq.evaluation.decision import Decision
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle
 from foreseq.ingest.repairs import Repairs
-from foreseq.report.page import decision_page, with_decision
+from foreseq.report import pictures
+from foreseq.report.findings import Findings
+from foreseq.report.html import number
+from foreseq.report.leaderboard import Leaderboard
+from foreseq.report.page import decision_page, report_page, summarize, with_decision
 from foreseq.selection.rules import Choice
 from foreseq.selection.search import Candidate
 from foreseq.series import calendar
-from foreseq.series.panel import Panel
+from foreseq.series.panel import Panel, select, to_frame
+from foreseq.tracking import registry, store
 from foreseq.tracking import run as runs
-from foreseq.tracking import store
 from foreseq.tracking.model import Wrapping
+from foreseq.tracking.registry import ModelVersion
 from foreseq.tracking.run import CACHE_KEY, Measure, Run, Start
 from foreseq.tracking.store import REPORT
 from foreseq.training.fitting import Progress
@@ -62,9 +67,8 @@ ALWAYS_PARAMETERS = (
     "training.seed",
 )
 """Fields that are parameters of every run, default or not."""
-POINT = ("mae", "rmse", "smape", "mase")
-INTERVAL = ("coverage", "width", "score")
-SHARED = f"versus/{FORESEQ}"
+FIRST = ("test/mase", "test/skill", "test/crps")
+"""Metrics by which a newcomer sees how good a run is."""
 NAME, CODE = "forecaster", Path(__file__).with_name("pyfunc.py")
 
 _ANY: AnyType = AnyType()  # type: ignore[no-untyped-call]
@@ -107,18 +111,18 @@ def begin(
             **({CACHE_KEY: cache_key} if cache_key else {}),
             **(tags or {}),
         },
+        columns=FIRST,
     )
     with runs.begin(start) as run:
         yield run
 
 
 def run_name(experiment: ResolvedExperiment) -> str:
-    """Return the name of a run, such as `gru-128x128 ctx336 seed1 x5` for five members."""
+    """Return the name of a run, such as `airline gru-128x128 x5` for five members."""
     cells, members = experiment.network.cells, experiment.training.members
     width = "x".join(map(str, cells.units))
-    parts = [f"{cells.kind}-{width}", f"ctx{experiment.network.context}"]
-    parts += [f"seed{experiment.training.seed}", *([f"x{members}"] if members > 1 else [])]
-    return " ".join(parts)
+    many = f" x{members}" if members > 1 else ""
+    return f"{experiment.model} {cells.kind}-{width}{many}"
 
 
 def parameters(experiment: ResolvedExperiment) -> dict[str, str]:
@@ -176,108 +180,133 @@ def log_choices(
 
 
 def log_backtest(run: Run, backtest: Backtest, panel: Panel) -> None:
-    """Log every forecaster's measures, those by steps ahead, and the table of series.
+    """Log our measures, everyone's error by steps ahead, and the table of series.
 
-    Ours are `test/mase` and so on, the others' `versus/seasonal_naive/mase`.
+    Ours are `test/mase` and so on, the others' `versus/seasonal_naive/mase`. The result becomes
+    part of the run's name.
     """
     run.log_metrics(measures(backtest), of_model=True)
     run.log_table(per_series(backtest, panel), "per_series.json")
+    run.rename(f"{run.name} {backtest.measure} {number(backtest.error(FORESEQ))}")
 
 
 def log_comparison(run: Run, comparison: Comparison, panel: Panel) -> None:
     """Log the statistical baselines on some test windows, and foreseq on the same ones.
 
-    Theirs are `versus/ets/mase` and so on, ours on the same windows `versus/foreseq/mase`.
+    Their errors are `versus/ets/mase` and so on, ours on the same windows `versus/foreseq/mase`.
     """
     if comparison.backtest is not None:
         run.log_metrics(comparison_measures(comparison), of_model=True)
         run.log_table(per_series(comparison.backtest, panel), "statistical_baselines.json")
 
 
-def log_bundle(run: Run, fitted: Bundle) -> None:
-    """Log a forecaster as a model that plain MLflow can load."""
+def log_findings(run: Run, findings: Findings, board: Leaderboard) -> None:
+    """Log what people read first: the leaderboard, the pictures, the report and a note."""
+    run.log_table(board.table(), "leaderboard.json")
+    if len(findings.importance):
+        run.log_table(findings.importance, "covariate_importance.json")
+    figures = pictures.draw(findings)
+    for file, figure in figures.items():
+        run.log_figure(figure, file)
+    run.log_text(report_page(findings, figures), REPORT)
+    run.log_note(note(findings, board))
+
+
+def note(findings: Findings, board: Leaderboard) -> str:
+    """Return the description of a run in Markdown: how good it is, and what it reads."""
+    panel, backtest = findings.panel, findings.backtest
+    steps = backtest.actual.shape[1]
+    return (
+        f"{summarize(backtest, findings.comparison)}\n\n{board.markdown()}\n<br>\n\n"
+        f"Trained on {panel.n_series:,} series of frequency {panel.freq}. Reads rows"
+        f" `unique_id, ds, y`; returns the next {steps} steps of each series."
+    )
+
+
+def log_bundle(run: Run, fitted: Bundle, panel: Panel | None = None) -> None:
+    """Log a forecaster as a model that plain MLflow can load and serve.
+
+    Args:
+        run: The run.
+        fitted: The forecaster.
+        panel: Its data, of which an example is kept beside it; None: none is.
+    """
+    example = None if panel is None else _example(fitted.experiment, panel)
     with TemporaryDirectory() as scratch:
         folder = bundle.save(fitted, Path(scratch) / "bundle")
-        run.log_bundle(folder, Wrapping(NAME, CODE, _signature(fitted)))
+        run.log_bundle(folder, Wrapping(NAME, CODE, _signature(fitted), example))
 
 
-def log_decision(run: Run, decision: Decision, version: str) -> None:
-    """Log the gate's decision on a version: decision.json, decision.html, and in the report."""
+def log_decision(run: Run, decision: Decision, version: ModelVersion) -> None:
+    """Log the gate's decision on a version, in files, the report and the descriptions."""
     client = store.open_store()
-    run.log_text(decision_page(version, decision), "decision.html")
+    run.log_text(decision_page(str(version), decision), "decision.html")
     if REPORT in {file.path for file in client.list_artifacts(run.id)}:
         with TemporaryDirectory() as scratch:
             page = Path(client.download_artifacts(run.id, REPORT, scratch))
             text = with_decision(page.read_text(encoding="utf-8"), decision)
         run.log_text(text, REPORT)
     run.log_decision(decision)
+    registry.describe(version)
 
 
 def measures(backtest: Backtest) -> list[Measure]:
     """Return the measures on all test windows: ours in `test/`, the others' in `versus/`."""
+    ours = backtest.scores()[FORESEQ]._asdict()
     return [
-        *_points(backtest, "test"),
+        Measure("test/mase", ours["mase"]),
+        Measure("test/skill", backtest.skill()),
+        Measure("test/crps", backtest.crps()),
+        *(Measure(f"test/{name}", ours[name]) for name in ("mae", "rmse", "smape")),
         *(
-            Measure(f"{_folder(name, 'test')}/mase_by_horizon", value, step)
+            Measure(f"test/{name}_{100 * interval.level:g}", getattr(interval, name))
+            for interval in backtest.intervals()
+            for name in ("coverage", "width")
+        ),
+        *_against(backtest, [name for name in backtest.forecasts if name != FORESEQ]),
+        *(
+            Measure(f"{_folder(name)}/mase_by_horizon", value, step)
             for name, errors in backtest.by_horizon().items()
             for step, value in enumerate(errors.mase.tolist(), start=1)
         ),
-        *_intervals(backtest.intervals(), "test"),
-        *_skills(backtest),
-        Measure("test/crps", backtest.crps()),
-        Measure("test/skill", backtest.skill()),
     ]
 
 
 def comparison_measures(comparison: Comparison) -> list[Measure]:
-    """Return the statistical baselines' measures, ours on the same windows as `versus/foreseq/`."""
+    """Return the statistical baselines' errors, ours on the same windows as `versus/foreseq/`."""
     tested = comparison.backtest
     if tested is None:
         return []
-    methods = tested._replace(
-        forecasts={
-            name: forecast
-            for name, forecast in tested.forecasts.items()
-            if name == FORESEQ or name in comparison.quantiles
-        }
-    )
     return [
-        *_points(methods, SHARED),
-        *(
-            measure
-            for name, intervals in comparison.intervals().items()
-            for measure in _intervals(intervals, _folder(name, SHARED))
-        ),
-        *_skills(methods),
-        *(Measure(f"versus/{name}/failures", n) for name, n in comparison.failures.items()),
+        *_against(tested, comparison.names),
+        Measure(f"versus/{FORESEQ}/{tested.measure.lower()}", tested.error(FORESEQ)),
         Measure("versus/windows", tested.windows.count),
     ]
 
 
-def _points(backtest: Backtest, ours: str) -> list[Measure]:
-    return [
-        Measure(f"{_folder(name, ours)}/{measure}", getattr(scores, measure))
-        for name, scores in backtest.scores().items()
-        for measure in POINT
-    ]
-
-
-def _intervals(intervals: list[Interval], folder: str) -> list[Measure]:
-    return [
-        Measure(f"{folder}/{measure}_{100 * interval.level:g}", getattr(interval, measure))
-        for interval in intervals
-        for measure in INTERVAL
-    ]
-
-
-def _skills(backtest: Backtest) -> list[Measure]:
-    others = [name for name in backtest.forecasts if name != FORESEQ]
+def _against(backtest: Backtest, others: Sequence[str]) -> list[Measure]:
+    """Return the errors of other forecasters, and our skill over each."""
+    measure = backtest.measure.lower()
+    errors = [Measure(f"versus/{name}/{measure}", backtest.error(name)) for name in others]
     skills = [Measure(f"test/skill_over_{name}", backtest.skill(over=name)) for name in others]
-    return skills + [Measure(f"test/wins_over_{name}", backtest.win_rate(name)) for name in others]
+    return [*skills, *errors]
 
 
-def _folder(forecaster: str, ours: str) -> str:
-    return ours if forecaster == FORESEQ else f"versus/{forecaster}"
+def _folder(forecaster: str) -> str:
+    return "test" if forecaster == FORESEQ else f"versus/{forecaster}"
+
+
+def _example(experiment: ResolvedExperiment, panel: Panel) -> pd.DataFrame:
+    """Return rows of the first series, as many as the network reads; of all if it reads all.
+
+    Times are texts, as in the JSON that a server takes.
+    """
+    some = select(panel, range(panel.n_series if experiment.network.multivariate else 1))
+    table = to_frame(some)
+    lengths = dict(zip(some.ids.tolist(), some.lengths.tolist(), strict=True))
+    ahead = table.groupby("unique_id", sort=False).cumcount() - table["unique_id"].map(lengths)
+    newest = table.loc[ahead >= -experiment.network.context].reset_index(drop=True)
+    return newest if calendar.is_integer(panel.freq) else newest.assign(ds=newest["ds"].astype(str))
 
 
 def _signature(fitted: Bundle) -> ModelSignature:

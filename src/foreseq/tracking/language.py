@@ -16,8 +16,10 @@ from foreseq.language.bundle import LanguageBundle
 from foreseq.language.config import SamplingConfig, TextExperimentConfig
 from foreseq.language.corpus import Corpus
 from foreseq.language.experiment import NGRAM
+from foreseq.tracking import registry
 from foreseq.tracking import run as runs
 from foreseq.tracking.model import Wrapping
+from foreseq.tracking.registry import ModelVersion
 from foreseq.tracking.run import Measure, Run, Start
 from foreseq.training.loop import CurvePoint
 
@@ -49,6 +51,7 @@ def begin(experiment: TextExperimentConfig, corpus: Corpus) -> Iterator[Run]:
             config.name, config.source, corpus.fingerprint(), runs.TRAINING, profile
         ),
         tags={"data": config.name, "cells": experiment.network.cells.kind},
+        columns=("test/nats", "test/bits"),
     )
     with runs.begin(start) as run:
         yield run
@@ -86,7 +89,7 @@ def log_bundle(run: Run, fitted: LanguageBundle) -> None:
         run.log_bundle(folder, Wrapping(NAME, CODE, _signature()))
 
 
-def log_decision(run: Run, decision: Decision) -> None:
+def log_decision(run: Run, decision: Decision, version: ModelVersion) -> None:
     """Log the gate's decision and the scores behind it."""
     challenger = decision.scores[CHALLENGER]
     run.log_metrics(
@@ -97,6 +100,7 @@ def log_decision(run: Run, decision: Decision) -> None:
         ]
     )
     run.log_decision(decision)
+    registry.describe(version)
 
 
 def _signature() -> ModelSignature:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow.pyfunc
+import pandas as pd
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
 
@@ -28,6 +29,8 @@ class Wrapping:
     code: Path
     """The file that MLflow copies and runs on loading (models from code)."""
     signature: ModelSignature
+    example: pd.DataFrame | None = None
+    """Of what it reads."""
 
 
 def log(run_id: str, folder: Path, wrapping: Wrapping) -> str:
@@ -48,6 +51,7 @@ def log(run_id: str, folder: Path, wrapping: Wrapping) -> str:
             python_model=str(wrapping.code),
             artifacts={"bundle": str(folder)},
             signature=wrapping.signature,
+            input_example=wrapping.example,
             pip_requirements=_requirements(),  # inferring them imports TensorFlow once more
         )
         client.log_model_artifacts(model_id, str(path))
@@ -58,13 +62,14 @@ def log(run_id: str, folder: Path, wrapping: Wrapping) -> str:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Silence MLflow's advice on input examples and pip."""
+    """Silence MLflow's advice on input examples and pip, and what pandas 3 says to MLflow."""
     log = logging.getLogger("mlflow.utils.environment")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*input example", UserWarning)
+            warnings.filterwarnings("ignore", "Operation with range is deprecated")
             yield
     finally:
         log.setLevel(level)

@@ -29,6 +29,15 @@ SINCE = "champion.since"
 """Tag of a version: when it became champion, in UTC."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes for a model or version that does not exist, and for such an alias."""
+NO_CHAMPION = "No version has been published: the alias `champion` names the one that is."
+PICTURE = "future.png"
+"""File of a run: the forecast after the last observation."""
+LOAD = """```python
+import mlflow
+
+model = mlflow.pyfunc.load_model("models:/{version}")
+```"""
+"""How plain MLflow loads a version."""
 MAX_LISTED = 10
 """Versions or models that a message lists at most."""
 
@@ -67,7 +76,7 @@ def register(run_id: str, name: str) -> ModelVersion:
             if known.tags.get(DIGEST) == digest:
                 return _version(known)
         _create_model(client, name)
-        return _version(
+        version = _version(
             client.create_model_version(
                 name,
                 source=_source(client, model_id),
@@ -76,6 +85,8 @@ def register(run_id: str, name: str) -> ModelVersion:
                 model_id=model_id,
             )
         )
+    describe(version)
+    return version
 
 
 def resolve(wanted: str, *, trained_by: str = "foreseq run") -> ModelVersion:
@@ -105,6 +116,19 @@ def resolve(wanted: str, *, trained_by: str = "foreseq run") -> ModelVersion:
 def champion(name: str) -> ModelVersion | None:
     """Return the champion of a model, or None."""
     return _aliased(store.open_store(), name, CHAMPION)
+
+
+def describe(version: ModelVersion) -> None:
+    """Describe a version as its run is described, with the picture, and how to load it."""
+    client, run = store.open_store(), store.get_run(version.run_id)
+    parts = [run.data.tags.get(store.NOTE, "").strip()]
+    if store.REPORT in {file.path for file in client.list_artifacts(version.run_id)}:
+        picture = f"get-artifact?path={PICTURE}&run_uuid={version.run_id}"
+        report = "#" + store.report_link(version.run_id).partition("#")[2]
+        parts += [f"![The forecast of one series]({picture})", f"[Report]({report})"]
+    parts.append(LOAD.format(version=version))
+    text = "\n\n".join(part for part in parts if part)
+    client.update_model_version(version.name, str(version.version), text)
 
 
 def since(version: ModelVersion) -> str:
@@ -215,8 +239,12 @@ def rollback(name: str) -> ModelVersion:
 
 def _crown(client: MlflowClient, version: ModelVersion) -> None:
     name, number = version.name, str(version.version)
-    client.set_model_version_tag(name, number, SINCE, f"{datetime.now(UTC):%Y-%m-%d %H:%M}")
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    client.set_model_version_tag(name, number, SINCE, now)
     client.set_registered_model_alias(name, CHAMPION, number)
+    described = client.get_model_version(name, number).description or ""
+    text = f"Champion since {now} (UTC): **version {number}**\n\n{described}"
+    client.update_registered_model(name, text)
 
 
 def _bundle_tags(run_id: str) -> dict[str, str]:
@@ -289,7 +317,7 @@ def _source(client: MlflowClient, model_id: str) -> str:
 
 def _create_model(client: MlflowClient, name: str) -> None:
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=NO_CHAMPION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import socket
 import sys
 import time
@@ -24,17 +25,19 @@ from foreseq import __version__
 from foreseq.config.dataset import without_secrets
 from foreseq.durable import files, manifest
 from foreseq.evaluation.decision import Decision
-from foreseq.tracking import model, store
+from foreseq.tracking import model, store, view
 from foreseq.tracking.model import Wrapping
 
 ROWS = 1000
 """Rows of a table, and metrics in one message, that MLflow handles well."""
-LONGEST_TAG, LONGEST_DIGEST = 500, 36
-"""MLflow's limits on the letters of a tag and of a dataset's digest."""
+LONGEST_TAG, DIGITS = 500, 12
+"""Letters of a tag, and of the fingerprint that a dataset is named by: pages show no more."""
 CACHE_KEY = "cache_key"
 """Tag of a run: the digest of its data, config and code."""
 PROCESS = uuid.uuid4().hex
 """Distinguishes this process from an older one with the same pid, as in containers."""
+VERDICT = re.compile(r"\*\*(published|rejected)\*\*: .*\n*")
+"""How a note begins once the gate has decided."""
 TRAINING = "training"
 """MLflow's context of a dataset that was trained on."""
 
@@ -54,12 +57,14 @@ class Start:
     model: str
     """The MLflow experiment, named as the model in the registry."""
     name: str
-    """For people, such as `gru-128x128 ctx336 seed1`."""
+    """For people, such as `airline gru-128x128`."""
     parameters: Mapping[str, str]
     """The fields that can change the outcome, by dotted name."""
     dataset: DatasetInput
     tags: Mapping[str, str] = field(default_factory=dict)
     """To search by, besides those of the process."""
+    columns: Sequence[str] = ()
+    """Metrics that MLflow's list of runs shows first, beside the gate's verdict."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,14 @@ class Run:
         entities = [RunTag(name, value[:LONGEST_TAG]) for name, value in tags.items()]
         store.open_store().log_batch(self.id, tags=entities)
 
+    def log_note(self, text: str) -> None:
+        """Describe the run in Markdown."""
+        store.open_store().set_tag(self.id, store.NOTE, text)
+
+    def rename(self, name: str) -> None:
+        """Give the run another name, once more is known."""
+        store.open_store().update_run(self.id, name=name)
+
     def log_text(self, text: str, file: str) -> None:
         """Log a text file at the run's root."""
         store.open_store().log_text(self.id, text, file)
@@ -113,9 +126,11 @@ class Run:
         self.log_tags({store.BUNDLE_TAG: manifest.digest(folder), store.MODEL_TAG: logged})
 
     def log_decision(self, decision: Decision) -> None:
-        """Log the gate's decision; the run may have ended already."""
+        """Log the gate's decision, first of all in the note; the run may have ended already."""
         self.log_json({"verdict": decision.verdict, **decision._asdict()}, "decision.json")
-        self.log_tags({store.GATE_TAG: decision.verdict, "gate.reason": decision.reason})
+        self.log_tags({store.GATE_TAG: decision.verdict})
+        note = store.get_run(self.id).data.tags.get(store.NOTE, "")
+        self.log_note(f"**{decision.verdict}**: {decision.reason}\n\n{VERDICT.sub('', note)}")
 
 
 @contextmanager
@@ -130,7 +145,7 @@ def begin(start: Start) -> Iterator[Run]:
     client = store.open_store()
     close_dead_runs()
     created = client.create_run(
-        _experiment_id(client, start.model),
+        _experiment_id(client, start),
         tags={**_process_tags(), **start.tags},
         run_name=start.name,
     )
@@ -179,22 +194,18 @@ def finished(model: str, tags: Mapping[str, str], *, with_bundle: bool = False) 
 
 
 def trained_on(fingerprint: str) -> list[str]:
-    """Return the model and the name of each run that was trained on the data of a fingerprint.
+    """Return the name of each run that was trained on the data of a fingerprint.
 
     Raises:
         ConfigError: If the store cannot be used.
     """
     client = store.open_store()
-    models = {
-        experiment.experiment_id: experiment.name for experiment in client.search_experiments()
-    }
-    digest = fingerprint[:LONGEST_DIGEST]
     runs = client.search_runs(
-        [*models],
-        f"datasets.digest = '{digest}' and datasets.context = '{TRAINING}'",
+        [experiment.experiment_id for experiment in client.search_experiments()],
+        f"datasets.digest = '{fingerprint[:DIGITS]}' and datasets.context = '{TRAINING}'",
         order_by=["start_time"],
     )
-    return [f"{models[run.info.experiment_id]} {run.info.run_name}" for run in runs]
+    return [str(run.info.run_name) for run in runs]
 
 
 def codes(run_id: str) -> tuple[str, str]:
@@ -231,7 +242,7 @@ def dataset(
     """
     data = Dataset(
         name=name,
-        digest=fingerprint[:LONGEST_DIGEST],
+        digest=fingerprint[:DIGITS],
         source_type="local",
         source=json.dumps({"uri": without_secrets(source)}),
         profile=None if profile is None else json.dumps(profile),
@@ -290,16 +301,20 @@ def _code(tags: Mapping[str, str]) -> str:
     return f"foreseq {tags.get('foreseq', '?')}" + (f" at {commit[:12]}" if commit else "")
 
 
-def _experiment_id(client: MlflowClient, model: str) -> str:
+def _experiment_id(client: MlflowClient, start: Start) -> str:
     """Return the id of a model's experiment, created or restored if need be."""
+    model = start.model
     experiment = client.get_experiment_by_name(model)
     if experiment is None:
         try:
-            return str(client.create_experiment(model, store.artifact_location(model)))
+            created = str(client.create_experiment(model, store.artifact_location(model)))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            return _experiment_id(client, model)  # another process was faster
+            return _experiment_id(client, start)  # another process was faster
+        if start.columns:
+            view.save(client, created, model, start.columns)
+        return created
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
