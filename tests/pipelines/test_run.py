@@ -7,6 +7,7 @@ import pytest
 from foreseq.config import ExperimentConfig, build_experiment, history_fields
 from foreseq.errors import ConfigError
 from foreseq.forecasting import writer
+from foreseq.forecasting.output import Output
 from foreseq.pipelines.cli import look
 from foreseq.pipelines.flows.backtest import backtest
 from foreseq.pipelines.flows.forecast import forecast
@@ -115,7 +116,7 @@ def test_the_champion_forecasts_series_it_has_never_seen(ran, tmp_path):
     table["unique_id"] = "other-" + table["unique_id"]
     table.to_csv(tmp_path / "others.csv", index=False)
     others = history_fields(str(tmp_path / "others.csv"))
-    manifest = forecast("shop@champion", others, tmp_path / "out")
+    manifest = forecast("shop@champion", others, Output(folder=tmp_path / "out"))
     assert (manifest.series, manifest.rows) == (4, 28)
 
 
