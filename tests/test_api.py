@@ -227,6 +227,8 @@ def test_before_it_is_fitted_a_pretrained_network_forecasts():
     assert list(forecast) == ["unique_id", "ds", "y_hat", "q20", "q80", "cutoff"]
     assert len(forecast) == HORIZON * df.unique_id.nunique()
     assert forecast.y_hat.notna().all()
+    figure = Forecaster(HORIZON, season=7).plot("b", df)
+    assert figure.axes[0].get_title(loc="left") == "b"
 
 
 def test_saving_replaces_nothing_but_a_bundle(model, tmp_path):

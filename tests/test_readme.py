@@ -56,25 +56,12 @@ def test_the_python_of_the_readme_works(convert, tmp_path, monkeypatch):
     assert (tmp_path / "report.html").exists()
 
 
-@pytest.mark.slow
-def test_the_tutorial_works(api, tmp_path):
-    subprocess.run(  # noqa: S603 our own script
-        [sys.executable, PROJECT / "docs" / "tutorial.py"],
-        cwd=tmp_path,
-        env=os.environ
-        | {"PREFECT_API_URL": api, "PATH": f"{FORESEQ.parent}{os.pathsep}{os.environ['PATH']}"},
-        check=True,
-        timeout=300,
-    )
-    assert (tmp_path / "tonight" / "_SUCCESS").exists()
-    assert (tmp_path / "report.html").exists()
-
-
 @pytest.mark.parametrize(
     "page",
     [
         "README.md",
         "CONTRIBUTING.md",
+        "data/README.md",
         "mlruns/README.md",
         "pipelines/README.md",
         "tests/benchmarks/README.md",

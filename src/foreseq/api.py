@@ -192,14 +192,7 @@ class Forecaster:
             ConfigError: If a quantile lies outside the calibrated ones, or there is no pretrained
                 network for the season.
         """
-        if self._bundle is None and df is not None:
-            frame, style = frames.read(df, self._config.dataset)
-            panel, _ = to_panel(frame, self._config.dataset)
-            pretrained, _ = zero_shot(self._config, panel)
-            forecaster = ensemble.Ensemble(pretrained.experiment, pretrained.final)
-        else:
-            panel, style = self._histories(df, X_df, static_df)
-            forecaster = self._ensemble
+        forecaster, panel, style = self._forecaster(df, X_df, static_df)
         table = ensemble.from_panel(
             forecaster,
             panel,
@@ -306,20 +299,21 @@ class Forecaster:
 
         Args:
             unique_id: Which series. None: the first.
-            df: Histories, as in `predict`. None: the training data.
+            df: Histories, as in `predict`; before `fit` the pretrained network forecasts them.
+                None: the training data.
 
         Raises:
             ConfigError: If there is no such series.
         """
-        panel, _ = self._histories(df)
+        forecaster, panel, _ = self._forecaster(df)
         wanted = panel.ids[0] if unique_id is None else str(unique_id)
         rows = np.flatnonzero(panel.ids == wanted)
         if not rows.size:
             some = ", ".join(panel.ids[:10].tolist())
             raise ConfigError(f"there is no series {wanted!r}; there are {some}")
         window = Windows(rows, panel.lengths[rows])
-        forecast = self._ensemble(panel, window)
-        return pictures.future_figure(panel, int(rows[0]), forecast, self._ensemble.levels)
+        forecast = forecaster(panel, window)
+        return pictures.future_figure(panel, int(rows[0]), forecast, forecaster.levels)
 
     def save(self, folder: str | Path) -> Path:
         """Save the fitted model as a bundle: config and weights, without the data; return its path.
@@ -395,6 +389,21 @@ class Forecaster:
     def _ensemble(self) -> ensemble.Ensemble:
         fitted = self._fitted()
         return ensemble.Ensemble(fitted.experiment, fitted.final)
+
+    def _forecaster(
+        self,
+        df: Any,
+        X_df: Any = None,  # noqa: N803
+        static_df: Any = None,
+    ) -> tuple[ensemble.Ensemble, Panel, frames.Style]:
+        """Return what forecasts, and the histories: before `fit` the pretrained network."""
+        if self._bundle is not None or df is None:
+            panel, style = self._histories(df, X_df, static_df)
+            return self._ensemble, panel, style
+        frame, style = frames.read(df, self._config.dataset)
+        panel, _ = to_panel(frame, self._config.dataset)
+        pretrained, _ = zero_shot(self._config, panel)
+        return ensemble.Ensemble(pretrained.experiment, pretrained.final), panel, style
 
     def _histories(
         self,
