@@ -215,3 +215,48 @@ def test_a_category_never_seen_before_is_unknown_to_a_network():
     value = covariates.read(other.covariates, reads, newest(other), 2, 1)
     place = [one.name for one in reads].index("kind")
     assert value.values[0, 0, place] > 0 == value.values[1, 0, place]
+
+
+def with_a_new_series(table, first="2024-01-06"):
+    """Return a table with a series whose rows have no y."""
+    times = pd.date_range(first, "2024-01-07")
+    return pd.concat(
+        [table, pd.DataFrame({"unique_id": "new", "ds": times, "price": 9.0, "kind": "big"})]
+    )
+
+
+@pytest.mark.parametrize("first", ["2024-01-02", "2024-01-05", "2024-01-06"])
+def test_a_series_without_y_is_forecast_from_where_the_others_end(first):
+    made, repairs = to_panel(with_a_new_series(make_table(), first), dataset())
+    assert made.ids.tolist() == ["new", "s0", "s1"]
+    assert made.lengths.tolist() == [1, 5, 5]
+    assert not made.seen(0).any()
+    assert made.times(0, 1, 1)[0] == made.times(1, 5, 1)[0] == np.datetime64("2024-01-06")
+    assert made.covariates.values[1:3, 0].tolist() == [9.0, 9.0]
+    assert made.covariates.static[0, 0] == made.covariates.static[2, 0]
+    assert repairs.duplicates_collapsed == 0
+
+
+def test_series_that_all_lack_y_are_forecast_from_their_first_row():
+    table = with_a_new_series(make_table())
+    made, _ = to_panel(table[table["unique_id"] == "new"].reset_index(drop=True), dataset())
+    assert made.times(0, 1, 1)[0] == np.datetime64("2024-01-06")
+
+
+def test_a_table_without_y_and_covariates_is_refused():
+    table = make_table().assign(y=np.nan)[["unique_id", "ds", "y"]]
+    assert "y must hold numbers" in refusal(table)
+
+
+def test_two_hundred_columns_are_read():
+    rng = np.random.default_rng(1)
+    table = make_table()
+    more = {f"x{number}": rng.normal(size=len(table)) for number in range(200)}
+    roles, _ = columns(pd.concat([table, pd.DataFrame(more)], axis=1))
+    assert len(roles) == 203
+
+
+@pytest.mark.parametrize("name", ["cutoff", "y_hat", "model_version", "step", "date"])
+def test_a_column_may_be_called_as_one_of_a_forecast(name):
+    roles, _ = columns(make_table().rename(columns={"price": name}))
+    assert roles[name] == "future"

@@ -145,7 +145,7 @@ def test_what_the_user_said_stays(air):
         "split.test_windows": 1, "split.stride": 2, "split.validation_windows": 2,
         "split.validation_stride": 5,
         "training.members": 2, "training.loss": "huber", "training.synthetic": 0.5,
-        "training.start": "random",
+        "training.start": "random", "training.half_life": 5, "network.cold_start": [],
         "training.learning_rate": 0.01, "network.decoder": "recursive",
         "network.cells.units": [7], "network.level_adjustment": False, "training.batch_size": 9,
         "training.cutoffs_per_window": 1, "training.workers": 2, "training.sign_flip": True,

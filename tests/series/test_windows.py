@@ -220,6 +220,17 @@ def test_series_are_drawn_with_the_root_of_their_windows_and_cutoffs_evenly():
     assert drawn.cutoff[drawn.series == 0].mean() == pytest.approx(2 + 99 / 2, abs=1)
 
 
+def test_after_a_half_life_a_window_is_half_as_likely():
+    ends = np.array([10_000, 3, 60])
+    drawn = WindowSampler(ends, 4, seed=1, half_life=500)(0, 60_000)
+    age = (ends[0] - 4) - drawn.cutoff[drawn.series == 0]
+    assert age.min() == 0
+    assert np.median(age) == pytest.approx(500, rel=0.03)
+    assert (age < 1000).mean() == pytest.approx(0.75, abs=0.01)
+    short = drawn.cutoff[drawn.series == 2]
+    assert set(short) == set(range(2, 57))
+
+
 def test_drawing_from_a_billion_steps_needs_two_numbers_a_series():
     draw = WindowSampler(np.full(3, 10**9), 24, seed=1)
     assert draw.counts.size == draw.share.size == 3

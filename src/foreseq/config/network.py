@@ -121,11 +121,20 @@ class NetworkConfig(Config):
     covariates: tuple[Covariate, ...] | None = None
     """Columns beside y that are read, see `dataset.covariates` for those that there are. Empty: y
     alone. None: chosen from the data."""
+    cold_start: tuple[float, ...] | None = None
+    """Three quartiles of y in the training span, by which a series is scaled that has no y yet: it
+    is forecast from what is known beside y. Empty: such series are not forecast. None: chosen from
+    the data."""
     quantiles: Levels = ()
     """Quantile levels the network learns; empty: it learns a point forecast."""
     multivariate: Literal["all"] | tuple[str, ...] = ()
     """Series that are read together, so that each forecast uses the past of all of them; `all`
     becomes the list of their ids. Empty: each series is forecast from its own past."""
+
+    @property
+    def starts_cold(self) -> bool:
+        """Whether a series without any y can be forecast, from what is known ahead or static."""
+        return bool(self.cold_start) and any(one.role != "past" for one in self.covariates or ())
 
     @model_validator(mode="after")
     def _context_holds_whole_patches(self) -> Self:
@@ -140,6 +149,15 @@ class NetworkConfig(Config):
             raise ValueError(
                 f"context {self.context} is shorter than the longest of naive_lags, {longest}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _cold_start_has_a_spread(self) -> Self:
+        if quartiles := self.cold_start:
+            if len(quartiles) != len(("low", "middle", "high")) or quartiles[0] >= quartiles[-1]:
+                raise ValueError(f"cold_start must be three quartiles, ascending: {quartiles}")
+            if self.log and quartiles[0] <= 0:
+                raise ValueError("cold_start must be above zero with network.log")
         return self
 
     @model_validator(mode="after")
@@ -164,6 +182,7 @@ class ResolvedNetwork(NetworkConfig):
     recent_inputs: PositiveInt
     calendar: bool
     covariates: tuple[Covariate, ...] = ()
+    cold_start: tuple[float, ...] = ()
     multivariate: tuple[str, ...] = ()
 
 

@@ -59,6 +59,10 @@ class TrainingConfig(LearningConfig):
     cutoffs_per_window: PositiveInt | None = None
     """Cutoffs of each window that are learned in one pass: its last and those one patch, two
     patches ... before. None: chosen from the data."""
+    half_life: NonNegativeInt | None = None
+    """Steps back from the end of the training span after which a window is half as likely to be
+    drawn: the world of long ago teaches less. 0: all are equally likely. None: chosen from the
+    data."""
     synthetic: Rate | None = None
     """Share of synthetic series in each batch, generated to resemble the data, so that few and
     short series need not teach trend and season alone. None: chosen from the data."""
@@ -95,6 +99,7 @@ class ResolvedTraining(TrainingConfig):
     max_steps: NonNegativeInt
     batch_size: PositiveInt
     cutoffs_per_window: PositiveInt
+    half_life: NonNegativeInt = 0
     synthetic: Rate
     sign_flip: bool
     members: PositiveInt

@@ -19,7 +19,7 @@ from foreseq.series.panel import Panel
 from foreseq.training.loop import Fitted
 from foreseq.training.network_weights import Weights
 
-FORMAT = 4
+FORMAT = 5
 """Raised when bundles written before can no longer be read."""
 HOLDS = "forecaster"
 MANIFEST = manifest.MANIFEST

@@ -34,11 +34,14 @@ class Calibration(NamedTuple):
     together: NDArray[np.int64] = np.zeros((0, 0), np.int64)
     """Rank of the median's error among some windows held back, at each step, shape (windows,
     horizon): which errors occur together."""
+    cold: NDArray[np.float64] = np.zeros((0, 0))
+    """As the offsets, for series without any y; empty: there is no forecast of these."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and numbers, which JSON keeps to the last bit."""
         ranks = [" ".join(map(str, window)) for window in self.together.tolist()]
-        return self._asdict() | {"offsets": self.offsets.tolist(), "together": ranks}
+        offsets = {"offsets": self.offsets.tolist(), "cold": self.cold.tolist()}
+        return self._asdict() | offsets | {"together": ranks}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Calibration":
@@ -49,7 +52,10 @@ class Calibration(NamedTuple):
             raise ValueError(f"offsets of shape {offsets.shape} for {len(levels)} levels")
         ranks = np.array([window.split() for window in fields["together"]], dtype=np.int64)
         together = ranks.reshape(-1, len(offsets))
-        return cls(levels, offsets, bool(fields["log"]), together)
+        cold = np.array(fields["cold"], dtype=np.float64).reshape(-1, len(levels))
+        if len(cold) not in (0, len(offsets)) or not np.isfinite(cold).all():
+            raise ValueError(f"cold offsets of shape {cold.shape} beside {offsets.shape}")
+        return cls(levels, offsets, bool(fields["log"]), together, cold)
 
 
 def fit(
@@ -91,7 +97,10 @@ def fit(
 
 
 def apply(
-    calibration: Calibration, forecasts: NDArray[np.float64], unit: NDArray[np.float64]
+    calibration: Calibration,
+    forecasts: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    cold: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Return calibrated quantiles, ascending around the median, which stays as it was.
 
@@ -99,8 +108,12 @@ def apply(
         calibration: From `fit`.
         forecasts: Of the network, one per level, shape (windows, horizon, levels).
         unit: How much each window varies, shape (windows,).
+        cold: Which windows have no y at all, shape (windows,); None: none.
     """
-    shift = calibration.offsets * unit[:, None, None]
+    offsets = calibration.offsets
+    if cold is not None and cold.any():
+        offsets = np.where(cold[:, None, None], calibration.cold, offsets)
+    shift = offsets * unit[:, None, None]
     shifted = forecasts * np.exp(shift) if calibration.log else forecasts + shift
     place = calibration.levels.index(MEDIAN)
     median = forecasts[..., place, None]

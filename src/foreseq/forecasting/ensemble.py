@@ -1,6 +1,7 @@
 """Forecasts from histories, by the same code in backtests and in production."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -81,7 +82,8 @@ class Ensemble:
         if self.calibration is not None:
             quantiles, levels = self.experiment.network.quantiles, self.calibration.levels
             forecast = calibration.of_levels(forecast, quantiles, levels)
-            forecast = calibration.apply(self.calibration, forecast, self.units(panel, chosen))
+            units, cold = self.units(panel, chosen), self.cold(panel, chosen)
+            forecast = calibration.apply(self.calibration, forecast, units, cold)
         return forecast
 
     @property
@@ -125,7 +127,22 @@ class Ensemble:
         for rows, past in windows.pasts(panel, chosen, context):
             values = np.log(np.where(past > 0, past, np.nan)) if log else past
             units[rows] = calibration.unit(values, self.experiment.dataset.season)
+        if self.experiment.network.starts_cold:
+            low, _, high = (np.log if log else np.array)(self.experiment.network.cold_start)
+            units[self._observations(panel, chosen) < windows.MIN_PAST] = (high - low) / 2
         return units
+
+    def cold(self, panel: Panel, chosen: Windows) -> NDArray[np.bool_]:
+        """Return which windows have no y before the cutoff, and can be forecast without."""
+        if not self.experiment.network.starts_cold:
+            return np.zeros(chosen.count, bool)
+        return np.asarray(self._observations(panel, chosen) == 0)
+
+    def _observations(self, panel: Panel, chosen: Windows) -> NDArray[np.int64]:
+        """Return how many observations each window has before its cutoff, shape (windows,)."""
+        known = np.concatenate([[0], np.cumsum(panel.observed)])
+        starts = panel.offsets[chosen.series]
+        return np.asarray(known[starts + chosen.cutoff] - known[starts])
 
     def skipped(self, panel: Panel, chosen: Windows) -> dict[int, str]:
         """Return by position the windows that cannot be forecast, and why."""
@@ -137,9 +154,10 @@ class Ensemble:
             reason = f"is forecast together with series {absent[0]}; bring its history, too"
             return dict.fromkeys(range(chosen.count), reason)
         reasons: dict[int, str] = {}
+        cold = self.cold(panel, chosen)
         for rows, past in windows.pasts(panel, chosen, context):
             first, observed = rows.start, np.isfinite(past)
-            for row in np.flatnonzero(~observed.any(axis=1)):
+            for row in np.flatnonzero(~observed.any(axis=1) & ~cold[rows]):
                 reasons[first + int(row)] = (
                     f"needs an observation within the last {context} steps; bring newer history"
                 )
@@ -174,7 +192,10 @@ def require_known(forecaster: Ensemble, panel: Panel, file: str = "") -> list[st
             series=str(panel.ids[series]),
             remedy="bring its values, or set dataset.unknown_ahead=forecast",
         )
-    return [f"{name} is not known from {step} steps ahead on" for name, step, _ in missing]
+    notes = [f"{name} is not known from {step} steps ahead on" for name, step, _ in missing]
+    if count := forecaster.cold(panel, windows.newest(panel)).sum():
+        notes.append(f"y is not known of {count} series")
+    return notes
 
 
 def calibrate(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Calibration | None:
@@ -194,7 +215,14 @@ def calibrate(forecaster: Ensemble, panel: Panel, chosen: Windows) -> Calibratio
     actual = windows.futures(panel, held_back, forecaster.experiment.dataset.horizon)
     units = forecaster.units(panel, held_back)
     log = bool(forecaster.experiment.network.log)
-    return calibration.fit(actual, forecasts, units, levels, log=log)
+    fitted = calibration.fit(actual, forecasts, units, levels, log=log)
+    if not forecaster.experiment.network.starts_cold:
+        return fitted
+    unseen = replace(panel, observed=np.zeros_like(panel.observed))
+    forecasts = calibration.of_levels(forecaster.raw(unseen, held_back), forecaster.levels, levels)
+    units = forecaster.units(unseen, held_back)
+    cold = calibration.fit(actual, forecasts, units, levels, log=log)
+    return fitted._replace(cold=cold.offsets)
 
 
 def from_table(

@@ -42,9 +42,11 @@ def to_panel(
     columns = _before_as_of(columns, dataset)
     ordered, unsorted = _sort(columns)
     single = _collapse(ordered, dataset)
+    collapsed = len(columns.y) - len(single.y)
     freq = grids.freq_of(single, _offsets(single), dataset)
     grids.check_times(single, freq, dataset)
-    before, after = _outside(single, dataset)
+    single, cutoffs = _with_cutoffs(single, freq, dataset)
+    before, after = _outside(single, cutoffs, dataset)
     leading, trailing = int(before.sum()), int(after.sum())
     ahead = single if single.beside is None else _take(single, ~before)  # with what is known there
     single = _take(single, ~(before | after))
@@ -75,7 +77,7 @@ def to_panel(
         rows=len(columns.y),
         unsorted_series=unsorted,
         rounded=rounded,
-        duplicates_collapsed=len(columns.y) - len(single.y) - leading - trailing,
+        duplicates_collapsed=collapsed,
         leading=leading,
         trailing=trailing,
         reading=table.attrs.get(READING, ""),
@@ -184,18 +186,49 @@ def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
     return replace(single, y=total if policy == "sum" else total / np.maximum(count, 1))
 
 
+def _with_cutoffs(
+    columns: Columns, freq: str, dataset: DatasetConfig
+) -> tuple[Columns, NDArray[np.bool_]]:
+    """Return the rows with those at the cutoff of series without any y, and which these are.
+
+    With covariates such a series can be forecast, after the newest y of all series; where none has
+    a y, after the step before its first row.
+    """
+    seen = ~np.isnan(columns.y)
+    without = np.setdiff1d(np.arange(len(columns.names)), columns.codes[seen])
+    if columns.beside is None or dataset.missing in ("zero", "refuse") or not without.size:
+        return columns, np.zeros(len(seen), bool)
+    rows = _offsets(columns)[:-1][without]
+    first = columns.ds[rows]
+    back = calendar.positions(columns.ds[seen].max(), first, freq) if seen.any() else -1
+    cutoffs = calendar.at(first, back, freq)
+    more = replace(
+        columns,
+        codes=np.append(columns.codes, without),
+        ds=np.append(columns.ds, cutoffs),
+        y=np.append(columns.y, np.full(len(without), np.nan)),
+        rows=np.append(columns.rows, columns.rows[rows]),
+        beside=columns.beside.reindex(np.arange(len(seen) + len(without))),
+    )
+    more = _take(more, np.lexsort((more.ds, more.codes)))  # a row of the source before ours
+    more = _take(more, np.append(True, (np.diff(more.codes) > 0) | (more.ds[1:] != more.ds[:-1])))
+    at = np.full(len(columns.names), columns.ds[0])
+    at[without] = cutoffs
+    return more, np.isin(more.codes, without) & (more.ds == at[more.codes])
+
+
 def _outside(
-    columns: Columns, dataset: DatasetConfig
+    columns: Columns, cutoffs: NDArray[np.bool_], dataset: DatasetConfig
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which rows lie before the first and after the last y of their series.
 
     Rows after the last y are there for what is known ahead, such as prices: they are no history.
-    Of a series without any y the first row stays, so that it is not lost.
+    Of a series without any y its cutoff stays, or its first row, so that it is not lost.
     """
     rows = np.arange(len(columns.y))
     if dataset.missing in ("zero", "refuse"):
         return rows < 0, rows < 0
-    seen = np.flatnonzero(~np.isnan(columns.y))
+    seen = np.flatnonzero(~np.isnan(columns.y) | cutoffs)
     first = _offsets(columns)[:-1].copy()
     last = first.copy()
     first[columns.codes[seen[::-1]]] = seen[::-1]
@@ -264,7 +297,7 @@ def _check_refused(
     empty: NDArray[np.bool_],
     dataset: DatasetConfig,
 ) -> None:
-    if empty.all():
+    if empty.all() and not (columns.beside is not None and dataset.freq):  # a trained one has it
         raise DataRefused(
             "y must hold numbers", found="none", file=columns.file, remedy="fill the column"
         )

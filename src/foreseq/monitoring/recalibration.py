@@ -84,6 +84,7 @@ def recalibrate(fitted: Bundle, newest: Panel) -> Recalibrated:
         for intervals in (fitted.final.calibration, trial)
     )
     final = calibration.fit(actual, forecasts, units, levels, log=log)
+    final = final._replace(cold=fitted.final.calibration.cold)
     recalibrated = replace(
         fitted,
         evaluated=fitted.evaluated._replace(calibration=final),

@@ -16,7 +16,7 @@ from foreseq.network import covariates, decoders
 from foreseq.network.cells import recurrent_stack
 from foreseq.network.naive_lags import naive_forecast
 from foreseq.network.outputs import channels, outputs
-from foreseq.network.scaling import CLIP, scale_as_first_cutoff, scaled, window_scale
+from foreseq.network.scaling import CLIP, scale_as_first_cutoff, scale_of, scaled
 from foreseq.series.windows import cutoff_starts
 
 
@@ -47,8 +47,8 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
     values, seen = _on_scale(config, inputs["past"], inputs["observed"])
     pasts = _rows(_per_cutoff(values, cutoffs, patch, context))  # (rows, context, 1)
     known = _rows(_per_cutoff(seen, cutoffs, patch, context))  # (rows, context, 1)
-    recent, wide = config.recent_inputs, max(7 * season, config.recent_inputs)
-    scale = window_scale(config.scale, pasts, ops.cast(known, pasts.dtype), season, wide)
+    recent = config.recent_inputs
+    scale = scale_of(config, pasts, ops.cast(known, pasts.dtype), season)
     z = scaled(pasts, scale) * known  # (rows, context, 1)
     clipped = ops.clip(z, -CLIP, CLIP)
 

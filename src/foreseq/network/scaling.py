@@ -6,7 +6,10 @@ small or too large. No constant has a unit either, so forecasts do not depend on
 
 from typing import NamedTuple
 
+import numpy as np
 from keras import KerasTensor, ops
+
+from foreseq.config import ResolvedNetwork
 
 TINY = 1e-8
 """Of scaled values, where it keeps a quotient finite."""
@@ -27,6 +30,32 @@ class WindowScale(NamedTuple):
     """Subtracted, shape (rows, 1, 1)."""
     spread: KerasTensor
     """Divided by, shape (rows, 1, 1); zero if nothing varies, so that the forecast does not."""
+
+
+def scale_of(
+    config: ResolvedNetwork, values: KerasTensor, observed: KerasTensor, season: int
+) -> WindowScale:
+    """Return how a network scales its windows.
+
+    What a window has too few observations for is that of other series, where the config says how:
+    without any, location and spread; with a single one, the spread.
+
+    Args:
+        config: Method, and quartiles of other series.
+        values: Shape (rows, time, 1), logarithms if the network works on these.
+        observed: One where a value counts, the same shape.
+        season: Steps.
+    """
+    wide = max(7 * season, config.recent_inputs)
+    scale = window_scale(config.scale, values, observed, season, wide)
+    if not config.starts_cold:
+        return scale
+    low, middle, high = np.log(config.cold_start) if config.log else config.cold_start
+    count = ops.sum(observed, axis=1, keepdims=True)
+    return WindowScale(
+        ops.where(count > 0, scale.location, ops.full_like(scale.location, middle)),
+        ops.where(count > 1, scale.spread, ops.full_like(scale.spread, (high - low) / 2)),
+    )
 
 
 def window_scale(

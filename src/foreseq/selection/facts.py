@@ -70,6 +70,17 @@ class Facts(NamedTuple):
         return [_observed(self.panel, series, self.split.train_ends[series]) for series in some]
 
 
+def quartiles(facts: Facts) -> tuple[float, float, float]:
+    """Return the quartiles of all observations that are trained on."""
+    low, middle, high = np.quantile(np.concatenate(facts.sample()), (0.25, 0.5, 0.75)).tolist()
+    return low, middle, high
+
+
+def some_are_empty(facts: Facts) -> bool:
+    """Tell whether some series have no observation at all."""
+    return any(not facts.panel.seen(series).any() for series in range(facts.panel.n_series))
+
+
 def are_positive(facts: Facts) -> bool:
     """Tell whether every observation has a logarithm: a series without one could not be forecast.
 

@@ -63,6 +63,8 @@ LEAST_SYNTHETIC_STEPS = 250
 """With fewer steps, synthetic series teach less than the data (competitions.py, 20 s)."""
 EPOCHS = 10
 """Times that training may meet an observation before it memorises it (competitions.py)."""
+WITH_COVARIATES = 0.5
+"""Share of synthetic series, which have none, where there are covariates to learn from."""
 LEAST_SHARE, LARGEST_SHARE = 0.8, 0.99
 """Bounds of the share of synthetic series, if there are any (competitions.py)."""
 MOST_MEMBERS = 6
@@ -207,6 +209,8 @@ def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
     if facts.teach_enough:
         kind = "of long series" if facts.are_long else f"at over {data.MONTHLY} steps a year"
         return 0.0, f"{count} observations {kind} are enough to learn from"
+    if fields["network"]["covariates"]:
+        return WITH_COVARIATES, f"{count} observations are few, but they alone have covariates"
     windows_read = SYNTHETIC_STEPS * (training["batch_size"] or SYNTHETIC_BATCH)
     share = min(max(1 - EPOCHS * count / windows_read, LEAST_SHARE), LARGEST_SHARE)
     return round(share, 2), f"{count} observations are too few to learn from alone"
@@ -219,6 +223,19 @@ def _covariates(facts: Facts, _: Fields) -> tuple[tuple[Covariate, ...], str]:
         constant = {column.name for column in beside.columns} - {one.name for one in reads}
         return reads, f"{', '.join(sorted(constant))} never vary in the training span"
     return reads, "all that the data have"
+
+
+def _cold_start(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
+    network = fields["network"]
+    reads = [Covariate.model_validate(one) for one in network["covariates"]]
+    if all(one.role == "past" for one in reads):
+        return (), "nothing is known of a series without y"
+    if facts.is_trained_on.sum() == 1 or network["multivariate"]:
+        return (), "there are no other series to go by"
+    low, middle, high = data.quartiles(facts)
+    if not low < high or (network["log"] and low <= 0):
+        return (), "values do not vary"
+    return (low, middle, high), "quartiles of y, for series without any"
 
 
 def _sign_flip(facts: Facts, fields: Fields) -> tuple[bool, str]:
@@ -452,6 +469,7 @@ RULES: dict[str, tuple[Rule, Rule]] = {
         _cutoffs,
         _always(1, "synthetic windows are never scarce"),
     ),
+    "training.half_life": _both(_always(0, "old windows teach as much as new ones")),
     "training.sign_flip": (_sign_flip, _always(False, "synthetic series resemble the data")),
     "training.learning_rate": (
         _learning_rate,
@@ -465,6 +483,7 @@ RULES: dict[str, tuple[Rule, Rule]] = {
     "network.context": (_context, _longer_context),
     "network.log": _both(_log),
     "network.output_domain": _both(_output_domain),
+    "network.cold_start": _both(_cold_start),
     "network.naive_lags": _both(_naive_lags),
     "network.level_adjustment": (
         _always("learned", "the data tell how far levels move on"),

@@ -11,6 +11,9 @@ START = "training.start"
 OPEN: dict[str, Any] = {"network.quantiles": ()}
 """Values of open fields that are not None."""
 
+OF_THE_DATA = {"log", "output_domain", "covariates", "cold_start"}
+"""Fields of a network that pretrained weights do not determine."""
+
 Fields = dict[str, Any]
 """An experiment as nested dictionaries, some values still None."""
 Chosen = tuple[str, Any, str]
@@ -63,7 +66,7 @@ def _as_pretrained(fields: Fields, found: Family) -> list[Chosen]:
 
 def _fixed(family: Family) -> list[tuple[str, Any]]:
     """Return the dotted fields that a pretrained network determines."""
-    network = family.network().model_dump(exclude={"log", "output_domain", "covariates"})
+    network = family.network().model_dump(exclude=OF_THE_DATA)
     cells = network.pop("cells")
     return [
         *((f"network.cells.{name}", value) for name, value in cells.items()),

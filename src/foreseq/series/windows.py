@@ -309,16 +309,19 @@ class WindowSampler:
     """Random training windows, a pure function of seed and step, so that a run can resume.
 
     A series is drawn with weight sqrt(its windows), so that long series do not crowd out short
-    ones. Within a series every cutoff is equally likely.
+    ones. Within a series every cutoff is equally likely, unless there is a half-life.
     """
 
-    def __init__(self, ends: NDArray[np.int64], horizon: int, seed: int) -> None:
+    def __init__(
+        self, ends: NDArray[np.int64], horizon: int, seed: int, half_life: int = 0
+    ) -> None:
         """Compute the weight of every series.
 
         Args:
             ends: Steps of each series that may be read, shape (n_series,).
             horizon: Future steps of a window, which end at most there.
             seed: Seed of all steps.
+            half_life: Steps back from the last cutoff after which one is half as likely; 0: none.
 
         Raises:
             SeriesTooShort: If no series holds a window.
@@ -333,14 +336,18 @@ class WindowSampler:
             )
         share = np.cumsum(np.sqrt(self.counts))
         self.share = share / share[-1]
-        self.seed = seed
+        self.seed, self.half_life = seed, half_life
 
     def __call__(self, step: int, size: int) -> Windows:
         """Return the `size` windows of one training step."""
         rng = np.random.default_rng([self.seed, step])
         series = np.searchsorted(self.share, rng.random(size), side="right")
-        cutoff = self.first + rng.integers(0, self.counts[series])
-        return Windows(series, cutoff)
+        if not self.half_life:
+            return Windows(series, self.first + rng.integers(0, self.counts[series]))
+        count, mean_age = self.counts[series], self.half_life / np.log(2)
+        within = -np.expm1(-count / mean_age)  # of an exponential distribution, cut off there
+        age = (-mean_age * np.log1p(-rng.random(size) * within)).astype(np.int64)
+        return Windows(series, self.first + np.maximum(count - 1 - age, 0))
 
 
 def _test_span(lengths: NDArray[np.int64], horizon: int, plan: SplitConfig) -> Span:

@@ -24,6 +24,9 @@ LEAST_ERROR = 1e-3
 UNKNOWN, CUT_SHORT, UNKNOWN_CATEGORY = 0.1, 0.05, 0.02
 """Shares of windows in which a covariate is unknown, is known ahead for some steps only, and has a
 category that the network does not know: so it learns to forecast without."""
+COLD, YOUNG = 0.1, 0.05
+"""Shares of windows without any y, and with a season of it at most, where a series can be forecast
+so (covariates.py, series held out)."""
 FLIPPED = 0.5
 """Share of windows that are flipped with `training.sign_flip`."""
 
@@ -94,8 +97,13 @@ class BatchSampler:
         """
         horizon = experiment.dataset.horizon
         self.patch, self.reads = experiment.network.patch, experiment.network.covariates
+        self.starts_cold, self.season = experiment.network.starts_cold, experiment.dataset.season
         self.sign_flip, self.seed = experiment.training.sign_flip, seed
-        self.parts = [(pool, windows.WindowSampler(pool.ends, horizon, seed)) for pool in pools]
+        half_lives = experiment.training.half_life, 0  # synthetic series have no age
+        self.parts = [
+            (pool, windows.WindowSampler(pool.ends, horizon, seed, half_life))
+            for pool, half_life in zip(pools, half_lives, strict=False)
+        ]
 
     def __call__(self, step: int, model: keras.Model) -> Batch:
         """Return the batch of one training step for a network."""
@@ -114,6 +122,8 @@ class BatchSampler:
         if self.reads:
             rng = np.random.default_rng([2, step, self.seed])
             hide(batch.inputs, self.reads, model.output.shape[3], rng)
+            if self.starts_cold:
+                forget(batch.inputs, self.reads, self.season, rng)
         return batch
 
     def _flipped(self, step: int, pool: SeriesPool) -> NDArray[np.bool_]:
@@ -145,6 +155,31 @@ def hide(
     known[short & (np.arange(time)[:, None] >= last)] = 0
     named = np.array([bool(column.categories) for column in reads] * (width // len(reads)))
     values *= known * ~(named & (rng.random((batch, 1, width)) < UNKNOWN_CATEGORY))
+
+
+def forget(
+    inputs: dict[str, Any], reads: tuple[Covariate, ...], season: int, rng: np.random.Generator
+) -> None:
+    """Make the past of some windows of a batch unknown, all but its newest steps, in place.
+
+    Half of those that keep nothing lose what was known beside y as well, but for static columns.
+
+    Args:
+        inputs: As the network reads them.
+        reads: What the columns are.
+        season: Most steps that are kept.
+        rng: Decides which.
+    """
+    batch, time, _ = inputs["past"].shape
+    drawn = rng.random(batch)
+    kept = np.where(drawn < COLD + YOUNG, rng.integers(1, season + 1, batch), time)
+    kept[drawn < COLD] = 0
+    gone = np.arange(time) < time - kept[:, None]
+    for name in ("past", "observed"):
+        inputs[name][gone] = 0
+    changing = np.array([column.role != "static" for column in reads])
+    for name in ("covariates", "covariates_known"):
+        inputs[name][:, :time] *= ~((drawn < COLD / 2)[:, None, None] & changing)
 
 
 def flip(past: Values, y: Values) -> tuple[Values, Values]:
