@@ -241,8 +241,8 @@ def test_saving_replaces_nothing_but_a_bundle(model, tmp_path):
 def test_what_is_asked_too_early_or_wrongly_is_refused_with_a_remedy(tmp_path):
     with pytest.raises(NotFitted, match=r"call fit\(df\) first"):
         Forecaster(3).predict()
-    with pytest.raises(DataRefused, match=r"'y' must be there, found the columns .* target_col="):
-        tiny().fit(frame().rename(columns={"y": "sales"}))
+    with pytest.raises(DataRefused, match=r"'y' is needed, found the columns .* target_col="):
+        tiny().fit(frame().rename(columns={"y": "sales"}).assign(price=1))
     with pytest.raises(DataRefused, match=r"found list; convert it"):
         tiny().fit([1, 2, 3])
     with pytest.raises(SeriesTooShort, match="shorter horizon"):

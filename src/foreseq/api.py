@@ -129,10 +129,11 @@ class Forecaster:
         """Choose what is open, train, test, and train on with everything; return self.
 
         Args:
-            df: A row per series and time: columns `unique_id, ds, y`, or those named at
-                construction; a frame of pandas, polars, pyarrow or another library that narwhals
-                reads. Rows may be in any order; gaps and empty values are left unobserved. Further
-                columns are covariates, see `covariates`.
+            df: A row per series and time: columns `unique_id, ds, y`, those named at construction,
+                or others where nothing else can be meant, such as `shop, date, visitors`; a frame
+                of pandas, polars, pyarrow or another library that narwhals reads. Rows may be in
+                any order; gaps and empty values are left unobserved. Further columns are
+                covariates, see `covariates`.
             X_df: What is known ahead: rows after those of `df`, without y. Columns that it fills
                 are read ahead by the network.
             static_df: Features of the series: one row each.
@@ -143,7 +144,7 @@ class Forecaster:
         """
         self._reset()
         table, self._style = frames.read(df, self._config.dataset)
-        table = frames.join(table, X_df, static_df, self._config.dataset)
+        table = frames.join(table, X_df, static_df, self._config.dataset, self._style.columns)
         panel, repairs = to_panel(table, self._config.dataset)
         for note in repairs.covariates:
             self._say(f"covariate {note}")
@@ -422,7 +423,7 @@ class Forecaster:
             if X_df is None and static_df is None:
                 return panel, style
             table = to_frame(panel)
-        table = frames.join(table, X_df, static_df, dataset)
+        table = frames.join(table, X_df, static_df, dataset, style.columns)
         return to_panel(table, dataset)[0], style
 
     def _say(self, line: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foreseq.config import DatasetConfig
+from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.errors import DataRefused
 from foreseq.ingest import frames
 from foreseq.ingest.read import read_table
@@ -172,22 +172,22 @@ def test_frames_beside_the_history_are_joined_to_it():
     history = whole.dropna(subset="y").drop(columns="kind")
     ahead = whole[["unique_id", "ds", "price"]]  # also rows that the history has
     features = whole[["unique_id", "kind"]].drop_duplicates()
-    table, _ = frames.read(history, dataset())
-    made, _ = to_panel(frames.join(table, ahead, features, dataset()), dataset())
+    table, style = frames.read(history, dataset())
+    made, _ = to_panel(frames.join(table, ahead, features, dataset(), style.columns), dataset())
     assert made.fingerprint() == to_panel(whole, dataset())[0].fingerprint()
 
 
 def test_two_rows_of_features_for_a_series_are_refused():
     table = make_table()
     with pytest.raises(DataRefused, match="one row for each series"):
-        frames.join(table, None, table[["unique_id", "kind"]], dataset())
+        frames.join(table, None, table[["unique_id", "kind"]], dataset(), ColumnsConfig())
 
 
 def test_a_column_of_the_past_is_not_taken_ahead():
     table = make_table()
     known = dataset(covariates={"past": ["price"]})
     with pytest.raises(DataRefused, match="which is never read ahead"):
-        frames.join(table, table[["unique_id", "ds", "price"]], None, known)
+        frames.join(table, table[["unique_id", "ds", "price"]], None, known, ColumnsConfig())
 
 
 def test_new_rows_bring_their_covariates(tmp_path):

@@ -43,6 +43,22 @@ def test_ids_of_polars_come_out_as_they_came_in(kind):
     assert out["unique_id"].cast(pl.String).to_list() == ["9", "7"]
 
 
+@pytest.mark.parametrize("library", [pd, pl])
+def test_columns_of_other_names_are_found_as_those_of_a_file_are(library):
+    days = list(pd.date_range("2024-01-01", periods=3)) * 2
+    columns = {"shop": ["b"] * 3 + ["a"] * 3, "date": days, "visitors": [1.0] * 6}
+    table, style = frames.read(library.DataFrame(columns), DATASET)
+    assert list(table) == ["unique_id", "ds", "y"]
+    assert list(frames.write(table, style).columns) == ["shop", "date", "visitors"]
+    ahead = library.DataFrame({name: column[:1] for name, column in columns.items()})
+    joined = frames.join(table, ahead, None, DATASET, style.columns)
+    assert len(joined) == len(table)
+    with pytest.raises(
+        DataRefused, match=r"'y' is needed, .*; name the right column with target_c"
+    ):
+        frames.read(library.DataFrame(columns | {"price": [2.0] * 6}), DATASET)
+
+
 def test_lists_are_no_ids():
     frame = pd.DataFrame({"unique_id": [["a"], ["b"]], "ds": [1, 1], "y": [1.0, 2.0]})
     with pytest.raises(DataRefused, match="unique_id must hold text, numbers or times, found a li"):

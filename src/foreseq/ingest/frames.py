@@ -11,11 +11,8 @@ import pyarrow as pa
 
 from foreseq.config import ColumnsConfig, DatasetConfig
 from foreseq.errors import DataRefused
-from foreseq.ingest import covariates, joined
+from foreseq.ingest import covariates, joined, roles
 from foreseq.ingest.columns import distinct
-
-ARGUMENTS = {"unique_id": "id_col", "ds": "time_col", "y": "target_col"}
-"""How the public API calls the names of the columns."""
 
 
 class Style(NamedTuple):
@@ -35,27 +32,22 @@ def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
 
     Args:
         frame: With the columns that `dataset.columns` names, in any order, among others or not; a
-            lazy one is collected. Without a column `unique_id` it is one series, named as the
-            dataset.
+            lazy one is collected. Columns of other names are found as those of files are; if none
+            tells apart series, it is one, named as the dataset.
         dataset: Its `columns` and `name`.
 
     Raises:
-        DataRefused: If it is no frame, or lacks a column.
+        DataRefused: If it is no frame, or lacks a column and no other is unmistakably meant.
     """
-    columns = dataset.columns
-    if isinstance(frame, pd.DataFrame) and columns.unique_id in frame.index.names:
+    if isinstance(frame, pd.DataFrame) and dataset.columns.unique_id in frame.index.names:
         frame = frame.reset_index()
     eager = _eager(frame)
+    here = dataset.model_copy(update={"source": "", "layout": "long"})
+    names = [name for name in eager.columns if isinstance(name, str)]
+    columns, _ = roles.find(names, here, lambda: eager.head(roles.SAMPLE).to_pandas())
     wanted = columns.model_dump()
-    if columns.unique_id == "unique_id" and "unique_id" not in eager.columns:
+    if columns.unique_id not in names:
         del wanted["unique_id"]
-    for role, name in wanted.items():
-        if name not in eager.columns:
-            raise DataRefused(
-                f"column {name!r} must be there",
-                found="the columns " + ", ".join(eager.columns),
-                remedy=f"name the one that is meant with {ARGUMENTS[role]}=",
-            )
     types = eager.schema
     dates = types[columns.ds] == nw.Date
     if dates:
@@ -71,19 +63,23 @@ def read(frame: Any, dataset: DatasetConfig) -> tuple[pd.DataFrame, Style]:
     return table, Style(eager.implementation, columns, ids, bool(dates))
 
 
-def join(table: pd.DataFrame, future: Any, static: Any, dataset: DatasetConfig) -> pd.DataFrame:
+def join(
+    table: pd.DataFrame, future: Any, static: Any, dataset: DatasetConfig, columns: ColumnsConfig
+) -> pd.DataFrame:
     """Return a history with frames of what is known ahead and of features of its series.
 
     Args:
         table: From `read`.
         future: A frame of any kind, without y; None: there is none.
         static: A frame with a row for each series; None: there is none.
-        dataset: Names of the columns.
+        dataset: Roles of the covariates.
+        columns: Names in all of these frames, from `read`.
 
     Raises:
         DataRefused: If one is no frame, or lacks a column.
     """
-    return joined.join(table, _plain(future), _plain(static), dataset)
+    named = dataset.model_copy(update={"columns": columns})
+    return joined.join(table, _plain(future), _plain(static), named)
 
 
 def _eager(frame: Any) -> nw.DataFrame[Any]:

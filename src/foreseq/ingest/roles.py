@@ -21,6 +21,8 @@ WORDS = {
     "y": ("y", "value", "values", "target", "wert"),
 }
 """Usual names of a role, without spaces, marks and capitals."""
+ARGUMENTS = {"unique_id": "id_col", "ds": "time_col", "y": "target_col"}
+"""How the public API calls the names of the columns, for a frame."""
 SAMPLE = 10_000
 """Rows that are looked at to tell the kinds of columns."""
 
@@ -72,7 +74,7 @@ def find(
                 f"column {wanted[role]!r} is needed",
                 found="the columns " + ", ".join(names),
                 file=without_secrets(dataset.source),
-                remedy=_remedy(role),
+                remedy=_remedy(role, dataset),
             )
     found = {role: name for role, name in columns.items() if name is not None}
     guessed = [f"{role} from {name!r}" for role, name in found.items() if name != wanted[role]]
@@ -135,7 +137,9 @@ def _word(name: str) -> str:
     return re.sub(r"[\W_]", "", name).casefold()
 
 
-def _remedy(role: str) -> str:
+def _remedy(role: str, dataset: DatasetConfig) -> str:
+    if not dataset.source:
+        return f"name the right column with {ARGUMENTS[role]}=, or rename it"
     remedy = f"name the right column with --set dataset.columns.{role}=NAME"
     if role != "y":
         return remedy
