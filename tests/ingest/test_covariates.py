@@ -146,6 +146,15 @@ def test_numbers_of_a_file_are_read_as_those_of_y(tmp_path):
     assert made.covariates.by_step(0)[:2].tolist() == [1.25, 2.25]
 
 
+def test_files_beside_the_history_have_the_names_that_were_found_in_it(tmp_path):
+    whole = make_table().rename(columns={"unique_id": "shop", "ds": "date"})
+    whole[["shop", "date", "y"]].dropna().to_csv(tmp_path / "sales.csv", index=False)
+    whole[whole["y"].isna()][["shop", "date", "price"]].to_csv(tmp_path / "ahead.csv", index=False)
+    source = dataset(source=str(tmp_path / "sales.csv"), future=str(tmp_path / "ahead.csv"))
+    made, _ = to_panel(read_table(source), source)
+    assert [column.name for column in made.covariates.columns] == ["price"]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_what_is_known_ahead_and_features_may_be_in_files_of_their_own(tmp_path, ending):
     whole = make_table()

@@ -91,7 +91,7 @@ def read_file(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
     table.attrs[READING] = ", ".join(note for note in (*cells.notes, dates, marks) if note)
     if dataset.future or dataset.static:
         with _refusing_unreadable_files(f"{dataset.future or dataset.static}"):
-            return joined.read(table, dataset)
+            return joined.read(table, dataset.model_copy(update={"columns": cells.columns}))
     return table
 
 
