@@ -160,9 +160,10 @@ def _table(
     columns, values = [], frame.astype(object)
     for name in map(str, frame.columns):
         kind, values[name] = _typed(frame[name], connection.dialect.name)
-        columns.append(sa.Column(name, kind, primary_key=name in KEY, autoincrement=False))
+        columns.append(sa.Column(name, kind, autoincrement=False))
     schema, _, name = output.table.rpartition(".")
-    table = sa.Table(name, sa.MetaData(), *columns, schema=schema or None)
+    key = sa.PrimaryKeyConstraint(*KEY)  # in this order, so that it finds the rows to replace
+    table = sa.Table(name, sa.MetaData(), *columns, key, schema=schema or None)
     table.create(connection, checkfirst=True)
     there = {one["name"] for one in sa.inspect(connection).get_columns(name, schema or None)}
     if missing := [column.name for column in columns if column.name not in there]:
