@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 
 from foreseq.config import Config, DatasetConfig, ExperimentConfig
 from foreseq.durable import files, resume
-from foreseq.errors import ConfigError, ForeseqError
+from foreseq.errors import ConfigError, ForeseqError, NotYet
 from foreseq.evaluation import gate
 from foreseq.forecasting import bundle, export
 from foreseq.forecasting.output import Output
@@ -46,7 +46,7 @@ class Interval(Config):
 def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     """Run a schedule for one interval, unless it was run before.
 
-    Earlier ones that a killed process left unfinished are run first.
+    Earlier ones that a killed process left unfinished, or that had to wait, are run first.
 
     Args:
         schedule: YAML file.
@@ -55,7 +55,7 @@ def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     config = schedules.load(schedule)
     due = config.due((logical or flow_run.scheduled_start_time).astimezone(UTC))
     for earlier in _unfinished(config.name, due):
-        console.say(f"interval {config.name} {earlier:{STAMP}}: resumed after a killed process")
+        console.say(f"interval {config.name} {earlier:{STAMP}}: resumed, it was left unfinished")
         try:
             _once(config, earlier)
         except ForeseqError as error:  # must not stop this interval
@@ -72,9 +72,11 @@ def _once(config: ScheduleConfig, due: datetime) -> Interval:
         if done is not None:
             console.say(f"interval {config.name} {stamp}: done before")
             return done
-        unfinished.mkdir(exist_ok=True)  # stays if this process is killed
+        unfinished.mkdir(exist_ok=True)  # stays if this process is killed, or has to wait
         try:
             done = _run(config, due, environment.data() / "forecasts" / config.name / stamp)
+        except NotYet:  # the next interval runs this one first
+            raise
         except Exception:
             unfinished.rmdir()  # it would fail again
             raise
@@ -86,7 +88,7 @@ def _once(config: ScheduleConfig, due: datetime) -> Interval:
 
 
 def _unfinished(name: str, due: datetime) -> list[datetime]:
-    """Return earlier intervals of a schedule whose process was killed, oldest first."""
+    """Return earlier intervals of a schedule that were not finished, oldest first."""
     folder, earlier_ones = environment.data() / "unfinished", []
     for marker in folder.glob(f"{name}-*/"):
         try:

@@ -3,7 +3,8 @@
 ForeseqError                1
 ├── ConfigError             2   the command or the configuration is wrong
 ├── DataRefused             3   the data break a rule
-│   └── SeriesTooShort      3   not one window fits
+│   ├── SeriesTooShort      3   not one window fits
+│   └── NotYet              3   what should be known ahead has not arrived
 ├── BundleRefused           3   a saved forecaster is damaged or not ours
 ├── NotFitted               1   a forecaster must be fitted first
 ├── NotPublished            4   the gate rejected a challenger
@@ -116,6 +117,10 @@ class DataRefused(ForeseqError):
 
 class SeriesTooShort(DataRefused):
     """Not one window of any series fits."""
+
+
+class NotYet(DataRefused):
+    """What should be known ahead has not arrived; a schedule waits for it."""
 
 
 class BundleRefused(ForeseqError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foreseq.errors import ConfigError
+from foreseq.errors import ConfigError, NotYet
 from foreseq.forecasting import writer
 from foreseq.pipelines.flows.scheduled import Interval, scheduled
 from foreseq.series import examples
@@ -95,6 +95,27 @@ def test_forecasts_of_a_schedule_are_checked_by_another_once_actuals_arrive(home
     scores = pd.read_parquet(results / "scores.parquet")
     assert scores["count"].tolist() == 7 * [4]  # of four series each of seven days
     assert len((results / "decisions.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_interval_waits_for_what_should_be_known_ahead(home, overlapping):
+    sales = pd.read_csv(home / "shop.csv").assign(promo=lambda table: table["y"].rank() % 2)
+    complete = sales["promo"].copy()
+    sales.to_csv(home / "sales.csv", index=False)
+    text = SHOP.replace("source: shop.csv", "source: sales.csv, unknown_ahead: wait")
+    text = text.replace("name: shop", "name: sales, covariates: {future: [promo]}")
+    (home / "sales.yaml").write_text(text, encoding="utf-8")
+    for flow in ("run", "forecast"):
+        schedule = f'flow: {flow}\nconfig: sales.yaml\ncron: "0 3 * * *"\n'
+        (home / f"sales-{flow}.yaml").write_text(schedule, encoding="utf-8")
+    scheduled(home / "sales-run.yaml", LATE)
+    sales.loc[sales["ds"] > "2000-05-03", "promo"] = None
+    sales.to_csv(home / "sales.csv", index=False)
+    with pytest.raises(NotYet, match="promo must be known 7 steps ahead, found nothing 5 steps"):
+        scheduled(home / "sales-forecast.yaml", LATE)
+    sales.assign(promo=complete).to_csv(home / "sales.csv", index=False)
+    scheduled(home / "sales-forecast.yaml", LATE.replace(day=30))
+    done = sorted(file.stem for file in (home / "data/schedules/sales-forecast").glob("*"))
+    assert done == ["2000-04-29T03-00-00", "2000-04-30T03-00-00"]
 
 
 def test_an_interval_whose_process_was_killed_is_taken_over_by_the_next(home, overlapping):

@@ -74,7 +74,7 @@ def test_when_a_worker_is_killed_amid_a_run_another_takes_it_over(
     assert not interval.exists()
     log = (tmp_path / ".state" / "foreseq.log").read_text()
     assert (
-        f"interval often {interval.name.removeprefix('often-')}: resumed after a killed process"
+        f"interval often {interval.name.removeprefix('often-')}: resumed, it was left unfinished"
         in log
     )
 

@@ -147,9 +147,10 @@ class DatasetConfig(Config):
     holidays: str = ""
     """Public holidays as covariates known ahead: of a country (`DE`), of a region (`DE-BY`), or of
     the country or region that this column names for each series. Needs foreseq[holidays]."""
-    unknown_ahead: Literal["forecast", "refuse"] = "forecast"
-    """Where values that should be known ahead have not arrived: `forecast` without them, or
-    `refuse` to. Either way it is said which are missing."""
+    unknown_ahead: Literal["forecast", "refuse", "wait"] = "forecast"
+    """Where values that should be known ahead have not arrived: `forecast` without them, `refuse`
+    to, or `wait`: the same, but a schedule keeps the interval open and runs it with the next one.
+    In each case it is said which are missing."""
     future: Source = ""
     """File of what is known ahead: rows of series and time after the last y, without y. Empty: such
     rows are in the source, if anywhere."""

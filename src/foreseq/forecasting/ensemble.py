@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
 from foreseq.config import MEDIAN, ColumnsConfig, ResolvedExperiment
-from foreseq.errors import BundleRefused, DataRefused
+from foreseq.errors import BundleRefused, DataRefused, NotYet
 from foreseq.forecasting import calibration
 from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
@@ -181,11 +181,13 @@ def require_known(forecaster: Ensemble, panel: Panel, file: str = "") -> list[st
 
     Raises:
         DataRefused: If there are any, and `dataset.unknown_ahead` says so.
+        NotYet: The same, where a schedule shall wait.
     """
     dataset, reads = forecaster.experiment.dataset, forecaster.experiment.network.covariates
     missing = covariates.unknown_ahead(panel.covariates, reads, panel.lengths, dataset.horizon)
-    for name, step, series in missing if dataset.unknown_ahead == "refuse" else ():
-        raise DataRefused(
+    refusal = NotYet if dataset.unknown_ahead == "wait" else DataRefused
+    for name, step, series in missing if dataset.unknown_ahead != "forecast" else ():
+        raise refusal(
             f"covariate {name} must be known {dataset.horizon} steps ahead",
             found=f"nothing {step} steps after the last y",
             file=file,
