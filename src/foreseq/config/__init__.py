@@ -10,6 +10,7 @@ from foreseq.config.dataset import (
     CovariatesConfig,
     CsvConfig,
     DatasetConfig,
+    EventConfig,
     ResolvedDataset,
     Source,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "CovariatesConfig",
     "CsvConfig",
     "DatasetConfig",
+    "EventConfig",
     "ExperimentConfig",
     "GateConfig",
     "IntervalsConfig",

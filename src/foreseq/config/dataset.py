@@ -2,13 +2,14 @@
 
 import codecs
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
+    NaiveDatetime,
     NonNegativeFloat,
     PositiveInt,
     field_validator,
@@ -94,6 +95,35 @@ class CovariatesConfig(Config):
         return (*self.past, *self.future, *self.static)
 
 
+class EventConfig(Config):
+    """Something that happens for a while, such as a fair or a sale."""
+
+    name: str = Field(pattern=r"^\w+$")
+    """Of the column `event_NAME`; the same event may come again under it."""
+    first: int | NaiveDatetime
+    """Step, time, or day on which it begins."""
+    last: int | NaiveDatetime
+    """Step, time, or day on which it ends, included."""
+    series: tuple[str, ...] = ()
+    """Ids of the series concerned; empty: all."""
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        try:
+            is_ordered = self.first <= self.last  # type: ignore[operator] # that is the question
+        except TypeError:
+            raise ValueError("first and last must both be steps, or both be times") from None
+        if not is_ordered:
+            raise ValueError(f"last must not be before first, found {self.first} and {self.last}")
+        return self
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether both ends are written without a time of day."""
+        ends = (self.first, self.last)
+        return all(isinstance(end, datetime) and end.time() == time.min for end in ends)
+
+
 class CsvConfig(Config):
     """How numbers, dates and text files are written; None: recognised from the file."""
 
@@ -147,6 +177,9 @@ class DatasetConfig(Config):
     holidays: str = ""
     """Public holidays as covariates known ahead: of a country (`DE`), of a region (`DE-BY`), or of
     the country or region that this column names for each series. Needs foreseq[holidays]."""
+    events: tuple[EventConfig, ...] = ()
+    """Events as covariates known ahead, with `name`, `first` and `last`, and `series` if they are
+    not of all: `[{name: fair, first: 2024-05-01, last: 2024-05-03}]`."""
     unknown_ahead: Literal["forecast", "refuse", "wait"] = "forecast"
     """Where values that should be known ahead have not arrived: `forecast` without them, `refuse`
     to, or `wait`: the same, but a schedule keeps the interval open and runs it with the next one.

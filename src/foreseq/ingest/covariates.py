@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from foreseq.config import CovariatesConfig, DatasetConfig, Role
 from foreseq.errors import DataRefused
-from foreseq.ingest import holidays
+from foreseq.ingest import events, holidays
 from foreseq.ingest.columns import Columns
 from foreseq.series.covariates import Column, Covariates
 from foreseq.series.rows import offsets_of
@@ -89,7 +89,12 @@ def lay_out(rows: Rows, dataset: DatasetConfig) -> tuple[Covariates | None, tupl
         if made:
             found.append(made)
     if wanted:
-        absent = [name for name in wanted.names if name not in (*table, *holidays.COLUMNS)]
+        there = (*table, *holidays.COLUMNS)
+        absent = [
+            name
+            for name in wanted.names
+            if name not in there and not name.startswith(events.PREFIX)
+        ]
         notes.extend(f"{name}: not in the data, and so unknown" for name in absent)
     return _on_grid(found, rows) if found else None, tuple(notes)
 

@@ -18,7 +18,7 @@ from foreseq.series import calendar
 from foreseq.series.panel import Panel
 
 HISTORY = "history.jsonl"
-NOT_COMPARED = {"source", "query", "csv", "horizon", "update", "as_of", "freq", "season"}
+NOT_COMPARED = {"source", "query", "csv", "events", "horizon", "update", "as_of", "freq", "season"}
 """Fields of a dataset that say how one file is written, that do not decide how a row is read, and
 one that may be inferred."""
 STEPS = 4_000_000

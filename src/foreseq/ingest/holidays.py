@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from foreseq.config import DatasetConfig
 from foreseq.errors import ConfigError
-from foreseq.series import calendar, rows
-from foreseq.series.covariates import Column, Covariates
+from foreseq.series import calendar, covariates
+from foreseq.series.covariates import Column
 from foreseq.series.panel import Panel
 
 NAME, NEAR, DAY = "public_holiday_name", "public_holiday_near", "public_holiday"
@@ -36,27 +36,19 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
             f"dataset.holidays needs steps of a day or less, found {panel.freq}; leave it out"
         )
     regions, beside = _regions(panel, dataset.holidays), panel.covariates
-    known = panel.lengths if beside is None else np.diff(beside.offsets)
-    lengths = np.maximum(known, panel.lengths + dataset.horizon)
-    offsets = rows.offsets_of(lengths)
+    lengths = covariates.lengths_ahead(beside, panel.lengths, dataset.horizon)
     found = [
         _of_days(region, panel.times(series, 0, int(length)).astype("datetime64[D]"))
         for series, (region, length) in enumerate(zip(regions, lengths, strict=True))
     ]
-    days, near = (np.concatenate([one[part] for one in found]) for part in (0, 1))
     codes, names = pd.factorize(np.concatenate([one[2] for one in found]), sort=True)
-    made = np.column_stack([days, near, codes])
+    ends = np.cumsum(lengths)[:-1]
+    parts = [
+        np.column_stack([days, near, code])
+        for (days, near, _), code in zip(found, np.split(codes, ends), strict=True)
+    ]
     columns = (Column(DAY, "future"), Column(NEAR, "future"), Column(NAME, "future", tuple(names)))
-    if beside is None:
-        both = Covariates(columns, made, offsets, np.empty((panel.n_series, 0)))
-        return replace(panel, covariates=both)
-    changing = beside.values.shape[1]
-    values = np.full((offsets[-1], changing), np.nan)
-    within = rows.steps(offsets) < np.repeat(known, lengths)
-    values[within] = beside.values
-    order = (*beside.columns[:changing], *columns, *beside.columns[changing:])
-    both = Covariates(order, np.column_stack([values, made]), offsets, beside.static)
-    return replace(panel, covariates=both)
+    return replace(panel, covariates=covariates.with_columns(beside, columns, parts))
 
 
 def _regions(panel: Panel, wanted: str) -> list[str]:

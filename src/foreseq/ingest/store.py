@@ -27,7 +27,7 @@ from foreseq.ingest.table import to_panel
 from foreseq.series import calendar, panel
 from foreseq.series.panel import Panel
 
-EDITION = 5
+EDITION = 6
 """Raised whenever the same file and config would make another panel."""
 NOT_READING = {"source", "query", "horizon", "update", "season"}
 """Fields of a dataset that do not change the stored panel."""
@@ -82,7 +82,8 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
         return _cut(dataset, ingest(whole, store, raw=raw))
     path = fetch(dataset, raw or store.parent / "raw")
     beside = joined.digests(dataset, raw or store.parent / "raw")
-    source = _Source(path, " ".join([content(path), *beside]))
+    events = [repr(event) for event in dataset.events]
+    source = _Source(path, " ".join([content(path), *beside, *events]))
     home = store / dataset.name
     make = _append if dataset.update == "append" else _replace
     while True:
@@ -92,6 +93,12 @@ def ingest(dataset: DatasetConfig, store: Path, *, raw: Path | None = None) -> I
             newest = history.comparable(history.read(home), dataset)
             if newest == versions or dataset.update == "replace":
                 return _add_version(ingested, dataset, source, newest)
+
+
+def _reading(dataset: DatasetConfig) -> str:
+    """Return the fields of a dataset that change the stored panel."""
+    ahead = {"horizon"} if dataset.holidays or dataset.events else set()
+    return dataset.model_dump_json(exclude=NOT_READING - ahead)
 
 
 def _replace(
@@ -132,7 +139,7 @@ def _append(
 
 def _cut(dataset: DatasetConfig, whole: Ingested) -> Ingested:
     """Make the panel of the rows before `as_of`; it is no version of its own."""
-    fields = dataset.model_dump_json(exclude=NOT_READING)
+    fields = _reading(dataset)
     digest = hashlib.sha256(f"{EDITION} {whole.folder.name} {fields}".encode()).hexdigest()[:16]
     folder = whole.folder.with_name(digest)
     stored = _load(folder)
@@ -281,7 +288,7 @@ def _lock(home: Path) -> FileLock:
 
 def _digest(dataset: DatasetConfig, source: _Source, base: str = "") -> str:
     """Return 16 digits that change with the bytes read and with whatever changes the panel."""
-    fields = dataset.model_dump_json(exclude=NOT_READING)
+    fields = _reading(dataset)
     ending = "".join(source.path.suffixes[-2:])
     inputs = f"{EDITION} {source.content} {ending} {fields}{base and f' after {base}'}"
     return hashlib.sha256(inputs.encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from foreseq.config import CovariatesConfig, DatasetConfig
 from foreseq.errors import ConfigError, DataRefused
-from foreseq.ingest import covariates, grids, holidays
+from foreseq.ingest import covariates, events, grids, holidays
 from foreseq.ingest.columns import Columns, parse
 from foreseq.ingest.repairs import READING, Repairs, sentinels, similar_ids, zero_gaps
 from foreseq.series import calendar
@@ -72,7 +72,7 @@ def to_panel(
         season=dataset.season or OPEN,
         covariates=beside,
     )
-    return holidays.add(panel, dataset), replace(
+    return events.add(holidays.add(panel, dataset), dataset), replace(
         repairs,
         rows=len(columns.y),
         unsorted_series=unsorted,

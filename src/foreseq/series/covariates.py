@@ -60,6 +60,43 @@ class Covariates:
         return np.repeat(self.static[:, column - changing], np.diff(self.offsets))
 
 
+def lengths_ahead(
+    covariates: Covariates | None, lengths: NDArray[np.int64], horizon: int
+) -> NDArray[np.int64]:
+    """Return the steps of each series with a horizon after its last y, or more if more are known.
+
+    Args:
+        covariates: Of a panel; None: it has none.
+        lengths: Steps of each series up to the last y, shape (n_series,).
+        horizon: Steps.
+    """
+    known = np.zeros_like(lengths) if covariates is None else np.diff(covariates.offsets)
+    return np.maximum(known, lengths + horizon)
+
+
+def with_columns(
+    covariates: Covariates | None,
+    columns: tuple[Column, ...],
+    parts: Sequence[NDArray[np.float64]],
+) -> Covariates:
+    """Return covariates with further columns that change with time, after those there are.
+
+    Args:
+        covariates: Of a panel; None: it has none.
+        columns: The further ones.
+        parts: Their values, shape (steps of `lengths_ahead`, columns) for each series.
+    """
+    made, offsets = np.concatenate(parts), rows.offsets_of(np.array([len(part) for part in parts]))
+    if covariates is None:
+        return Covariates(columns, made, offsets, np.empty((len(parts), 0)))
+    changing = covariates.values.shape[1]
+    values = np.full((offsets[-1], changing), np.nan)
+    within = rows.steps(offsets) < np.repeat(np.diff(covariates.offsets), np.diff(offsets))
+    values[within] = covariates.values
+    order = (*covariates.columns[:changing], *columns, *covariates.columns[changing:])
+    return Covariates(order, np.column_stack([values, made]), offsets, covariates.static)
+
+
 class Read(NamedTuple):
     """What a network reads of some windows beside y."""
 
