@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.evaluation.backtest import unseen_backtest
@@ -13,6 +13,7 @@ from foreseq.forecasting import bundle
 from foreseq.metrics import Scores
 from foreseq.pipelines.flows.forecast import history_of
 from foreseq.pipelines.runtime import console
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.series import panel
 from foreseq.tracking import registry
 
@@ -32,7 +33,7 @@ def score(bundle_folder: Path, folder: Path) -> dict[str, Scores]:
     return tested.scores() | {name: scores[name] for name in comparison.names}
 
 
-@flow
+@flow()
 def backtest(model: str, history: Mapping[str, Any] | None) -> dict[str, Scores]:
     """Score a forecaster and the naive ones; return the measures by name."""
     version = registry.resolve(model)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.futures import as_completed
 from prefect.logging.handlers import APILogHandler
@@ -22,10 +21,11 @@ from foreseq.ingest.fetch import content, fetch
 from foreseq.pipelines.flows.forecast import deliver, folder_for
 from foreseq.pipelines.flows.parts import write_part
 from foreseq.pipelines.runtime import cluster, environment, progress
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.tracking import registry
 
 
-@flow
+@flow()
 def forecast_files(model: str, history: Mapping[str, Any] | None, output: Output) -> Manifest:
     """Forecast the steps after the last observation of every series of many files.
 

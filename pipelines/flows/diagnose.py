@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import Config, ResolvedCells, build, read_yaml
@@ -13,6 +13,7 @@ from foreseq.diagnostics import gradients
 from foreseq.diagnostics.probes import ProbeConfig
 from foreseq.errors import ConfigError
 from foreseq.pipelines.runtime import console
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.tracking import store
 from foreseq.tracking.diagnosis import track
 
@@ -67,7 +68,7 @@ def measure(config: DiagnosisConfig) -> Diagnosed:
     return Diagnosed(run_id, summary, gradients.warnings(flows))
 
 
-@flow(name="diagnose-gradients")
+@flow("diagnose-gradients")
 def diagnose_gradients(config: DiagnosisConfig) -> Diagnosed:
     """Compare how gradients flow through the three cell types, before and after training."""
     diagnosed = measure(config)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
@@ -18,6 +18,7 @@ from foreseq.forecasting.writer import ForecastSource, Manifest
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console, environment, summary
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.series import panel
 from foreseq.tracking import registry
 from foreseq.tracking.registry import ModelVersion
@@ -53,7 +54,7 @@ def folder_for(output: Output, model: str, last: str) -> Path:
     return output.folder or environment.data() / "forecasts" / model / stamp
 
 
-@task(cache_policy=NO_CACHE)
+@task(name="forecast", cache_policy=NO_CACHE)
 def write(
     version: ModelVersion,
     histories: Path,
@@ -84,7 +85,7 @@ def history_of(version: ModelVersion, history: Mapping[str, Any] | None) -> Inge
     return ingest(history_dataset(trained, history))
 
 
-@flow
+@flow()
 def forecast(model: str, history: Mapping[str, Any] | None, output: Output) -> Manifest:
     """Forecast the steps after the last observation of every series.
 

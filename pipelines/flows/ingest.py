@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
@@ -11,6 +11,7 @@ from foreseq.errors import DataRefused
 from foreseq.ingest import store
 from foreseq.ingest.store import Ingested
 from foreseq.pipelines.runtime import console, environment, summary
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.series import panel
 
 
@@ -21,6 +22,7 @@ def may_pass(_task: Any, _run: Any, state: Any) -> bool:
 
 
 @task(
+    name="ingest",
     cache_policy=NO_CACHE,
     retries=3,
     retry_delay_seconds=exponential_backoff(2),
@@ -31,7 +33,7 @@ def read(dataset: DatasetConfig) -> Ingested:
     return store.ingest(dataset, environment.data() / "series")
 
 
-@flow
+@flow()
 def ingest(dataset: DatasetConfig) -> Ingested:
     """Bring a dataset into the store; return where its panel is and what was repaired."""
     ingested = read(dataset)

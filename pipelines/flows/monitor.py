@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -23,6 +23,7 @@ from foreseq.pipelines.flows.forecast import history_of
 from foreseq.pipelines.flows.publish import publish
 from foreseq.pipelines.flows.train import train
 from foreseq.pipelines.runtime import console, environment
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.series import panel
 from foreseq.tracking import check_runs, registry
 from foreseq.tracking.check_runs import About
@@ -75,7 +76,7 @@ def refit_intervals(version: ModelVersion, folder: Path, about: About, until: st
     return check_runs.save_recalibrated(about, str(version), until, made)
 
 
-@flow
+@flow()
 def monitor(
     model: str,
     history: Mapping[str, Any] | None = None,

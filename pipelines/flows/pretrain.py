@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.durable import resume
 from foreseq.pipelines.runtime import console, environment
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.tracking import pretraining as tracking
 from foreseq.training import pretrained, pretraining
 from foreseq.training.loop import CurvePoint
@@ -53,7 +54,7 @@ def learn(recipe: Recipe, output: Path) -> Pretrained:
     return Pretrained(run.id, written, fitted.curve[-1].validation)
 
 
-@flow
+@flow()
 def pretrain(recipes: Sequence[Recipe], output: Path) -> list[Pretrained]:
     """Make some networks, one after the other."""
     return [learn(recipe, output) for recipe in recipes]

@@ -6,8 +6,7 @@ from math import nan
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.errors import NotPublished
@@ -17,7 +16,8 @@ from foreseq.experiment.recipe import Outcome
 from foreseq.forecasting import bundle
 from foreseq.forecasting.bundle import Bundle
 from foreseq.pipelines.flows.forecast import history_of
-from foreseq.pipelines.runtime import console
+from foreseq.pipelines.runtime import artifacts, console
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.series import panel as panels
 from foreseq.tracking import forecaster, registry
 from foreseq.tracking import run as runs
@@ -82,20 +82,12 @@ def contest(
 
 
 def report(version: ModelVersion, decision: Decision) -> None:
-    """Print the decision, and keep it as an artifact of the flow run."""
-    rows = "".join(f"| {name} | {score:.4f} |\n" for name, score in decision.scores.items())
-    create_markdown_artifact(
-        key="gate",
-        markdown=(
-            f"**{version}: {decision.verdict}**\n\n{decision.reason}\n\n"
-            f"| forecaster | score |\n|---|---|\n{rows}"
-        ),
-        description="The gate's decision, and the scores behind it",
-    )
+    """Print the decision, and keep a page on it as an artifact of the flow run."""
     console.say(f"gate     {version} {decision.verdict}: {decision.reason}")
+    artifacts.training(version.run_id)
 
 
-@task(cache_policy=NO_CACHE)
+@task(name="publish", cache_policy=NO_CACHE)
 def decide(run_id: str, folder: Path, outcome: Outcome | None = None) -> Published[Bundle]:
     """Score challenger and champion on the same windows; publish the winner.
 
@@ -140,7 +132,7 @@ def publish_training(
     return published
 
 
-@flow
+@flow()
 def publish(run_id: str, folder: Path | None = None) -> Published[Bundle]:
     """Publish a run's forecaster if it beats the baselines and the champion.
 

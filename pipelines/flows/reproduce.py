@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import ExperimentConfig
@@ -13,6 +13,7 @@ from foreseq.experiment.verify import Finding
 from foreseq.forecasting import bundle
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import console, progress
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.series import panel as panels
 from foreseq.tracking import registry
 from foreseq.tracking import run as runs
@@ -27,7 +28,7 @@ def train_again(bundle_folder: Path, panel_folder: Path) -> list[Part]:
         return library.train_again(bundle_folder, panels.load(panel_folder), report=report)
 
 
-@flow
+@flow()
 def reproduce(run_id: str) -> list[Part]:
     """Train a run's forecaster again; return its parts, then and now.
 
@@ -56,7 +57,7 @@ def prove(experiment: ExperimentConfig, folder: Path) -> list[Finding]:
     return findings
 
 
-@flow(name="verify")
+@flow("verify")
 def verify_experiment(experiment: ExperimentConfig) -> list[Finding]:
     """Train shortly on the data, on altered and on shuffled data; return what was proved."""
     return prove(experiment, ingest(experiment.dataset).folder)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import flow
-
 from foreseq.config import ExperimentConfig, load_experiment
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.output import Output
@@ -14,6 +12,7 @@ from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.flows.publish import Published, publish_training
 from foreseq.pipelines.flows.train import train
 from foreseq.pipelines.runtime import environment
+from foreseq.pipelines.runtime.flows import flow
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Ran:
     manifest: Manifest
 
 
-@flow
+@flow()
 def run(
     experiment: ExperimentConfig | Path = environment.EXAMPLE, output: Output | None = None
 ) -> Ran:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from foreseq.config import Config, DatasetConfig, ExperimentConfig
@@ -16,6 +15,7 @@ from foreseq.pipelines.flows.forecast import deliver, history_of, write
 from foreseq.pipelines.flows.monitor import monitor
 from foreseq.pipelines.flows.run import run
 from foreseq.pipelines.runtime import console, environment, schedules
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.pipelines.runtime.schedules import ScheduleConfig
 from foreseq.series import panel
 from foreseq.tracking import overview, registry
@@ -42,7 +42,7 @@ class Interval(Config):
     """Wall-clock time."""
 
 
-@flow
+@flow()
 def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     """Run a schedule for one interval, unless it was run before.
 

@@ -10,6 +10,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from foreseq.pipelines.flows.scheduled import scheduled
 from foreseq.pipelines.runtime import console
+from foreseq.pipelines.runtime.flows import labels_of
 from foreseq.pipelines.runtime.schedules import ANCHOR, ScheduleConfig
 
 AT_ONCE = 2
@@ -41,6 +42,7 @@ def deployment(path: Path, config: ScheduleConfig) -> RunnerDeployment:
         schedule=when,
         parameters={"schedule": str(path.absolute())},
         concurrency_limit=1,
+        tags=labels_of(config),
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     assert isinstance(deployed, RunnerDeployment)  # noqa: S101 called where nothing is awaited

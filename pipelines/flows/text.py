@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
-from prefect import flow, task
-from prefect.artifacts import create_link_artifact
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
@@ -24,8 +23,9 @@ from foreseq.pipelines.flows.ingest import may_pass
 from foreseq.pipelines.flows.publish import Published, contest
 from foreseq.pipelines.flows.publish import report as report_decision
 from foreseq.pipelines.runtime import console, environment
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.tracking import language as tracking
-from foreseq.tracking import registry, store
+from foreseq.tracking import registry
 from foreseq.tracking import run as runs
 from foreseq.training.loop import CurvePoint
 
@@ -94,14 +94,11 @@ def decide(run_id: str, challenger: LanguageBundle, file: Path | None) -> Publis
     return Published(version, decision, version, challenger)
 
 
-@flow(name="text-train")
+@flow("text-train")
 def train(text_experiment: TextExperimentConfig) -> Published[LanguageBundle]:
     """Train a language model and publish it if it beats the n-gram and the champion."""
     file = fetch(text_experiment.corpus)
     run_id, challenger = learn(text_experiment, file)
-    create_link_artifact(
-        key="mlflow-run", link=store.ui_link(run_id), description="The training in MLflow"
-    )
     published = decide(run_id, challenger, file)
     report_decision(published.version, published.decision)
     return published
@@ -113,14 +110,14 @@ def stream(model: str, prompt: str, sampling: SamplingConfig) -> Iterator[str]:
     return stream_text(loaded.model(), loaded.vocabulary, prompt, sampling)
 
 
-@flow(name="text-generate")
+@flow("text-generate")
 def generate(model: str, prompts: list[str], sampling: SamplingConfig) -> list[str]:
     """Continue many prompts in one batch."""
     loaded = _load(model)
     return complete(loaded.model(), loaded.vocabulary, prompts, sampling)
 
 
-@flow(name="text-score")
+@flow("text-score")
 def score_file(model: str, file: Path) -> Score:
     """Score a file with a registered model, read in the same way as its corpus."""
     loaded = _load(model)

@@ -4,8 +4,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prefect import flow, task
-from prefect.artifacts import create_link_artifact
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import ExperimentConfig
@@ -14,12 +13,13 @@ from foreseq.durable.resume import ResumeLog
 from foreseq.experiment import recipe
 from foreseq.experiment.recipe import Outcome
 from foreseq.ingest.store import Ingested
-from foreseq.pipelines.runtime import console, environment, progress, summary
+from foreseq.pipelines.runtime import artifacts, console, environment, progress, summary
+from foreseq.pipelines.runtime.flows import flow, step
 from foreseq.report import leaderboard
 from foreseq.report.findings import Training, findings
 from foreseq.selection.choose import choose
 from foreseq.series import panel as panels
-from foreseq.tracking import forecaster, registry, store
+from foreseq.tracking import forecaster, registry
 from foreseq.tracking import run as runs
 from foreseq.training.fitting import REFIT_SHARE, Progress
 from foreseq.training.loop import MIN_GAIN
@@ -35,7 +35,7 @@ class Trained:
     """None: an earlier run had done the same, and its bundle is in MLflow."""
 
 
-@task(cache_policy=NO_CACHE)
+@task(name="train", cache_policy=NO_CACHE)
 def learn(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
     """Choose, fit, test and track, unless an earlier run has done the same."""
     experiment = _timeless(experiment)
@@ -59,7 +59,7 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
     begun = time.monotonic()
     with progress.shown() as show:
         report = progress.search(show, experiment.auto.time_budget)
-        chosen = choose(experiment, panel, log=log, report=report)
+        chosen = step("search", lambda: choose(experiment, panel, log=log, report=report))
     resolved = chosen.experiment
     panel = replace(panel, season=resolved.dataset.season)
     for choice in chosen.choices:
@@ -68,7 +68,8 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         forecaster.begin(resolved, panel, cache_key=key) as run,
         progress.shown() as show,
     ):
-        show_training = progress.training(show, REFIT_SHARE if resolved.training.refit else 0.0)
+        after = REFIT_SHARE if resolved.training.refit else 0.0
+        show_training = progress.training(artifacts.tracked(show), after)
 
         def track(stage: str, point: Progress) -> None:
             show_training(stage, point)
@@ -76,7 +77,10 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
 
         show("fit", "preparing the network")
         forecaster.log_choices(run, chosen.choices, ingested.repairs, chosen.candidates)
-        outcome = recipe.fit(resolved, panel, chosen.split, checkpoint=folder, report=track)
+        outcome = step(
+            "fit",
+            lambda: recipe.fit(resolved, panel, chosen.split, checkpoint=folder, report=track),
+        )
         if resolved.training.max_steps and not any(one.best_step for one in outcome.members):
             first = "pretrained network" if resolved.training.start == "pretrained" else "naive one"
             console.say(
@@ -87,7 +91,7 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         console.say(summary.trained(chosen, outcome.members, seconds))
         show("test", "statistical baselines, for comparison")
         training = Training(run.model, panel, ingested.repairs, chosen, *outcome)
-        found = findings(training, run.name, f"foreseq reproduce {run.id}")
+        found = step("test", lambda: findings(training, run.name, f"foreseq reproduce {run.id}"))
         forecaster.log_backtest(run, outcome.backtest, panel)
         forecaster.log_comparison(run, found.comparison, panel)
         board = leaderboard.rank(found.backtest, found.comparison, panel.season, seconds)
@@ -112,14 +116,9 @@ def _say_waiting() -> None:
     console.say("waiting  for another process that trains the same")
 
 
-@flow
+@flow()
 def train(experiment: ExperimentConfig, ingested: Ingested) -> Trained:
     """Train an experiment on an ingested panel."""
     trained = learn(experiment, ingested)
-    create_link_artifact(
-        key="mlflow-run", link=store.ui_link(trained.run_id), description="The training in MLflow"
-    )
-    create_link_artifact(
-        key="report", link=store.report_link(trained.run_id), description="How far to trust it"
-    )
+    artifacts.training(trained.run_id)
     return trained

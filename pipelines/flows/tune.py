@@ -10,12 +10,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from foreseq.config import ExperimentConfig
 from foreseq.pipelines.flows.ingest import ingest
 from foreseq.pipelines.runtime import cluster, console, environment, progress
+from foreseq.pipelines.runtime.flows import flow
 from foreseq.selection import choose, rules, tuning
 from foreseq.selection.facts import are_positive
 from foreseq.selection.space import POSITIVE, Space
@@ -81,7 +82,7 @@ def explore(
     return Tuned(run.id, best, plan.output)
 
 
-@flow
+@flow()
 def tune(
     experiment: ExperimentConfig, plan: Plan, workers: int = 1, dask: str | None = None
 ) -> Tuned:

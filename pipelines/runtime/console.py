@@ -4,10 +4,12 @@ Why the file: TensorFlow, MLflow and Prefect write to standard error from C++, t
 processes. Redirecting the descriptor itself is the one way that catches them all.
 """
 
+import logging
 import os
 import sys
 import textwrap
 import traceback
+from contextvars import ContextVar
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +23,10 @@ LONGEST_LOG = 10_000_000
 """Bytes after which the log is moved aside, to `foreseq.log.1`."""
 HEAD = 9
 """Letters of a line's first word with the spaces after it; what a line goes on with is indented."""
+
+
+OUTERMOST: ContextVar[str] = ContextVar("OUTERMOST", default="")
+"""Id of the flow run that no other one called; empty: no flow is running."""
 
 
 class _Terminal:
@@ -82,6 +88,26 @@ def say(line: str, style: str = "") -> None:
         text = Text("\n".join(lines), style)
         text.stylize("bold not dim default", 0, HEAD - 1)
     console.print(text)
+    log(line, "warning" if line.startswith("warning") else "info")
+
+
+def log(line: str, level: str = "info") -> None:
+    """Write a line to the logs that Prefect shows of a flow run and of the outermost one."""
+    if not OUTERMOST.get():
+        return  # no flow runs, and Prefect takes seconds to import
+    from prefect.context import FlowRunContext, TaskRunContext  # noqa: PLC0415
+    from prefect.logging.handlers import APILogHandler  # noqa: PLC0415
+
+    logger = logging.getLogger("foreseq.lines")
+    if not logger.handlers:
+        logger.addHandler(APILogHandler())
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+    number, inner = getattr(logging, level.upper()), FlowRunContext.get()
+    if inner or TaskRunContext.get():
+        logger.log(number, visible(line))
+    if inner and inner.flow_run and str(inner.flow_run.id) != OUTERMOST.get():
+        logger.log(number, visible(line), extra={"flow_run_id": OUTERMOST.get()})
 
 
 def detail(line: str) -> None:
@@ -90,6 +116,7 @@ def detail(line: str) -> None:
         say(line, "dim")
     else:
         sys.stderr.write(f"{visible(line)}\n")
+        log(line, "debug")
 
 
 def say_run(run_id: str, link: str) -> None:

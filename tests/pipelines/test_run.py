@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 
 from foreseq.config import ExperimentConfig, build_experiment, history_fields
 from foreseq.errors import ConfigError
@@ -62,6 +64,27 @@ def test_a_run_ends_with_a_champion_and_its_forecasts(ran):
     assert (table["ds"] > history["ds"].max()).all()
     assert len(table) == 4 * 7
     assert (ran.folder / "_SUCCESS").exists()
+
+
+def test_prefect_shows_steps_lines_and_a_page_on_the_training(ran, wait_for):
+    with get_client(sync_client=True) as client:
+        shops = FlowRunFilter(tags={"all_": ["shop"]})
+        steps = client.read_task_runs(flow_run_filter=shops)
+        names = {step.name.rpartition("-")[0] for step in steps}
+        assert {"ingest", "train", "search", "fit", "test", "publish", "forecast"} <= names
+        written = client.read_artifacts(flow_run_filter=shops)
+        assert {one.type for one in written} == {"markdown", "progress"}
+        pages = [str(one.data) for one in written if one.key == "shop"]
+        page = next(page for page in pages if page.startswith("**published**"))
+        assert "| **foreseq** |" in page
+        assert "data:image/png;base64," in page
+        outermost = [run for run in client.read_flow_runs() if not run.parent_task_run_id]
+        logs = LogFilter(flow_run_id={"any_": [run.id for run in outermost]})
+
+        def lines() -> set[str]:
+            return {line.message.partition(" ")[0] for line in client.read_logs(logs)}
+
+        wait_for(lambda: {"data", "tested", "gate"} <= lines(), "lines are logged", patience=20)
 
 
 def test_the_manifest_tells_what_made_the_forecasts(ran):

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from foreseq.config.dataset import without_secrets
 from foreseq.durable import files, manifest
 from foreseq.errors import BundleRefused, ConfigError, NotPublished
-from foreseq.tracking import store
+from foreseq.tracking import store, view
 
 CHAMPION, PREVIOUS = "champion", "previous"
 DIGEST = "digest"
@@ -30,8 +30,6 @@ SINCE = "champion.since"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes for a model or version that does not exist, and for such an alias."""
 NO_CHAMPION = "No version has been published: the alias `champion` names the one that is."
-PICTURE = "future.png"
-"""File of a run: the forecast after the last observation."""
 LOAD = """```python
 import mlflow
 
@@ -123,7 +121,7 @@ def describe(version: ModelVersion) -> None:
     client, run = store.open_store(), store.get_run(version.run_id)
     parts = [run.data.tags.get(store.NOTE, "").strip()]
     if store.REPORT in {file.path for file in client.list_artifacts(version.run_id)}:
-        picture = f"get-artifact?path={PICTURE}&run_uuid={version.run_id}"
+        picture = f"get-artifact?path={view.PICTURE}&run_uuid={version.run_id}"
         report = "#" + store.report_link(version.run_id).partition("#")[2]
         parts += [f"![The forecast of one series]({picture})", f"[Report]({report})"]
     parts.append(LOAD.format(version=version))

@@ -7,6 +7,8 @@ are chosen on its page under Views, and opened by a link.
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 
@@ -16,6 +18,8 @@ KEY = "foreseq"
 """Of our view, in its tag and in links."""
 RUN_NAME, CREATED = "attributes.`Run Name`", "runDateAndNestInfo"
 """MLflow's ids of columns that it always shows."""
+PICTURE = "future.png"
+"""File of a run: the forecast after the last observation."""
 WIDE = 270
 """Pixels for the name of a run."""
 
@@ -38,3 +42,12 @@ def save(client: MlflowClient, experiment: str, model: str, metrics: Sequence[st
 def link(experiment: str) -> str:
     """Return the address of the view, from any of MLflow's pages."""
     return f"#/experiments/{experiment}/runs?{store.VIEW}&viewStateShareKey={KEY}"
+
+
+def picture(run_id: str) -> bytes:
+    """Return the picture of a run's forecast; nothing where there is none."""
+    client = store.open_store()
+    if PICTURE not in {file.path for file in client.list_artifacts(run_id)}:
+        return b""
+    with TemporaryDirectory() as scratch:
+        return Path(client.download_artifacts(run_id, PICTURE, scratch)).read_bytes()
