@@ -223,5 +223,5 @@ def _refused(error: SQLAlchemyError, engine: sa.Engine, output: Output) -> Excep
     """Return the refusal of a database, in its words and without the password."""
     found = database.reason(error, engine.url)
     if database.is_away(error, engine.url):
-        return Unavailable(f"{output.shown}: does not answer ({found}); check --output")
+        return Unavailable(f"{output.shown}: cannot be reached ({found}); check --output")
     return ConfigError(f"{output.shown}: refused ({found}); check its columns and your rights")
