@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from foreseq.monitoring.data_drift import data_drift
+from foreseq.series.covariates import Column, Covariates
 from foreseq.series.panel import from_series
 
 DAYS, NEW = 280, 56
@@ -41,3 +44,25 @@ def test_a_short_history_is_not_tested(rng):
     drift = data_drift(panel, panel.times(0, 20, 1)[0], block=7)
     assert drift.series == 0
     assert "too short" in str(drift)
+
+
+def test_covariates_that_have_drifted_are_named(rng):
+    days = DAYS + NEW
+    panel = from_series(
+        {name: rng.normal(size=days) for name in "ab"}, freq="D", season=7, start="2024-01-01"
+    )
+    values = rng.normal(size=(2 * (days + 14), 3))
+    rows = np.array([0, days + 14, 2 * (days + 14)])
+    for first in rows[:2]:
+        values[first + DAYS :, 1] += 8
+        values[first + days : first + days + 14, 0] += (
+            80  # ahead of the data, which is no drift yet
+        )
+    values[:, 2] = np.nan
+    columns = tuple(Column(name, "future") for name in ("price", "weather", "empty"))
+    beside = Covariates(columns, values, rows, np.empty((2, 0)))
+    origin = panel.times(0, DAYS - 1, 1)[0]
+    drift = data_drift(replace(panel, covariates=beside), origin, block=14)
+    assert drift.columns == ("weather",)
+    assert str(drift).endswith("; of the covariates weather drifted")
+    assert drift[:4] == data_drift(panel, origin, block=14)[:4]

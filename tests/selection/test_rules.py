@@ -12,6 +12,7 @@ from foreseq.selection import rules, start
 from foreseq.selection.choose import facts_of
 from foreseq.selection.facts import repeated_cycles
 from foreseq.series import windows
+from foreseq.series.covariates import Column, Covariates
 from foreseq.series.panel import OPEN, from_series
 from foreseq.training import pretrained, workers
 
@@ -459,3 +460,16 @@ def test_a_random_start_leaves_nothing_of_the_pretrained_network(air):
         "training.start",
         "training.synthetic",
     ]
+
+
+@pytest.mark.parametrize(("hours", "half_life"), [(6000, 1473), (3000, 0)])
+def test_old_windows_count_less_in_long_histories_with_covariates(hours, half_life):
+    panel = make_panel(hours, freq="h", season=24, series=1)
+    rows = np.array([0, hours + 12])
+    price = np.sin(np.arange(rows[1]) / 9)[:, None]
+    columns = (Column("price", "future"),)
+    beside = Covariates(columns, price, rows, np.empty((1, 0)))
+    sets = ["split.test_windows=6", "split.validation_windows=3", "split.validation_stride=12"]
+    with_price, _ = resolve(replace(panel, covariates=beside), *sets)
+    assert with_price.training.half_life == half_life
+    assert resolve(panel, *sets)[0].training.half_life == 0

@@ -1,12 +1,13 @@
 """Data drift: level and scale of the newest steps against those before the first forecast."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foreseq.metrics import mean_known
-from foreseq.series import calendar
+from foreseq.series import calendar, rows
 from foreseq.series.panel import Panel
 
 BLOCKS = 5
@@ -28,6 +29,8 @@ class DataDrift(NamedTuple):
     """Series whose level or scale changed by more than `FAR`."""
     series: int
     """Series with enough past."""
+    columns: tuple[str, ...] = ()
+    """Covariates of which as many series have drifted."""
 
     def __str__(self) -> str:
         """Return one line for people.
@@ -39,15 +42,41 @@ class DataDrift(NamedTuple):
         if not self.series:
             return "history too short to test for data drift"
         median = f"(median level shift {self.level:+.1f} sigma, log scale {self.scale:+.1f})"
-        if self.drifted < MANY * self.series:
-            return f"no data drift: {self.drifted} of {self.series} series drifted {median}"
-        return f"data drift in {self.drifted} of {self.series} series {median}"
+        beside = f"; of the covariates {', '.join(self.columns)} drifted" if self.columns else ""
+        if not self.is_widespread:
+            return f"no data drift: {self.drifted} of {self.series} series drifted {median}{beside}"
+        return f"data drift in {self.drifted} of {self.series} series {median}{beside}"
+
+    @property
+    def is_widespread(self) -> bool:
+        """Whether so many series have drifted that the panel has."""
+        return self.series > 0 and self.drifted >= MANY * self.series
 
 
 UNKNOWN = DataDrift(np.nan, np.nan, 0, 0)
 
 
 def data_drift(panel: Panel, until: Any, block: int) -> DataDrift:
+    """Return the drift of a panel, with the names of its covariates that have drifted.
+
+    Args:
+        panel: The newest data.
+        until: The first forecast origin.
+        block: Steps of a block, see `drift_of_values`.
+    """
+    drifted, beside = [], panel.covariates
+    if beside is not None:
+        lengths = np.diff(beside.offsets)
+        inside = rows.steps(beside.offsets) < np.repeat(panel.lengths, lengths)
+        for column, values in zip(beside.columns, beside.values[inside].T, strict=False):
+            known = np.isfinite(values)
+            alone = replace(panel, values=np.nan_to_num(values), observed=known, covariates=None)
+            if not column.categories and drift_of_values(alone, until, block).is_widespread:
+                drifted.append(column.name)
+    return drift_of_values(panel, until, block)._replace(columns=tuple(drifted))
+
+
+def drift_of_values(panel: Panel, until: Any, block: int) -> DataDrift:
     """Compare the newest block of each series with the last one that ended by `until`.
 
     Sigma is the root mean square of the changes between past blocks that lie as far apart; if the

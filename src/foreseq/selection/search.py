@@ -32,10 +32,6 @@ MIN_GAIN_ONE_STEP = 5.0
 later, and counts for more in a whole training."""
 GIVE_UP_FACTOR = 1.25
 """Times the error to beat from which no variation without synthetic series is tried any more."""
-CHANGING, HALF_LIVES = 5_000, 8
-"""Steps of a typical history in which the world may have changed, and half-lives that it is tried
-with (covariates.py: prices of Germany and Belgium gain 7%, of the Nordic countries lose as much).
-"""
 UNCOMPILED = {"training.jit": False}
 """What a short training changes: compiling takes longer than its steps gain."""
 
@@ -350,9 +346,9 @@ def _covariates(facts: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[
         yield tuple(column for column in reads if column.role != role)
 
 
-def _half_lives(facts: Facts, experiment: ResolvedExperiment) -> Iterator[int]:
-    if not experiment.training.half_life and facts.typical >= CHANGING:
-        yield facts.typical // HALF_LIVES
+def _half_lives(_: Facts, experiment: ResolvedExperiment) -> Iterator[int]:
+    if experiment.training.half_life:
+        yield 0
 
 
 def _needs_covariates(facts: Facts, experiment: ResolvedExperiment) -> bool:
