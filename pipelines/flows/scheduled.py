@@ -14,8 +14,8 @@ from foreseq.forecasting.output import Output
 from foreseq.pipelines.flows.forecast import deliver, history_of, write
 from foreseq.pipelines.flows.monitor import monitor
 from foreseq.pipelines.flows.run import run
-from foreseq.pipelines.runtime import console, environment, schedules
-from foreseq.pipelines.runtime.flows import flow
+from foreseq.pipelines.runtime import artifacts, console, environment, schedules
+from foreseq.pipelines.runtime.flows import flow, labels_of
 from foreseq.pipelines.runtime.schedules import ScheduleConfig
 from foreseq.series import panel
 from foreseq.tracking import overview, registry
@@ -83,6 +83,8 @@ def _once(config: ScheduleConfig, due: datetime) -> Interval:
         with files.new_file(record) as temporary:
             temporary.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
         overview.write(environment.data())
+    for name, reason in overview.alarms(environment.data(), labels_of(config)):
+        artifacts.alarm(name, reason)
     console.say(f"interval {config.name} {stamp}: {done.forecast or done.decision}")
     return done
 

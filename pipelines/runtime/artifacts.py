@@ -1,4 +1,4 @@
-"""What flow runs leave on Prefect's pages: a page on a training, and how far one has come."""
+"""What flow runs leave with Prefect: a page on a training, how far one has come, alarms."""
 
 import base64
 import re
@@ -11,10 +11,14 @@ from prefect.artifacts import (
     create_progress_artifact,
     update_progress_artifact,
 )
+from prefect.events import emit_event
 
+from foreseq.pipelines.runtime import console
 from foreseq.pipelines.runtime.progress import Show
 from foreseq.tracking import store, view
 
+ALARM = "foreseq.alarm"
+"""The event of an alarm; its payload has the `reason`."""
 EVERY = 5.0
 """Seconds between two updates of the progress, at least."""
 
@@ -51,6 +55,13 @@ def tracked(show: Show) -> Show:
             update_progress_artifact(artifact, 100 * share, f"{stage}: {text}")
 
     return track
+
+
+def alarm(name: str, reason: str) -> None:
+    """Warn of a model or schedule, as an event that an automation can wait for."""
+    console.say(f"warning  {name}: {reason}")
+    resource = {"prefect.resource.id": f"foreseq.{_key(name)}", "prefect.resource.name": name}
+    emit_event(ALARM, resource=resource, payload={"reason": reason})
 
 
 def _key(name: str) -> str:

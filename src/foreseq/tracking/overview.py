@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -78,22 +78,40 @@ def page(data: Path, now: datetime) -> str:
         data: Folder of forecasts and of records of schedules.
         now: In UTC.
     """
+    seen = _look(data, now)
+    return render(
+        "index.html",
+        release=__version__,
+        now=f"{now:%Y-%m-%d %H:%M}",
+        alarms=seen.alarms,
+        standings=seen.standings,
+        nights={name: rows[:NIGHTS] for name, rows in seen.nights.items()},
+        forecasts=seen.forecasts[:FORECASTS],
+        link=lambda folder: _link(folder, data),
+    )
+
+
+def alarms(data: Path, names: Collection[str]) -> list[tuple[str, str]]:
+    """Return the alarms of the page about some models and schedules: name and reason."""
+    parts = (alarm.partition(": ") for alarm in _look(data, datetime.now(UTC)).alarms)
+    return [(name, reason) for name, _, reason in parts if name in names]
+
+
+class _Seen(NamedTuple):
+    alarms: list[str]
+    standings: list[Standing]
+    nights: dict[str, list[dict[str, Any]]]
+    forecasts: list[Forecast]
+
+
+def _look(data: Path, now: datetime) -> _Seen:
     alarms: list[str] = []
     forecasts = sorted(_forecasts(data, alarms), key=lambda one: one.written, reverse=True)
     standings = [_standing(name, data, forecasts, alarms) for name in registry.names()]
     nights = {folder.name: _nights(folder, alarms) for folder in _folders(data / "schedules")}
     alarms += [alarm for one in standings for alarm in _alarms(one)]
     alarms += [alarm for name, rows in nights.items() for alarm in _late(name, rows, now)]
-    return render(
-        "index.html",
-        release=__version__,
-        now=f"{now:%Y-%m-%d %H:%M}",
-        alarms=alarms,
-        standings=standings,
-        nights={name: rows[:NIGHTS] for name, rows in nights.items()},
-        forecasts=forecasts[:FORECASTS],
-        link=lambda folder: _link(folder, data),
-    )
+    return _Seen(alarms, standings, nights, forecasts)
 
 
 def _standing(name: str, data: Path, forecasts: list[Forecast], alarms: list[str]) -> Standing:
