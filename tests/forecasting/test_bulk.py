@@ -3,29 +3,33 @@
 import numpy as np
 import pandas as pd
 import pytest
+from builders import resolved
 
-from foreseq.config import DatasetConfig, build_experiment
+from foreseq.config import DatasetConfig, change
 from foreseq.errors import ConfigError, DataRefused
 from foreseq.forecasting import bulk, bundle, ensemble, writer
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.forecasting.writer import ForecastSource
+from foreseq.ingest import joined
+from foreseq.ingest.table import to_panel
 from foreseq.series import examples
 from foreseq.series.panel import from_series
 from foreseq.training import model_cache, network_weights
 from foreseq.training.loop import Fitted
 
+FIELDS = {
+    "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
+    "network": {
+        "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "naive_lags": [7],
+        "recent_inputs": 7, "decoder": "direct", "calendar": False, "covariates": [],
+        "quantiles": [0.1, 0.5, 0.9],
+    },
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def source():
-    fields = {
-        "dataset": {"source": "memory", "horizon": 3, "freq": "D", "season": 7},
-        "network": {
-            "cells": {"units": [4]}, "context": 14, "patch": 7, "log": False, "naive_lags": [7],
-            "recent_inputs": 7, "decoder": "direct", "calendar": False, "covariates": [],
-            "quantiles": [0.1, 0.5, 0.9],
-        },
-    }  # fmt: skip
-    experiment = build_experiment(fields)
+    experiment = resolved(FIELDS)
     weights = network_weights.get_weights(model_cache.build(experiment))
     panel = from_series({"a": np.arange(30.0)}, freq="D", season=7, start="2024-01-01")
     state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
@@ -61,6 +65,52 @@ def test_the_parts_hold_what_forecasting_the_whole_table_gives(source, folder, t
     pd.testing.assert_frame_equal(table, whole, check_dtype=False)
     assert (tmp_path / "out" / "_SUCCESS").exists()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in", "out"]
+
+
+@pytest.fixture
+def priced(source, folder, tmp_path):
+    """Return a forecaster that reads a price known ahead, and the dataset with its file."""
+    rng = np.random.default_rng(1)
+    price = {"name": "price", "role": "future", "location": 5.0, "spread": 1.0}
+    experiment = change(source.forecaster.experiment, {"network.covariates": [price]})
+    weights = [
+        weight + rng.normal(0, 0.2, weight.shape).astype(np.float32)
+        for weight in network_weights.get_weights(model_cache.build(experiment))
+    ]
+    panel = from_series({"a": np.arange(30.0)}, freq="D", season=7, start="2024-01-01")
+    state = bundle.state(panel, panel.lengths, [Fitted(weights, 1, ())])
+    ahead = pd.read_parquet(folder).groupby("unique_id")["ds"].max().reset_index()
+    ahead = pd.concat([ahead.assign(ds=ahead["ds"] + pd.Timedelta(days=n)) for n in (1, 2, 3)])
+    ahead["price"] = 5 + rng.normal(size=len(ahead))
+    ahead.to_csv(tmp_path / "next.csv", index=False)
+    dataset = DatasetConfig.model_validate(
+        {"source": str(folder), "horizon": 3, "freq": "D", "season": 7,
+         "covariates": {"future": ["price"]}, "future": str(tmp_path / "next.csv")}
+    )  # fmt: skip
+    forecaster = Ensemble(change(experiment, {"dataset.unknown_ahead": "refuse"}), state)
+    return ForecastSource(forecaster, "demo/1", "d" * 64), dataset
+
+
+def test_each_part_reads_what_is_known_ahead_of_its_series(priced, folder, tmp_path):
+    source, dataset = priced
+    job = bulk.plan(dataset, folder, tmp_path / "out", source.version, source.digest)
+    carry_out(job, source)
+    joint = joined.read(pd.read_parquet(folder), dataset)
+    whole = ensemble.from_panel(source.forecaster, to_panel(joint, dataset)[0], version="demo/1")
+    table = writer.read(tmp_path / "out").sort_values(["unique_id", "ds"], ignore_index=True)
+    pd.testing.assert_frame_equal(table, whole, check_dtype=False)
+    prices = pd.read_csv(tmp_path / "next.csv")
+    prices.assign(price=9).to_csv(tmp_path / "next.csv", index=False)
+    again = bulk.plan(dataset, folder, tmp_path / "out", source.version, source.digest)
+    assert bulk.finished(again) is None
+    carry_out(again, source)
+    other = writer.read(tmp_path / "out").sort_values(["unique_id", "ds"], ignore_index=True)
+    assert not np.isclose(other["y_hat"], whole["y_hat"]).any()
+    prices.iloc[:-1].to_csv(tmp_path / "next.csv", index=False)
+    short = bulk.plan(dataset, folder, tmp_path / "out", source.version, source.digest)
+    refused = carry_out(short, source).refused
+    assert list(refused) == ["2.parquet"]
+    assert "price must be known 3 steps ahead, found nothing 3 steps after" in refused["2.parquet"]
 
 
 def test_in_any_order_the_output_is_the_same(source, folder, tmp_path):

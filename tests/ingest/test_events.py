@@ -77,9 +77,10 @@ def test_events_that_make_no_sense_are_refused(event, why):
         build_experiment({"dataset": {"horizon": 3, "events": [event]}}, [])
 
 
-def test_an_event_of_an_unknown_series_is_refused():
-    with pytest.raises(ConfigError, match="fair is of c, which is no series"):
-        made(make_table(), fair(series=["c"]))
+def test_a_series_of_an_event_that_is_not_there_is_said():
+    dataset = DatasetConfig.model_validate({"horizon": 3, "events": [fair(series=["a", "c"])]})
+    _, repairs = to_panel(make_table(), dataset)
+    assert repairs.covariates == ("event_fair: of series c, which is not there",)
 
 
 @pytest.mark.parametrize("update", ["replace", "append"])

@@ -7,6 +7,7 @@ resumed and two equal jobs do not disturb each other. The target appears when ev
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from foreseq.config import DatasetConfig
 from foreseq.durable import files
 from foreseq.errors import DataRefused
-from foreseq.forecasting import partition, writer
+from foreseq.forecasting import ensemble, partition, writer
 from foreseq.forecasting.output import By
 from foreseq.forecasting.writer import ForecastSource, Manifest, Part, Request, part_name
+from foreseq.ingest import joined
 from foreseq.ingest.fetch import content
 from foreseq.ingest.read import open_parquet, read_file
 from foreseq.ingest.table import to_panel
@@ -85,6 +87,8 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
             remedy="name a CSV itself rather than its folder",
         )
     reading = dataset.model_dump_json(exclude={"source"})
+    with tempfile.TemporaryDirectory() as raw:
+        beside = joined.digests(dataset, Path(raw))
     series = _series(inputs, dataset)
     partition.check(sum(series), by)
     return Job(
@@ -94,7 +98,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
         output=output.absolute(),
         model_version=version,
         model_digest=digest,
-        data=hashlib.sha256(f"{content(source)} {reading}".encode()).hexdigest(),
+        data=hashlib.sha256(" ".join([content(source), reading, *beside]).encode()).hexdigest(),
         horizon=dataset.horizon,
         sample_paths=sample_paths,
         verdict=verdict,
@@ -144,6 +148,7 @@ def _write(job: Job, number: int, source: ForecastSource) -> Part:
     dataset = job.dataset.model_copy(update={"source": str(file)})
     try:
         panel, _ = to_panel(read_file(file, dataset), dataset, file=str(file))
+        ensemble.require_known(source.forecaster, panel, str(file))
     except DataRefused as error:
         return Part(sha256=None, series=0, rows=0, refused=str(error))
     chosen, failures = writer.forecastable(source, panel)

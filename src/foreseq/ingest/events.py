@@ -1,5 +1,6 @@
 """Events that the config names, as covariates that are known ahead: one while an event lasts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +21,7 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
     """Return the panel with a column for each event, up to a horizon after the last y.
 
     Raises:
-        ConfigError: If an event has times where there are steps, or is of a series that is not
-            there.
+        ConfigError: If an event has times where there are steps, or the reverse.
     """
     if not dataset.events:
         return panel
@@ -30,8 +30,6 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
     parts = [np.zeros((length, len(names))) for length in lengths]
     ids = panel.ids.tolist()
     for event in dataset.events:
-        if absent := sorted(set(event.series) - set(ids)):
-            raise ConfigError(f"dataset.events: {event.name} is of {absent[0]}, which is no series")
         for series in range(panel.n_series):
             if not event.series or ids[series] in event.series:
                 times = panel.times(series, 0, int(lengths[series]))
@@ -39,6 +37,17 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
     columns = tuple(Column(PREFIX + name, "future") for name in names)
     both = covariates.with_columns(panel.covariates, columns, parts)
     return replace(panel, covariates=both)
+
+
+def absent(dataset: DatasetConfig, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return in words which series of events are not there: mistyped, or not forecast this time."""
+    known = set(ids)
+    return tuple(
+        f"{PREFIX}{event.name}: of series {name}, which is not there"
+        for event in dataset.events
+        for name in event.series
+        if name not in known
+    )
 
 
 def _lasts(event: EventConfig, times: NDArray[Any], freq: str) -> NDArray[np.bool_]:

@@ -81,7 +81,7 @@ def to_panel(
         leading=leading,
         trailing=trailing,
         reading=table.attrs.get(READING, ""),
-        covariates=notes,
+        covariates=(*notes, *events.absent(dataset, panel.ids.tolist())),
         warnings=tuple(warnings),
     )
 
