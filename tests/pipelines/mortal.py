@@ -20,7 +20,7 @@ from foreseq.pipelines.runtime import environment
 
 environment.prepare()
 
-from foreseq.config import DatasetConfig, build_experiment  # noqa: E402 after the environment is set
+from foreseq.config import build_experiment  # noqa: E402 after the environment is set
 from foreseq.forecasting.output import Output  # noqa: E402
 from foreseq.pipelines.flows import monitor, publish, run  # noqa: E402
 
@@ -62,7 +62,7 @@ def live(place: Path, touch: int | None = None, seconds: float = 0) -> None:
     dataset = {"name": "shop", "source": "shop.csv", "horizon": 7}
     ran = run.run(build_experiment({"dataset": dataset}, QUICK), Output(folder=FORECASTS / "april"))
     publish.publish(ran.run_id)
-    later = DatasetConfig(name="later", source="later.csv", horizon=7)
+    later = {"name": "later", "source": "later.csv"}
     monitor.monitor("shop", later, FORECASTS, retrain="auto")
     took = {"touches": next(touches), "seconds": time.monotonic() - begun}
     (place / "took.json").write_text(json.dumps(took))
