@@ -13,6 +13,8 @@ training and choices; each forecaster is trained once on what comes before and r
   (fev-bench, Shchur et al. 2025, arXiv 2509.26468).
 - `air`: 4 targets, 168 ahead, 20 cutoffs 168 apart; temperature and humidity known ahead; MASE.
 - `pollution`: one hour ahead after the first year; the weather up to now; RMSE.
+- `cold`: a fifth of the series of Australian tourism are held out altogether, and their newest 8
+  quarters forecast from region, state and purpose, with none or little of their past; MASE.
 - `noise-X`: univariate sets beside ten random walks, which must do no harm; compare `--without`.
 
 `--part validation` moves the cutoffs to the stretch of the same length before.
@@ -28,6 +30,7 @@ import numpy as np
 import pandas as pd
 from measuring import say
 
+from foreseq import metrics
 from foreseq.config import DatasetConfig, build_experiment
 from foreseq.evaluation import baselines
 from foreseq.experiment import recipe
@@ -40,6 +43,7 @@ from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
 
 DAY, WEEK, YEAR = 24, 168, 8760
+QUARTERS = 8
 WALKS = 10
 AT_ONCE = 4096
 
@@ -61,12 +65,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("data", type=Path)
     options.add_argument("--time-budget", default="600")
-    options.add_argument("--only", nargs="*", default=sorted(PROTOCOLS))
+    options.add_argument("--only", nargs="*", default=[*sorted(PROTOCOLS), "cold"])
     options.add_argument("--part", choices=["test", "validation"], default="test")
     options.add_argument("--without", action="store_true", help="Only y.")
     options.add_argument("--set", action="append", default=[], dest="overrides")
     args = options.parse_args()
     for name in args.only:
+        if name == "cold":
+            judge_cold(args)
+            continue
         protocol = PROTOCOLS[name](args.data)
         if args.part == "validation":
             ends = protocol.panel.lengths - protocol.kept
@@ -105,6 +112,53 @@ def judge(name: str, protocol: Protocol, args: argparse.Namespace) -> None:
     naive = baselines.seasonal_naive(replace(panel, season=DAY), asked, horizon)
     for label, forecast in (("ours", point), ("seasonal naive", naive)):
         say(f"  {label:15} {scored(panel, asked, forecast, horizon)}")
+
+
+def judge_cold(args: argparse.Namespace) -> None:
+    """Train without some series, and forecast these with none or little of their past."""
+    table = pd.read_csv(args.data / "tourism_au.csv.gz")
+    table["ds"] = pd.to_datetime(table["Quarter"], unit="D")
+    table["unique_id"] = table["Region"] + "/" + table["Purpose"]
+    table = table.rename(columns={"Trips": "y"}).drop(columns="Quarter")
+    ids = np.sort(table["unique_id"].unique())
+    is_held = table["unique_id"].isin(np.random.default_rng(1).choice(ids, len(ids) // 5, False))
+    static = ["Region", "State", "Purpose"]
+    history = panel_of(
+        table[~is_held & (table["ds"] < "2016-01-01")], QUARTERS, "QS", static=static
+    )
+    sets = [f"auto.time_budget={args.time_budget}", *args.overrides]
+    chosen = choose(build_experiment({"dataset": {"horizon": QUARTERS}}, sets), history)
+    fitted = recipe.fit(chosen.experiment, history, chosen.split).bundle
+    forecaster = Ensemble(fitted.experiment, fitted.final)
+    panel = panel_of(table[is_held], QUARTERS, "QS", static=static)
+    panel = replace(panel, season=fitted.experiment.dataset.season)
+    asked = Windows(np.arange(panel.n_series), panel.lengths - QUARTERS)
+    actual = windows.futures(panel, asked, QUARTERS)
+    scales = metrics.seasonal_errors(panel.values, panel.observed, panel.offsets, asked.cutoff, 4)
+
+    def say_error(label: str, forecast: np.ndarray) -> None:
+        error = np.nanmean(np.abs(forecast - actual), axis=1) / scales
+        say(f"  {label:28} MASE {error.mean():.3f}")
+
+    say(f"cold: {panel.n_series} series held out, {history.n_series} to learn from")
+    age = np.concatenate(
+        [np.arange(end, end - n, -1) for end, n in zip(asked.cutoff, panel.lengths, strict=True)]
+    )
+    for kept in (0, 1, 4, 72):
+        known = replace(panel, observed=panel.observed & (age <= kept))
+        say_error(f"ours, {kept} quarters known", forecaster.point(known, asked))
+    newest = table[~is_held & table["ds"].dt.year.eq(2015)]
+    alike = newest.groupby(["State", "Purpose", newest["ds"].dt.quarter])["y"].median()
+    first = table[is_held].drop_duplicates("unique_id").sort_values("unique_id")
+    year = [
+        [alike.get((state, purpose, quarter), np.nan) for quarter in (1, 2, 3, 4) * 2]
+        for state, purpose in zip(first["State"], first["Purpose"], strict=True)
+    ]
+    say_error("median of state and purpose", np.array(year))
+    say_error(
+        "seasonal naive, all known",
+        baselines.seasonal_naive(replace(panel, season=4), asked, QUARTERS),
+    )
 
 
 def scored(panel: Panel, asked: Windows, forecast: np.ndarray, horizon: int) -> str:
