@@ -149,9 +149,10 @@ def judge_cold(args: argparse.Namespace) -> None:
         say_error(f"ours, {kept} quarters known", forecaster.point(known, asked))
     newest = table[~is_held & table["ds"].dt.year.eq(2015)]
     alike = newest.groupby(["State", "Purpose", newest["ds"].dt.quarter])["y"].median()
+    anywhere = newest.groupby(["Purpose", newest["ds"].dt.quarter])["y"].median()
     first = table[is_held].drop_duplicates("unique_id").sort_values("unique_id")
     year = [
-        [alike.get((state, purpose, quarter), np.nan) for quarter in (1, 2, 3, 4) * 2]
+        [alike.get((state, purpose, q), anywhere[purpose, q]) for q in (1, 2, 3, 4) * 2]
         for state, purpose in zip(first["State"], first["Purpose"], strict=True)
     ]
     say_error("median of state and purpose", np.array(year))

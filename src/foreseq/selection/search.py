@@ -264,7 +264,7 @@ def _vary(
         for value in ALTERNATIVES[field](context.facts, experiment):
             if not context.has_time(limit - max(best.seconds, _seconds(state))):
                 break
-            varied = change(experiment, {field: value})
+            varied = change(experiment, {field: value, **_follows(state, field, value)})
             candidate = context.train(varied, state.steps, Choice(field, shown(field, value), ""))
             to_beat = _to_beat(best.error, min_gain)
             if len(varied.network.covariates) < len(experiment.network.covariates):
@@ -272,10 +272,20 @@ def _vary(
             if candidate.error < to_beat:
                 reason = f"validation error {candidate.error:.4f}, before {best.error:.4f}"
                 choices[field] = Choice(field, shown(field, value), reason)
+                for name, with_it in _follows(state, field, value).items():
+                    choices[name] = Choice(name, with_it, f"as {field}")
                 experiment, best = varied, candidate
     is_changed = experiment != state.experiment
     return state._replace(
         experiment=experiment, choices=choices, error=best.error, is_changed=is_changed
+    )
+
+
+def _follows(state: _State, field: str, value: Any) -> dict[str, Any]:
+    """Return what else is changed with a field: without covariates no window counts less."""
+    half_life = "training.half_life"
+    return (
+        {half_life: 0} if field == COVARIATES and not value and half_life in state.choices else {}
     )
 
 
