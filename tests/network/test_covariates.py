@@ -114,7 +114,7 @@ def test_series_that_are_read_together_bring_all_their_covariates():
     assert not contracts.same_rows(forecast(panel, newest), forecast(other, newest)).any()
 
 
-@pytest.mark.parametrize("decoder", ["direct", "segment"])
+@pytest.mark.parametrize("decoder", ["direct", pytest.param("segment", marks=pytest.mark.slow)])
 def test_a_network_learns_what_a_column_known_ahead_tells(decoder):
     panel = make_panel()
     forecast, chosen = fitted_on(panel, 250, f"network.decoder={decoder}")

@@ -97,6 +97,7 @@ def test_forecasts_of_a_schedule_are_checked_by_another_once_actuals_arrive(home
     assert len((results / "decisions.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_an_interval_waits_for_what_should_be_known_ahead(home, overlapping):
     sales = pd.read_csv(home / "shop.csv").assign(promo=lambda table: table["y"].rank() % 2)
     complete = sales["promo"].copy()
