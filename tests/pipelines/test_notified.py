@@ -65,7 +65,7 @@ def test_failures_and_alarms_of_schedules_are_told_as_documented(
     tmp_path, blocks, settings, received, wait_for
 ):
     url, bodies = received
-    (lines,) = blocks("Be told of failures and alarms", "python")
+    (lines,) = blocks("Notifications of failures and alarms", "python")
     assert WEBHOOK in lines
     for name, text in (("shop", SHOP), ("gone", SHOP.replace("shop", "gone"))):
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
 from foreseq.forecasting.sample_paths import at_levels, draw
 from foreseq.ingest.table import to_panel
-from foreseq.network import output_domain, predict
+from foreseq.network import output_domain, predict, scaling
 from foreseq.network.outputs import median_output
 from foreseq.series import calendar, covariates, multivariate, windows
 from foreseq.series.panel import Panel
@@ -128,8 +128,8 @@ class Ensemble:
             values = np.log(np.where(past > 0, past, np.nan)) if log else past
             units[rows] = calibration.unit(values, self.experiment.dataset.season)
         if self.experiment.network.starts_cold:
-            low, _, high = (np.log if log else np.array)(self.experiment.network.cold_start)
-            units[self._observations(panel, chosen) < windows.MIN_PAST] = (high - low) / 2
+            _, spread = scaling.typical(self.experiment.network)
+            units[self._observations(panel, chosen) < windows.MIN_PAST] = spread
         return units
 
     def cold(self, panel: Panel, chosen: Windows) -> NDArray[np.bool_]:

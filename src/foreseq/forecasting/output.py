@@ -56,7 +56,7 @@ class Output(Config):
 
     @property
     def place(self) -> str:
-        """What people are told: where the forecasts end."""
+        """How messages name it: where the forecasts end."""
         return self.shown or str(self.folder)
 
 

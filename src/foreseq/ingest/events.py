@@ -29,11 +29,11 @@ def add(panel: Panel, dataset: DatasetConfig) -> Panel:
     lengths = covariates.lengths_ahead(panel.covariates, panel.lengths, dataset.horizon)
     parts = [np.zeros((length, len(names))) for length in lengths]
     ids = panel.ids.tolist()
-    for event in dataset.events:
-        for series in range(panel.n_series):
+    for series, made in enumerate(parts):
+        times = panel.times(series, 0, len(made))
+        for event in dataset.events:
             if not event.series or ids[series] in event.series:
-                times = panel.times(series, 0, int(lengths[series]))
-                parts[series][_lasts(event, times, panel.freq), names.index(event.name)] = 1
+                made[_lasts(event, times, panel.freq), names.index(event.name)] = 1
     columns = tuple(Column(PREFIX + name, "future") for name in names)
     both = covariates.with_columns(panel.covariates, columns, parts)
     return replace(panel, covariates=both)

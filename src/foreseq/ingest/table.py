@@ -163,7 +163,7 @@ def _rows(table: pd.DataFrame, order: NDArray[Any]) -> pd.DataFrame:
 
 def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
     """Return one row for each series and time."""
-    new = np.append(True, (np.diff(columns.codes) > 0) | (columns.ds[1:] != columns.ds[:-1]))
+    new = _is_new(columns)
     if new.all():
         return columns
     first = np.flatnonzero(new)
@@ -184,6 +184,11 @@ def _collapse(columns: Columns, dataset: DatasetConfig) -> Columns:
     total = np.add.reduceat(np.nan_to_num(y), first)
     total[count == 0] = np.nan
     return replace(single, y=total if policy == "sum" else total / np.maximum(count, 1))
+
+
+def _is_new(columns: Columns) -> NDArray[np.bool_]:
+    """Return which sorted rows are the first of their series and time."""
+    return np.append(True, (np.diff(columns.codes) > 0) | (columns.ds[1:] != columns.ds[:-1]))
 
 
 def _with_cutoffs(
@@ -210,8 +215,8 @@ def _with_cutoffs(
         rows=np.append(columns.rows, columns.rows[rows]),
         beside=columns.beside.reindex(np.arange(len(seen) + len(without))),
     )
-    more = _take(more, np.lexsort((more.ds, more.codes)))  # a row of the source before ours
-    more = _take(more, np.append(True, (np.diff(more.codes) > 0) | (more.ds[1:] != more.ds[:-1])))
+    more, _ = _sort(more)  # a row of the source before ours
+    more = _take(more, _is_new(more))
     at = np.full(len(columns.names), columns.ds[0])
     at[without] = cutoffs
     return more, np.isin(more.codes, without) & (more.ds == at[more.codes])

@@ -50,12 +50,18 @@ def scale_of(
     scale = window_scale(config.scale, values, observed, season, wide)
     if not config.starts_cold:
         return scale
-    low, middle, high = np.log(config.cold_start) if config.log else config.cold_start
+    location, spread = typical(config)
     count = ops.sum(observed, axis=1, keepdims=True)
     return WindowScale(
-        ops.where(count > 0, scale.location, ops.full_like(scale.location, middle)),
-        ops.where(count > 1, scale.spread, ops.full_like(scale.spread, (high - low) / 2)),
+        ops.where(count > 0, scale.location, ops.full_like(scale.location, location)),
+        ops.where(count > 1, scale.spread, ops.full_like(scale.spread, spread)),
     )
+
+
+def typical(config: ResolvedNetwork) -> tuple[float, float]:
+    """Return location and spread of other series, as logarithms if the network works on these."""
+    low, middle, high = np.log(config.cold_start) if config.log else config.cold_start
+    return float(middle), float(high - low) / 2
 
 
 def window_scale(
