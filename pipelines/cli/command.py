@@ -62,12 +62,12 @@ AsJson = Annotated[
 ]
 
 
-def begin(*flows: str, says: str = "", verbose: bool = False, port: int = 0) -> None:
+def begin(says: str, *flows: str, verbose: bool = False, port: int = 0) -> None:
     """Redirect what libraries print to a file; import flows while Prefect's server starts.
 
     Args:
-        flows: Modules of flows.
         says: The first line, before anything that takes time.
+        flows: Modules of flows.
         verbose: Whether details are for the terminal.
         port: Preferred by the server; 0: any.
 
@@ -77,8 +77,7 @@ def begin(*flows: str, says: str = "", verbose: bool = False, port: int = 0) -> 
     from foreseq.pipelines.runtime import console, progress, server
 
     console.hush(verbose=verbose)
-    if says:
-        console.say(says)
+    console.say(says)
     atexit.register(gc.freeze)  # else TensorFlow's objects are collected at exit, for seconds
     if flows != ("ingest",):
         server.require(server.mlflow())
@@ -90,6 +89,14 @@ def begin(*flows: str, says: str = "", verbose: bool = False, port: int = 0) -> 
                 import_module(f"foreseq.pipelines.flows.{flow}")
             show("start", "waiting for Prefect's server")
             ready()
+
+
+def opening(command: str, experiment: "ExperimentConfig") -> str:
+    """Return the first line of a command that works on an experiment."""
+    budget = experiment.auto.time_budget
+    limit = f", about {budget:g} s of training" if budget and command in ("run", "train") else ""
+    horizon = experiment.dataset.horizon
+    return f"{command:<8} {experiment.model}: {horizon} steps ahead{limit}"
 
 
 def experiment_of(

@@ -65,7 +65,7 @@ def open_report(
     ],
 ) -> None:
     """Open the report on a model in a browser; print its place."""
-    begin()
+    begin(f"open     {what}")
     from foreseq.tracking import registry, store
 
     wanted = _manifest(Path(what))["model_version"] if (Path(what) / MANIFEST).is_file() else what

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from foreseq.config import history_fields
+from foreseq.config.dataset import without_secrets
 from foreseq.errors import ConfigError, DoneInPart, ForeseqError, NotPublished
 from foreseq.pipelines.cli import look, operate, pretrained, text
 from foreseq.pipelines.cli.command import (
@@ -36,6 +37,7 @@ from foreseq.pipelines.cli.command import (
     beside,
     destination,
     experiment_of,
+    opening,
     result,
     seconds,
 )
@@ -43,7 +45,6 @@ from foreseq.pipelines.cli.help import Grouped
 from foreseq.pipelines.runtime import environment
 
 if TYPE_CHECKING:
-    from foreseq.config import ExperimentConfig
     from foreseq.forecasting.writer import Manifest
     from foreseq.pipelines.flows.publish import Published
 
@@ -117,7 +118,7 @@ def run(
     sets = beside(future, static, overrides)
     experiment = experiment_of(config, data, horizon, sets, time_budget)
     where = destination(output, table, by)
-    begin("run", says=_opening("run", experiment), verbose=verbose)
+    begin(opening("run", experiment), "run", verbose=verbose)
     from foreseq.forecasting import export
     from foreseq.pipelines.flows.run import run as flow
     from foreseq.pipelines.runtime import console
@@ -158,7 +159,7 @@ def ingest(
 ) -> None:
     """Read, check and store the series of a config or file."""
     experiment = experiment_of(config, data, horizon, overrides)
-    begin("ingest")
+    begin(f"ingest   {without_secrets(experiment.dataset.source)}", "ingest")
     from foreseq.pipelines.flows.ingest import ingest as flow
 
     ingested = flow(experiment.dataset)
@@ -184,7 +185,7 @@ def train(
 ) -> None:
     """Train, test and track a forecaster; publish nothing."""
     experiment = experiment_of(config, data, horizon, overrides, time_budget)
-    begin("ingest", "train", says=_opening("train", experiment), verbose=verbose)
+    begin(opening("train", experiment), "ingest", "train", verbose=verbose)
     from foreseq.pipelines.flows.ingest import ingest as read
     from foreseq.pipelines.flows.train import train as flow
 
@@ -200,7 +201,7 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Publish a training run, if the gate accepts it."""
-    begin("publish")
+    begin(f"publish  run {run_id}", "publish")
     from foreseq.pipelines.flows.publish import publish as flow
 
     published = flow(run_id)
@@ -219,7 +220,7 @@ def rollback(
     model: Annotated[str, typer.Argument(help="Name of the model.")], as_json: AsJson = False
 ) -> None:
     """Make the previous champion of a model its champion again."""
-    begin()
+    begin(f"rollback {model}")
     from foreseq.tracking import registry
 
     version = registry.rollback(model)
@@ -268,14 +269,14 @@ def forecast(
         if data is None or history is not None or workers is not None or dask is not None:
             raise ConfigError("give --model with or without --input, or --data and --horizon")
         experiment = experiment_of(None, data, horizon, overrides)
-        says = _opening("forecast", experiment)
+        says = opening("forecast", experiment)
         _require_all_series(pretrained.forecast(experiment, where, says, as_json))
         return
     if data is not None or horizon is not None:
         raise ConfigError("a model has its own horizon; give its histories by --input")
     source = history_fields(history, beside(future, static, overrides))
     in_files = workers is not None or dask is not None
-    begin("bulk" if in_files else "forecast", says=f"forecast with {model}")
+    begin(f"forecast with {model}", "bulk" if in_files else "forecast")
     from foreseq.forecasting import export
 
     export.check(where)
@@ -303,7 +304,7 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Score a published model on windows it has not seen."""
-    begin("backtest")
+    begin(f"backtest {model}", "backtest")
     from foreseq.pipelines.flows.backtest import backtest as flow
 
     scores = flow(model, history_fields(history, overrides or ()))
@@ -344,7 +345,7 @@ def tune(
     from foreseq.selection import space as spaces
 
     searched = spaces.read_space(space) if space else spaces.open_space(experiment)
-    begin("tune", says=_opening("tune", experiment))
+    begin(opening("tune", experiment), "tune")
     from foreseq.pipelines.flows.tune import Plan
     from foreseq.pipelines.flows.tune import tune as flow
     from foreseq.pipelines.runtime import console
@@ -427,13 +428,6 @@ def doctor() -> None:
         _say(f"{'WRONG' if finding.exit_code else 'ok   '} {finding.name:<12} {finding.message}")
     if worst:
         raise typer.Exit(worst)
-
-
-def _opening(command: str, experiment: "ExperimentConfig") -> str:
-    budget = experiment.auto.time_budget
-    limit = f", about {budget:g} s of training" if budget and command in ("run", "train") else ""
-    horizon = experiment.dataset.horizon
-    return f"{command:<8} {experiment.model}: {horizon} steps ahead{limit}"
 
 
 def _require_published(published: "Published") -> None:  # type: ignore[type-arg]

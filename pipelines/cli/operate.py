@@ -22,6 +22,7 @@ from foreseq.pipelines.cli.command import (
     Overrides,
     begin,
     experiment_of,
+    opening,
     result,
 )
 
@@ -47,6 +48,7 @@ def explore(
     dataset = experiment_of(
         Path(data) if is_config else None, None if is_config else data, 1, overrides
     ).dataset
+    begin(f"explore  {without_secrets(data)}")
     from foreseq.durable import files
     from foreseq.ingest.fetch import fetch
     from foreseq.ingest.read import read_file
@@ -88,7 +90,7 @@ def monitor(
 ) -> None:
     """Compare past forecasts with actuals and decide."""
     source = history_fields(actuals, overrides or ())
-    begin("monitor")
+    begin(f"monitor  {model}", "monitor")
     from foreseq.pipelines.flows.monitor import monitor as flow
 
     checked = flow(model, source, forecasts, retrain)
@@ -112,7 +114,7 @@ def monitor(
 
 def index(as_json: AsJson = False) -> None:
     """Write one page over all models, forecasts and nightly runs."""
-    begin()
+    begin("index    of all models, forecasts and nightly runs")
     from foreseq.pipelines.runtime import console, environment
     from foreseq.tracking import overview
 
@@ -126,7 +128,7 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """List the versions of a dataset and their models."""
-    begin()
+    begin(f"history  {dataset}")
     from foreseq.ingest import history as versions
     from foreseq.pipelines.runtime import console, environment
     from foreseq.tracking import run as runs
@@ -155,7 +157,7 @@ def serve(
     from foreseq.pipelines.runtime import schedules
 
     configs = [(path, schedules.load(path)) for path in schedules.find(schedules_at)]
-    begin("serving", port=port)
+    begin(f"serve    {schedules_at}", "serving", port=port)
     from foreseq.pipelines.flows.serving import serve_schedules
 
     serve_schedules(configs)
@@ -178,7 +180,7 @@ def backfill(
 
     config = schedules.load(schedule)
     span = (schedules.parse_time(first), schedules.parse_time(last, end=True))
-    begin("scheduled")
+    begin(f"backfill {schedule} from {first} to {last}", "scheduled")
     from foreseq.pipelines.flows.scheduled import scheduled
 
     for due in config.between(*span):
@@ -195,7 +197,7 @@ def verify(
 ) -> None:
     """Check that nothing looks ahead and noise has no skill."""
     experiment = experiment_of(config, data, horizon, overrides)
-    begin("reproduce")
+    begin(opening("verify", experiment), "reproduce")
     from foreseq.pipelines.flows.reproduce import verify_experiment as flow
 
     findings = flow(experiment)
@@ -210,7 +212,7 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Train a tracked run again and compare the weights."""
-    begin("reproduce")
+    begin(f"repeat   run {run_id}", "reproduce")
     from foreseq.pipelines.flows.reproduce import reproduce as flow
 
     parts = flow(run_id)
@@ -237,7 +239,7 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Train the pretrained networks again; resumable."""
-    begin("pretrain")
+    begin(f"pretrain into {output}", "pretrain")
     from foreseq.pipelines.flows.pretrain import pretrain as flow
     from foreseq.pipelines.runtime import console
     from foreseq.training import pretrained

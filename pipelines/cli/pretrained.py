@@ -28,7 +28,7 @@ def forecast(
         says: The first line, before anything that takes time.
         as_json: Whether to print the result as JSON.
     """
-    begin(says=says)
+    begin(says)
     from foreseq.pipelines.runtime import console, progress
 
     with progress.shown() as show:

@@ -42,7 +42,7 @@ def train(
     from foreseq.language.config import load_text_experiment
 
     experiment = load_text_experiment(config, overrides or [])
-    begin("text")
+    begin(f"text     {experiment.model}", "text")
     from foreseq.pipelines.flows.text import train as flow
     from foreseq.pipelines.runtime import console
     from foreseq.tracking import store
@@ -102,7 +102,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Compute the perplexity of a text."""
-    begin("text")
+    begin(f"score    {file} with {model}", "text")
     from foreseq.pipelines.flows.text import score_file
 
     scored = score_file(model, file)
@@ -131,7 +131,7 @@ def gradients(
     as_json: AsJson = False,
 ) -> None:
     """Measure how far back simple, LSTM and GRU cells can learn from."""
-    begin("diagnose")
+    begin(f"diagnose {config or 'the default cells'}", "diagnose")
     from foreseq.pipelines.flows.diagnose import diagnose_gradients, load_diagnosis
     from foreseq.pipelines.runtime import console
 
@@ -144,7 +144,7 @@ def gradients(
 
 
 def _generate_one(model: str, prompt: str, sampling: "SamplingConfig", *, as_json: bool) -> None:
-    begin()
+    begin(f"generate with {model}")
     from foreseq.pipelines.flows.text import stream
 
     characters = stream(model, prompt, sampling)
@@ -161,7 +161,7 @@ def _generate_one(model: str, prompt: str, sampling: "SamplingConfig", *, as_jso
 def _generate_many(
     model: str, prompts: list[str], sampling: "SamplingConfig", *, as_json: bool
 ) -> None:
-    begin("text")
+    begin(f"generate with {model}", "text")
     from foreseq.pipelines.flows.text import generate as flow
 
     texts = flow(model, prompts, sampling)
