@@ -83,13 +83,28 @@ def test_more_rows_than_excel_holds_leave_no_file(tmp_path, monkeypatch):
 def test_rows_of_the_same_series_and_cutoff_are_replaced_and_others_stay(tmp_path):
     url = f"sqlite:///{tmp_path}/shop.db"
     write(url, frame(value=1.0))
-    write(url, frame(["b", "c"], value=5.0, version="shop/2"))
+    write(url, frame(["b", "c"], value=5.0, version="other/2"))
     write(url, frame(["b"], value=7.0, days=DAYS + pd.Timedelta(1, "D")))
     found = rows_of(tmp_path / "shop.db")
     assert found["unique_id"].tolist() == ["007"] * 2 + ["b"] * 4 + ["c"] * 2
     assert found["y_hat"].tolist() == [1, 1, 5, 5, 7, 7, 5, 5]
     assert found["ds"][0] == "2024-03-31T00:00:00+01:00"  # SQLite has no zones
-    assert set(found["model_version"][2:4]) == {"shop/2"}
+    assert set(found["model_version"][2:4]) == {"other/2"}
+
+
+def test_series_that_a_model_no_longer_forecasts_leave_its_newest_cutoff(tmp_path):
+    url = f"sqlite:///{tmp_path}/shop.db"
+    later = DAYS + pd.Timedelta(1, "D")
+    for version in ("shop/1", "shop_2/1", "pretrained/day"):
+        write(url, frame([f"of {version}"], version=version, days=later))
+    write(url, frame(["gone", "late"]), frame(["gone", "a"], days=later))
+    write(url, frame(["late"], version="shop/2"), frame(["a"], days=later, version="shop/2"))
+    write(url, frame(["any"], version="pretrained/day", days=later))
+    left = rows_of(tmp_path / "shop.db").groupby("unique_id")["cutoff"].unique().str.join(" ")
+    first, second = (day.isoformat() for day in (DAYS[0], later[0]))
+    expected = {"late": first, "gone": first, "a": second, "any": second}
+    expected |= {"of shop_2/1": second, "of pretrained/day": second}
+    assert left.to_dict() == expected
 
 
 def test_a_process_killed_between_two_rows_leaves_the_old_ones(tmp_path):

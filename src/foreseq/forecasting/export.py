@@ -2,8 +2,8 @@
 
 A file appears whole or not at all. In a table the rows of the same series and cutoff are replaced
 within one transaction: whoever reads it sees the old ones or the new ones, also if this process is
-killed in between. Rows of other series and other cutoffs stay, so that a table may hold many nights
-and several models.
+killed in between. With them go rows of the newest cutoff that the same model made for series which
+it no longer forecasts. Other rows stay, so that a table may hold many nights and several models.
 """
 
 import csv
@@ -25,10 +25,12 @@ from foreseq.ingest.fetch import expand
 
 FIRST = ["unique_id", "ds", "y_hat"]
 """Columns that every forecast table begins with."""
-KEY = ("unique_id", "cutoff", "ds")
+KEY = ("cutoff", "unique_id", "ds")
 """Of the table: no step of a series is there twice for one cutoff."""
 MOST_ROWS = 1_048_575
 """Of an Excel sheet, below its header."""
+PRETRAINED = "pretrained"
+"""Model that forecasts any data, so that its other series may be those of other data."""
 ID, TIME = 250, 40
 """Letters of an id or version, and of a time with its zone as text."""
 
@@ -141,11 +143,18 @@ def _header(file: Path) -> list[Any]:
 
 def _to_database(tables: Iterator[pd.DataFrame], output: Output) -> int:
     engine, rows = _connect(output), 0
+    newest, kept = None, set[Any]()
     try:
         with engine.begin() as connection:
             for frame in tables:
                 table, values = _table(connection, frame, output)
                 rows += _replace(connection, table, values)
+                if len(frame) and (newest is None or frame["cutoff"].max() > newest):
+                    newest, kept = frame["cutoff"].max(), set()
+                    last = values.iloc[int(frame["cutoff"].argmax())]
+                kept.update(values.loc[frame["cutoff"] == newest, "unique_id"])
+            if kept:
+                _drop_others(connection, table, last, kept)
     except SQLAlchemyError as error:
         raise _refused(error, engine, output) from None
     finally:
@@ -209,6 +218,23 @@ def _replace(connection: sa.Connection, table: sa.Table, values: pd.DataFrame) -
         sa.insert(table), [{str(k): v for k, v in row.items()} for row in values.to_dict("records")]
     )
     return len(values)
+
+
+def _drop_others(
+    connection: sa.Connection, table: sa.Table, last: "pd.Series[Any]", kept: set[Any]
+) -> None:
+    """Delete rows of the same model and cutoff as the row `last`, but not of series in `kept`."""
+    model, _, number = str(last["model_version"]).rpartition("/")
+    if not number or model == PRETRAINED:
+        return
+    same = (table.c.cutoff == last["cutoff"]) & table.c.model_version.startswith(
+        f"{model}/", autoescape=True
+    )
+    series = connection.scalars(sa.select(table.c.unique_id).where(same).distinct())
+    if gone := [{"series": one} for one in series if one not in kept]:
+        connection.execute(
+            sa.delete(table).where(same, table.c.unique_id == sa.bindparam("series")), gone
+        )
 
 
 def _as_text(times: "pd.Series[Any]") -> "pd.Series[Any]":
