@@ -127,12 +127,12 @@ def _table(folder: Path, made: dict[str, Any], series: str | None) -> "pd.DataFr
     if series is None:
         parts = sorted(made["parts"])[: MOST_SERIES if made.get("by") else 1]
         return pd.concat([pd.read_parquet(folder / part, partitioning=None) for part in parts])
-    table = pd.read_parquet(folder, filters=[("unique_id", "==", series)])
-    if table.empty:
-        ids = pd.read_parquet(folder, columns=["unique_id"])["unique_id"].unique().tolist()
-        there = ", ".join(get_close_matches(series, ids) or ids[:MOST_NAMED])
+    ids = pd.read_parquet(folder, columns=["unique_id"])["unique_id"].unique().tolist()
+    wanted = [one for one in ids if str(one) == series]
+    if not wanted:
+        there = ", ".join(get_close_matches(series, map(str, ids)) or map(str, ids[:MOST_NAMED]))
         raise ConfigError(f"{folder}: no forecast of series {series}; there is {there}")
-    return table
+    return pd.read_parquet(folder, filters=[("unique_id", "==", wanted[0])])
 
 
 def _overview(table: "pd.DataFrame", count: int) -> Iterator[str]:

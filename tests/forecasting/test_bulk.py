@@ -113,6 +113,17 @@ def test_each_part_reads_what_is_known_ahead_of_its_series(priced, folder, tmp_p
     assert "price must be known 3 steps ahead, found nothing 3 steps after" in refused["2.parquet"]
 
 
+@pytest.mark.parametrize("kinds", [["int64"] * 3, ["int64", str, "int64"]])
+def test_ids_are_of_one_type_in_all_parts(source, folder, tmp_path, kinds):
+    for number, (file, kind) in enumerate(zip(sorted(folder.iterdir()), kinds, strict=True)):
+        table = pd.read_parquet(file)
+        ids = 10 * number + pd.factorize(table["unique_id"])[0]
+        table.assign(unique_id=ids.astype(kind)).to_parquet(file, index=False)
+    carry_out(plan(folder, tmp_path / "out", source), source)
+    parts = list(writer.tables(tmp_path / "out"))
+    assert {str(part["unique_id"].dtype) for part in parts} == {"str" if str in kinds else "int64"}
+
+
 def test_in_any_order_the_output_is_the_same(source, folder, tmp_path):
     one = carry_out(plan(folder, tmp_path / "one", source), source)
     other = carry_out(plan(folder, tmp_path / "other", source), source, order=(2, 0, 1))

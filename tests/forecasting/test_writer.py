@@ -80,6 +80,17 @@ def test_a_folder_of_forecasts_holds_the_table_of_every_series(source, tmp_path)
     assert writer.read_manifest(tmp_path / "out") == manifest
 
 
+def test_ids_that_came_as_integers_are_integers(source, tmp_path):
+    panel = replace(make_panel(), ids=np.array(["1", "10", "2", "3", "4"]), id_type="int32")
+    manifest = writer.write(source, panel, tmp_path / "out")
+    schema = parquet.read_schema(tmp_path / "out" / "part-00000.parquet")
+    assert str(schema.field("unique_id").type) == "int32"
+    assert writer.read(tmp_path / "out")["unique_id"].tolist()[::3] == [1, 10, 2, 3, 4]
+    as_text = writer.write(source, replace(panel, id_type=""), tmp_path / "out")
+    assert not as_text.is_same(manifest)
+    assert writer.read(tmp_path / "out")["unique_id"].tolist()[::3] == ["1", "10", "2", "3", "4"]
+
+
 @pytest.mark.parametrize(("freq", "unit"), [("D", "us"), ("100ns", "ns")])
 def test_times_are_microseconds_unless_that_would_change_them(source, tmp_path, freq, unit):
     panel = from_series({"a": np.arange(20.0)}, freq=freq, season=4, start="2024-01-01")

@@ -135,3 +135,32 @@ def test_a_deleted_store_is_rebuilt_as_it_was(tmp_path):
     again = ingest(dataset, tmp_path / "series")
     assert again.fresh
     assert (again.folder, again.fingerprint) == (first.folder, first.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "id_type"),
+    [("int32", "int32", "int32"), ("int64", str, ""), (str, "int64", ""), (str, str, "")],
+)
+def test_ids_have_a_type_as_long_as_all_have_it(tmp_path, first, second, id_type):
+    for number, kind in enumerate((first, second)):
+        file = tmp_path / f"{number}.parquet"
+        table = pd.DataFrame({"unique_id": [7, 10], "ds": number, "y": float(number)})
+        table.astype({"unique_id": kind}).to_parquet(file)
+        done = ingest(dataset(file, update="append", freq=1), tmp_path / "series")
+    kept = panel.load(done.folder)
+    assert (kept.ids.tolist(), kept.lengths.tolist(), kept.id_type) == (
+        ["10", "7"],
+        [2, 2],
+        id_type,
+    )
+    assert panel.to_frame(kept)["unique_id"].dtype == (id_type or "str")
+
+
+def test_a_csv_of_what_is_known_ahead_leaves_ids_their_type(tmp_path):
+    rows = pd.DataFrame({"unique_id": 7, "ds": range(1, 9), "y": 1.0, "price": 2.0})
+    rows.to_parquet(tmp_path / "shop.parquet")
+    (tmp_path / "ahead.csv").write_text("unique_id,ds,price\n7,9,3\n8,9,3\n")
+    beside = dataset(tmp_path / "shop.parquet", future=str(tmp_path / "ahead.csv"))
+    kept = panel.load(ingest(beside, tmp_path / "series").folder)
+    assert (kept.ids.tolist(), kept.id_type) == (["7"], "int64")
+    assert kept.covariates.offsets.tolist() == [0, 9]

@@ -58,6 +58,13 @@ def test_many_series_are_listed_and_one_of_them_is_shown(shown, tmp_path):
         shown("out", "s77")
 
 
+def test_series_whose_ids_are_integers_are_shown(shown, tmp_path):
+    forecasts(tmp_path / "out", [7, 17])
+    assert shown("out", "17")[0].startswith("out: series 17,")
+    with pytest.raises(ConfigError, match=r"no forecast of series 07; there is 7$"):
+        shown("out", "07")
+
+
 def test_a_model_means_its_newest_forecast(shown, tmp_path):
     forecasts(tmp_path / "data" / "forecasts" / "shop" / "2024-02-29", ["a"], version="shop/2")
     assert shown("shop")[0].endswith("by shop/2")

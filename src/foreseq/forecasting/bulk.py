@@ -9,10 +9,12 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -89,7 +91,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
     reading = dataset.model_dump_json(exclude={"source"})
     with tempfile.TemporaryDirectory() as raw:
         beside = joined.digests(dataset, Path(raw))
-    series = _series(inputs, dataset)
+    series, id_type = _series(inputs, dataset)
     partition.check(sum(series), by)
     return Job(
         dataset=dataset,
@@ -103,6 +105,7 @@ def plan(  # noqa: PLR0913 - what is forecast, by what, and where to
         sample_paths=sample_paths,
         verdict=verdict,
         by=by,
+        id_type=id_type,
     )
 
 
@@ -148,6 +151,7 @@ def _write(job: Job, number: int, source: ForecastSource) -> Part:
     dataset = job.dataset.model_copy(update={"source": str(file)})
     try:
         panel, _ = to_panel(read_file(file, dataset), dataset, file=str(file))
+        panel = replace(panel, id_type=job.id_type)  # one for all parts
         ensemble.require_known(source.forecaster, panel, str(file))
     except DataRefused as error:
         return Part(sha256=None, series=0, rows=0, refused=str(error))
@@ -179,11 +183,16 @@ def _parquet_files(folder: Path) -> list[Path]:
     ]
 
 
-def _series(inputs: list[Path], dataset: DatasetConfig) -> tuple[int, ...]:
-    """Return the number of series in each file, after checking that none is in two files."""
+def _series(inputs: list[Path], dataset: DatasetConfig) -> tuple[tuple[int, ...], str]:
+    """Return the number of series in each file, and the type of all ids if they are integers.
+
+    Raises:
+        DataRefused: If a series is in two files.
+    """
     if len(inputs) == 1 and inputs[0].suffix not in ENDINGS:
-        return (0,)  # a CSV: not known before it is read
-    names = [_names(file, dataset) for file in inputs]
+        return (0,), ""  # a CSV: not known before it is read
+    names, kinds = zip(*(_names(file, dataset) for file in inputs), strict=True)
+    types = {kind for kind in kinds if kind is not None}
     hashes = np.concatenate([pd.util.hash_array(ids) for ids in names])
     unique, count = np.unique(hashes, return_counts=True)
     if (count > 1).any():
@@ -200,17 +209,19 @@ def _series(inputs: list[Path], dataset: DatasetConfig) -> tuple[int, ...]:
                         remedy="put it into one file, or forecast without --workers and --dask",
                     )
                 seen[name] = file
-    return tuple(len(ids) for ids in names)
+    return tuple(len(ids) for ids in names), types.pop() if len(types) == 1 else ""
 
 
-def _names(file: Path, dataset: DatasetConfig) -> NDArray[np.object_]:
+def _names(file: Path, dataset: DatasetConfig) -> tuple[NDArray[np.object_], str | None]:
+    """Return the ids in a file, and their type as `Panel.id_type`; None: no part can be made."""
     try:
         source, columns, _ = open_parquet(file, dataset)
     except DataRefused:  # its part will say so
-        return np.empty(0, dtype=object)
+        return np.empty(0, dtype=object), None
     column = columns.unique_id
     if column not in source.schema.names:
-        return np.array([dataset.name], dtype=object)
+        return np.array([dataset.name], dtype=object), ""
     ids = pc.unique(source.to_table(columns=[column]).column(0).combine_chunks())
     names = ids.dictionary if hasattr(ids, "dictionary") else ids
-    return np.array([str(name) for name in names.to_pylist()], dtype=object)
+    id_type = str(names.type) if pa.types.is_integer(names.type) else ""
+    return np.array([str(name) for name in names.to_pylist()], dtype=object), id_type

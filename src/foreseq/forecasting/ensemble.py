@@ -1,13 +1,11 @@
 """Forecasts from histories, by the same code in backtests and in production."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.extensions import ExtensionArray
 
 from foreseq.config import MEDIAN, ColumnsConfig, ResolvedExperiment
 from foreseq.errors import BundleRefused, DataRefused, NotYet
@@ -329,16 +327,11 @@ def table(
     zone = calendar.zone(panel.freq)
     cutoffs = calendar.at(starts[:, 0], chosen.cutoff - 1, panel.freq)
     columns = {
-        "unique_id": _strings(panel.ids[chosen.series]).repeat(horizon),
+        "unique_id": pd.Series(panel.names(chosen.series)).array.repeat(horizon),
         "ds": calendar.stamped(calendar.at(starts, ahead, panel.freq).ravel(), zone),
         "y_hat": median_output(forecast, quantiles).ravel(),
         **{f"q{100 * level:g}": forecast[..., i].ravel() for i, level in enumerate(quantiles)},
         "cutoff": calendar.stamped(np.repeat(cutoffs, horizon), zone),
-        "model_version": _strings([version]).repeat(count * horizon),
+        "model_version": pd.Series([version]).array.repeat(count * horizon),
     }
-    return pd.DataFrame(columns, copy=False)
-
-
-def _strings(strings: Sequence[str] | NDArray[np.str_]) -> ExtensionArray:
-    """Return strings as a pandas array: repeating it is cheaper than converting repeated ones."""
-    return pd.Series(np.asarray(strings, dtype=object)).array
+    return pd.DataFrame(columns, copy=False)  # repeated arrays are cheaper than converted ones

@@ -197,7 +197,7 @@ def _typed(column: "pd.Series[Any]", dialect: str) -> tuple[Any, "pd.Series[Any]
         return sa.DateTime(timezone=zoned), pd.Series(times, column.index, dtype=object)
     if column.dtype.kind == "f":
         return sa.Double(), column.astype(object)
-    if column.dtype.kind == "i":
+    if column.dtype.kind in "iu":
         return sa.BigInteger(), column.astype(object)
     return sa.String(ID), column.astype(object)
 

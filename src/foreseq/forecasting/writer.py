@@ -47,6 +47,8 @@ class Request(Config):
     """The gate's on the forecaster, `published` or `rejected`; empty: it was not judged."""
     by: By = ""
     """How the parts are divided among folders; empty: they are not."""
+    id_type: str = ""
+    """As of the panel: ids that came as integers are integers."""
 
     def is_same(self, other: "Request") -> bool:
         """Return whether both ask for the same forecasts."""
@@ -123,6 +125,7 @@ def write(source: ForecastSource, panel: Panel, folder: Path) -> Manifest:
         sample_paths=source.sample_paths,
         verdict=source.verdict,
         by=source.by,
+        id_type=panel.id_type,
     )
     if manifest := existing(folder, request):
         return manifest

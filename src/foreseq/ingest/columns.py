@@ -45,6 +45,8 @@ class Columns:
     file: str
     beside: pd.DataFrame | None = None
     """Further columns, a row for each row; None: there are none."""
+    id_type: str = ""
+    """As of a panel."""
 
     def shown(self, time: Any) -> str:
         """Return a time in the zone it came in."""
@@ -81,9 +83,9 @@ def parse(table: pd.DataFrame, file: str = "") -> Columns:
         table = table[~blank]
     if table.empty:
         raise DataRefused("rows are needed", found="none", file=file, remedy="check the source")
-    names, codes = _parse_ids(table["unique_id"], file)
-    nothing = np.empty(0)
-    ids = Columns(names, codes, nothing, nothing, table.index.to_numpy(), "", 0, file)
+    names, codes, id_type = _parse_ids(table["unique_id"], file)
+    nothing, rows = np.empty(0), table.index.to_numpy()
+    ids = Columns(names, codes, nothing, nothing, rows, "", 0, file, id_type=id_type)
     ds, zone = _parse_ds(table["ds"], ids)
     y = _parse_y(table["y"], ids)
     others = [name for name in table.columns if name not in ("unique_id", "ds", "y")]
@@ -128,7 +130,9 @@ def _is_empty(column: pd.Series[Any]) -> NDArray[np.bool_]:
     return np.asarray(empty | np.fromiter(blank, bool, len(column)))
 
 
-def _parse_ids(column: pd.Series[Any], file: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+def _parse_ids(
+    column: pd.Series[Any], file: str
+) -> tuple[NDArray[np.str_], NDArray[np.int64], str]:
     empty = _is_empty(column)
     if empty.any():
         raise DataRefused(
@@ -150,7 +154,20 @@ def _parse_ids(column: pd.Series[Any], file: str) -> tuple[NDArray[np.str_], NDA
             remedy="shorten it, or name another column with dataset.columns.unique_id",
         )
     names, rank = np.unique(texts, return_inverse=True)
-    return names.astype(np.str_), rank.astype(np.int64)[codes]
+    return names.astype(np.str_), rank.astype(np.int64)[codes], id_type_of(labels)
+
+
+def id_type_of(ids: Any) -> str:
+    """Return the numpy type of ids that are integers; of others none.
+
+    Example:
+        >>> id_type_of(pd.Series([7, 8], dtype="Int32")), id_type_of(["7", 8]), id_type_of([7, 8])
+        ('int32', '', 'int64')
+    """
+    values = np.asarray(ids)
+    if values.dtype.kind == "O" and pd.api.types.infer_dtype(values) == "integer":
+        values = np.array(values.tolist())  # beyond 64 bits it stays an object
+    return values.dtype.name if values.dtype.kind in "iu" else ""
 
 
 def _parse_ds(column: pd.Series[Any], at: Columns) -> tuple[NDArray[Any], str]:

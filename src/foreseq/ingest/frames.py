@@ -105,7 +105,8 @@ def write(table: pd.DataFrame, style: Style) -> Any:
         table: With `unique_id` and `ds`, perhaps `y` and `cutoff`.
         style: From `read`.
     """
-    places = style.ids.index.get_indexer(pd.Index(table["unique_id"]))
+    codes, unique = pd.factorize(table["unique_id"])
+    places = style.ids.index.get_indexer(unique.astype(str))[codes]
     table = table.assign(unique_id=style.ids.array.take(places))
     table = table.rename(columns=style.columns.model_dump())
     if style.backend.is_pandas():

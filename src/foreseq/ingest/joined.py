@@ -82,6 +82,9 @@ def _with_rows(table: pd.DataFrame, ahead: pd.DataFrame) -> pd.DataFrame:
     observed = table["y"].notna().to_numpy()
     kept = table[observed | ~known.isin(new)]
     added = ahead[~new.isin(known[observed]) & new.isin(known.levels[0], level=0)]
+    ids = table["unique_id"].drop_duplicates()  # a CSV holds text, where the history has numbers
+    written = dict(zip(ids.astype(str), ids.astype(object), strict=True))
+    added = added.assign(unique_id=added["unique_id"].astype(str).map(written))
     parts = [part.astype({"unique_id": object, "ds": object}) for part in (kept, added)]
     joined = pd.concat(parts)
     joined.attrs = table.attrs

@@ -27,7 +27,7 @@ from foreseq.ingest.table import to_panel
 from foreseq.series import calendar, panel
 from foreseq.series.panel import Panel
 
-EDITION = 6
+EDITION = 7
 """Raised whenever the same file and config would make another panel."""
 NOT_READING = {"source", "query", "horizon", "update", "season"}
 """Fields of a dataset that do not change the stored panel."""
@@ -177,7 +177,7 @@ def merge_rows(
     columns = parse(table, file)
     new = pd.DataFrame(
         {
-            "unique_id": columns.names[columns.codes].astype(object),
+            "unique_id": columns.names[columns.codes].astype(columns.id_type or object),
             "ds": calendar.stamped(columns.ds, columns.zone),
             "y": columns.y,
         },
@@ -196,6 +196,8 @@ def merge_rows(
             remedy="correct the column, or ingest under another dataset.name",
         )
     new["ds"] = new["ds"].astype(old["ds"].dtype)  # of the same zone
+    if old["unique_id"].dtype != new["unique_id"].dtype:  # text as soon as one id is
+        old, new = (frame.assign(unique_id=frame["unique_id"].astype(str)) for frame in (old, new))
     replaced = pd.MultiIndex.from_frame(old[KEY]).isin(pd.MultiIndex.from_frame(new[KEY]))
     kept = old[~replaced]
     kept.index = pd.Index([""] * len(kept), dtype=object)  # no rows of this file

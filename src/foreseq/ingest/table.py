@@ -71,6 +71,7 @@ def to_panel(
         freq=freq,
         season=dataset.season or OPEN,
         covariates=beside,
+        id_type=columns.id_type,
     )
     return events.add(holidays.add(panel, dataset), dataset), replace(
         repairs,

@@ -51,6 +51,8 @@ class Panel:
     """Steps after which the pattern repeats; 1 means none, `OPEN` that it is not known yet."""
     covariates: Covariates | None = None
     """Columns beside the values; None: there are none."""
+    id_type: str = ""
+    """Numpy type in which all ids came that are integers, such as `int64`; empty: they are text."""
 
     @property
     def n_series(self) -> int:
@@ -77,6 +79,10 @@ class Panel:
         """
         times = calendar.times(self.starts[position], first, count, self.freq)
         return calendar.to_clock(times, calendar.zone(self.freq))
+
+    def names(self, series: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the ids of series by position, in the type in which they came."""
+        return self.ids[series].astype(self.id_type or object)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all data the panel holds; the season is a choice, not data."""
@@ -130,6 +136,7 @@ def select(panel: Panel, positions: Sequence[int] | NDArray[np.int64]) -> Panel:
         freq=panel.freq,
         season=panel.season,
         covariates=panel.covariates and panel.covariates.select(positions),
+        id_type=panel.id_type,
     )
 
 
@@ -147,7 +154,7 @@ def to_frame(panel: Panel) -> pd.DataFrame:
     y[history] = np.where(panel.observed, panel.values, np.nan)
     ds = calendar.at(np.repeat(panel.starts, lengths), steps, panel.freq)
     columns: dict[str, Any] = {
-        "unique_id": np.repeat(panel.ids.astype(object), lengths),
+        "unique_id": np.repeat(panel.names(np.arange(panel.n_series)), lengths),
         "ds": calendar.stamped(ds, calendar.zone(panel.freq)),
         "y": y,
     }
@@ -166,6 +173,7 @@ def save(panel: Panel, folder: Path) -> Path:
         for name in ARRAYS:
             np.save(temporary / f"{name}.npy", getattr(panel, name), allow_pickle=False)
         facts: dict[str, Any] = {"freq": panel.freq, "fingerprint": panel.fingerprint()}
+        facts["id_type"] = panel.id_type
         if panel.covariates is not None:
             facts["covariates"] = panel.covariates.columns
             for name in COVARIATES:
@@ -200,6 +208,7 @@ def load(folder: Path, season: int | None = None) -> Panel:
             freq=facts["freq"],
             season=season or OPEN,
             covariates=_load_covariates(folder, facts.get("covariates", [])),
+            id_type=facts.get("id_type", ""),
         )
         _check_whole(panel)
     except (OSError, ValueError, KeyError) as error:

@@ -234,7 +234,9 @@ def log_bundle(run: Run, fitted: Bundle, panel: Panel | None = None) -> None:
     example = None if panel is None else _example(fitted.experiment, panel)
     with TemporaryDirectory() as scratch:
         folder = bundle.save(fitted, Path(scratch) / "bundle")
-        run.log_bundle(folder, Wrapping(NAME, CODE, _signature(fitted), example))
+        integers = panel is not None and panel.id_type
+        ids = DataType.long if integers else DataType.string
+        run.log_bundle(folder, Wrapping(NAME, CODE, _signature(fitted, ids), example))
 
 
 def log_decision(run: Run, decision: Decision, version: ModelVersion) -> None:
@@ -309,7 +311,7 @@ def _example(experiment: ResolvedExperiment, panel: Panel) -> pd.DataFrame:
     return newest if calendar.is_integer(panel.freq) else newest.assign(ds=newest["ds"].astype(str))
 
 
-def _signature(fitted: Bundle) -> ModelSignature:
+def _signature(fitted: Bundle, ids: DataType) -> ModelSignature:
     """Return the columns in and out.
 
     What comes in may be of any type, as our own reading of it is stricter and says more: MLflow
@@ -319,7 +321,7 @@ def _signature(fitted: Bundle) -> ModelSignature:
     time = DataType.long if is_integer else DataType.datetime
     levels = (f"q{100 * level:g}" for level in fitted.levels)
     future = [
-        ColSpec(DataType.string, "unique_id"),
+        ColSpec(ids, "unique_id"),
         ColSpec(time, "ds"),
         *(ColSpec(DataType.double, name) for name in ("y_hat", *levels)),
         ColSpec(time, "cutoff"),
