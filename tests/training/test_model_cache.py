@@ -139,6 +139,36 @@ def test_a_borrowed_network_is_not_lent_again():
         assert one is not other
 
 
+def to_forecast(*overrides):
+    """Return the network that is borrowed for forecasts."""
+    with model_cache.borrow_network(make_experiment(*overrides)) as network:
+        return network
+
+
+def test_forecasts_of_one_kind_share_a_network():
+    assert to_forecast() is to_forecast("training.loss=huber", "training.seed=2", "split.stride=2")
+
+
+@pytest.mark.parametrize(
+    "override", ["dataset.horizon=3", "dataset.season=2", "network.cells.units=[4]"]
+)
+def test_forecasts_of_another_kind_have_a_network_of_their_own(override):
+    smaller = "network.recent_inputs=4"
+    assert to_forecast(smaller) is not to_forecast(smaller, override)
+
+
+def test_a_network_that_forecasts_is_not_lent_again():
+    with model_cache.borrow_network(make_experiment()) as one:
+        assert to_forecast() is not one
+
+
+def test_the_networks_that_forecast_last_are_kept():
+    kinds = [f"network.cells.units=[{units}]" for units in range(1, 2 + model_cache.MOST_IDLE)]
+    first, *last = [to_forecast(kind) for kind in kinds]
+    assert [to_forecast(kind) for kind in kinds[1:]] == last
+    assert to_forecast(kinds[0]) is not first
+
+
 def test_members_of_one_network_are_born_different():
     ready = take(make_experiment())
     ready.reset(0, 0.1, 5)

@@ -14,7 +14,7 @@ from foreseq.forecasting.bundle import State
 from foreseq.forecasting.calibration import Calibration
 from foreseq.forecasting.sample_paths import at_levels, draw
 from foreseq.ingest.table import to_panel
-from foreseq.network import output_domain, predict, scaling
+from foreseq.network import output_domain, scaling
 from foreseq.network.outputs import median_output
 from foreseq.series import calendar, covariates, multivariate, windows
 from foreseq.series.panel import Panel
@@ -30,7 +30,7 @@ class Ensemble:
     """A fitted ensemble of networks that forecasts windows of a panel."""
 
     def __init__(self, experiment: ResolvedExperiment, fitted: State) -> None:
-        """Rebuild the network from its config and load the weights.
+        """Check that the weights fit the network of the config.
 
         Raises:
             BundleRefused: If the weights do not belong to that network.
@@ -38,8 +38,8 @@ class Ensemble:
         self.experiment = experiment
         self.members = fitted.members
         self.calibration = fitted.calibration
-        self.model = model_cache.build(experiment)
-        network_weights.set_weights(self.model, fitted.members[0])
+        with model_cache.borrow_network(experiment) as network:
+            network_weights.set_weights(network, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         """Return the median of the members' forecasts, calibrated if the bundle is.
@@ -70,12 +70,10 @@ class Ensemble:
 
     def _predict(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
         names = self.experiment.network.multivariate
-        reads = self.experiment.network.covariates
         inputs, rows = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
-        members = np.empty((len(self.members), chosen.count, *self.model.output.shape[3:]))
-        for member, weights in enumerate(self.members):
-            network_weights.set_weights(self.model, weights)
-            members[member] = predict.predict(self.model, inputs, rows, reads)
+        members = [
+            model_cache.forecast(self.experiment, weights, inputs, rows) for weights in self.members
+        ]
         forecast = np.asarray(np.median(members, axis=0))
         if self.calibration is not None:
             quantiles, levels = self.experiment.network.quantiles, self.calibration.levels

@@ -150,7 +150,7 @@ class _Learner:
             return float("nan")
         panel, network = self.task.panel, self.experiment.network
         chosen = _thin(self.task.validation)
-        raw = self.compiled.forecast(weights, panel, chosen)
+        raw = model_cache.forecast(self.experiment, weights, panel, chosen)
         forecasts = output_domain.keep(network, panel, chosen, raw)
         median = outputs.median_output(forecasts, network.quantiles)
         actual = windows.futures(panel, chosen, self.experiment.dataset.horizon)

@@ -1,7 +1,8 @@
-"""Networks built and compiled for training, and reused by the next training of the same kind.
+"""Networks built for training and for forecasts, and reused by the next of the same kind.
 
-Why: compiling one takes as long as hundreds of its steps, and the short trainings of a search, the
-fit and the refit differ in no more than learning rate and length.
+Why: compiling one takes as long as hundreds of its steps. The short trainings of a search, the fit
+and the refit differ in no more than learning rate and length; validation, calibration, backtest and
+forecast in no more than weights.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedSplit
+from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedNetwork, ResolvedSplit
 from foreseq.network import build as networks
 from foreseq.network import memory, predict
 from foreseq.network.cells import has_gpu
@@ -73,7 +74,7 @@ def build(
 
 
 class CompiledModel:
-    """A network compiled for training, and the network that is validated."""
+    """A network compiled for training."""
 
     def __init__(self, key: ResolvedExperiment, naive: NaiveErrors) -> None:
         """Build and compile for a key from `compile_key`."""
@@ -85,12 +86,9 @@ class CompiledModel:
             "a batch of training",
             "training.batch_size, network.cells.units or network.context",
         )
-        policy = POLICIES[training.precision]
-        self.model = build(key, cutoffs=cutoffs, policy=policy)
+        self.model = build(key, cutoffs=cutoffs, policy=POLICIES[training.precision])
         self.initial = network_weights.get_values(self.model.variables)
         jit = training.jit and not has_gpu()
-        same = cutoffs == 1 and policy == FLOAT32 and not jit
-        self.eval_model = self.model if same else build(key)
         self.optimizer, self.schedule = optimizer.build(training)
         loss = losses.InFloat64(losses.loss(training.loss, key.network.quantiles, naive))
         self.model.compile(self.optimizer, loss=loss, jit_compile=jit)
@@ -106,20 +104,13 @@ class CompiledModel:
         network_weights.set_values(self.optimizer.variables, self.initial_state)
         self.schedule.start(rate, steps)
 
-    def forecast(self, weights: Weights, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
-        """Return forecasts with some weights, shape (windows, horizon, outputs).
-
-        The weights in training stay as they are.
-        """
-        latest = network_weights.get_weights(self.model)
-        network_weights.set_weights(self.eval_model, weights)
-        forecasts = predict.predict(self.eval_model, panel, chosen, self.key.network.covariates)
-        network_weights.set_weights(self.model, latest)
-        return forecasts
-
 
 _idle: list[CompiledModel] = []
 """The last that was borrowed, unless an error ended its training; at most one."""
+_idle_networks: dict[tuple[ResolvedNetwork, int, int, str], keras.Model] = {}
+"""Networks that have forecast, the latest last."""
+MOST_IDLE = 2
+"""Networks kept for further forecasts: those of a champion and its challenger."""
 
 
 @contextmanager
@@ -134,9 +125,35 @@ def borrow(experiment: ResolvedExperiment, naive: NaiveErrors) -> Iterator[Compi
     _idle[:] = [model]
 
 
+@contextmanager
+def borrow_network(experiment: ResolvedExperiment) -> Iterator[keras.Model]:
+    """Yield a network to forecast with, an idle one if there is one; set its weights first."""
+    dataset = experiment.dataset
+    key = (experiment.network, dataset.horizon, dataset.season, dataset.freq)
+    network = _idle_networks.pop(key, None) or build(experiment)
+    yield network
+    _idle_networks[key] = network
+    for oldest in list(_idle_networks)[:-MOST_IDLE]:
+        _idle_networks.pop(oldest, None)  # another thread may have borrowed it
+
+
+def forecast(
+    experiment: ResolvedExperiment, weights: Weights, panel: Panel, chosen: Windows
+) -> NDArray[np.float64]:
+    """Return forecasts with some weights, shape (windows, horizon, outputs).
+
+    Raises:
+        BundleRefused: If the weights do not belong to the network of the experiment.
+    """
+    with borrow_network(experiment) as network:
+        network_weights.set_weights(network, weights)
+        return predict.predict(network, panel, chosen, experiment.network.covariates)
+
+
 def release() -> None:
-    """Free the memory of the idle network."""
+    """Free the memory of idle networks."""
     _idle.clear()
+    _idle_networks.clear()
 
 
 def compile_key(experiment: ResolvedExperiment) -> ResolvedExperiment:

@@ -144,7 +144,7 @@ class _Learner:
         pool, horizon = self.checked, self.recipe.family.horizon
         sample = windows.WindowSampler(pool.ends, horizon, 0)(0, pool.size)
         error = windows.futures(pool.panel, sample, horizon)[..., None]
-        error = error - self.compiled.forecast(weights, pool.panel, sample)
+        error = error - model_cache.forecast(self.experiment, weights, pool.panel, sample)
         tau = np.array(self.experiment.network.quantiles)
         loss = 2 * np.maximum(tau * error, (tau - 1) * error)
         return float(np.nanmean(pool.weight[sample.series][:, None, None] * loss))
