@@ -153,6 +153,17 @@ def test_a_lower_error_at_a_single_time_is_not_proven(count):
     assert not gate.decide(worse, None, GateConfig(unproven="publish")).published
 
 
+def test_a_lower_error_on_too_few_periods_is_not_proven():
+    mixed = make_backtest([4.0, 4.0])
+    mixed.forecasts[FORESEQ][2] = 0.0  # worse in one of six windows
+    decision = gate.decide(mixed, None, GateConfig())
+    assert not decision.published
+    assert " is lower, but not proven: confidence 9" in decision.reason
+    decision = gate.decide(mixed, None, GateConfig(unproven="publish"))
+    assert decision.published
+    assert "lower, but not proven (confidence 9" in decision.reason
+
+
 @pytest.mark.parametrize("missing", [[NAN, NAN], [4.0, NAN]])
 def test_windows_without_a_forecast_are_left_out_for_all_and_named(missing):
     challenger = make_backtest([4.0, 4.0], windows=10)._replace(ids=("shop",))

@@ -65,8 +65,8 @@ class GateConfig(Config):
     margin: NonNegativeFloat = 0.0
     """Share by which the champion's error must be undercut."""
     unproven: Literal["reject", "publish"] = "reject"
-    """What becomes of a challenger whose errors are lower, but on test windows of a single period,
-    which show no confidence."""
+    """What becomes of a challenger whose errors are lower, but not with the confidence required, on
+    test windows of less than ten periods of a horizon or a season, which show little."""
 
 
 class MonitorConfig(Config):

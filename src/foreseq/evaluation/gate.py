@@ -15,7 +15,7 @@ from foreseq.evaluation.backtest import (
 )
 from foreseq.evaluation.baselines import HISTORIC_MEDIAN, NAIVE, SEASONAL_NAIVE
 from foreseq.evaluation.decision import CHALLENGER, CHAMPION, Decision, percent
-from foreseq.evaluation.significance import Units, confidence, units_of
+from foreseq.evaluation.significance import MOST_PERIODS, Units, confidence, units_of
 from foreseq.forecasting.bundle import Bundle
 from foreseq.forecasting.ensemble import Ensemble
 from foreseq.series import calendar, windows
@@ -106,11 +106,11 @@ def decide(challenger: Backtest, champion: Backtest | None, gate: GateConfig) ->
     if tested.lacks().any():
         return _refuse(decision, _unanswered(tested))
     lower = all(one.confidence >= UNKNOWN for one in comparisons)
-    unproven = decision.periods == 1 and lower and not decision.published
+    unproven = decision.periods < MOST_PERIODS and lower and not decision.published
+    published = decision.published or (unproven and gate.unproven == "publish")
     reason = _reason(decision, comparisons, gate, f"{tested.measure} {ours.mean:.4f}", unproven)
     if tested.unanswered:
         reason += f"; left out for want of a forecast: windows of {_named(tested)}"
-    published = decision.published or (unproven and gate.unproven == "publish")
     return decision._replace(published=published, reason=reason)
 
 
@@ -188,16 +188,19 @@ def _reason(
         )
         return f"{error} is lower than {beaten}, with a confidence of {sure} ({counts})"
     versus = f"{error} vs {lost.name} {lost.error:.4f}"
-    if unproven:
-        return (
-            f"{versus} is lower, but not proven: a single period of test windows shows no"
-            f" confidence ({counts}); raise split.test_windows until they span several horizons and"
-            " seasons, bring a longer history, or set gate.unproven=publish"
-        )
     gain = f" of {100 * lost.min_gain:g}%" if lost.min_gain else ""
+    sure = f"confidence {percent(lost.confidence)}, required {100 * gate.confidence:g}%"
+    if not unproven:
+        return f"{versus} is not a significant improvement{gain} ({sure}; {counts})"
+    if gate.unproven == "publish":
+        return f"{versus} is lower, but not proven ({sure}; {counts}); see gate.unproven"
+    shown = "a single period of test windows shows no confidence"
+    if decision.periods > 1:
+        shown = f"{sure}; so few periods show no more"
     return (
-        f"{versus} is not a significant improvement{gain}"
-        f" (confidence {percent(lost.confidence)}, required {100 * gate.confidence:g}%; {counts})"
+        f"{versus} is lower, but not proven: {shown} ({counts}); raise split.test_windows until"
+        " they span more horizons and seasons, bring a longer history, or set"
+        " gate.unproven=publish"
     )
 
 
