@@ -7,14 +7,14 @@ from prefect.runtime import flow_run
 
 from foreseq.config import Config, DatasetConfig, ExperimentConfig
 from foreseq.durable import files, resume
-from foreseq.errors import ConfigError, ForeseqError, NotYet
+from foreseq.errors import ConfigError, ForeseqError
 from foreseq.evaluation import gate
 from foreseq.forecasting import bundle, export
 from foreseq.forecasting.output import Output
 from foreseq.pipelines.flows.forecast import deliver, history_of, write
 from foreseq.pipelines.flows.monitor import monitor
 from foreseq.pipelines.flows.run import run
-from foreseq.pipelines.runtime import artifacts, console, environment, schedules
+from foreseq.pipelines.runtime import artifacts, console, environment, failures, schedules
 from foreseq.pipelines.runtime.flows import flow, labels_of
 from foreseq.pipelines.runtime.schedules import ScheduleConfig
 from foreseq.series import panel
@@ -46,7 +46,8 @@ class Interval(Config):
 def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
     """Run a schedule for one interval, unless it was run before.
 
-    Earlier ones that a killed process left unfinished, or that had to wait, are run first.
+    Earlier ones that a killed process left unfinished, that had to wait, or that failed for want of
+    a server, a lock or space on the disk, are run first.
 
     Args:
         schedule: YAML file.
@@ -58,8 +59,11 @@ def scheduled(schedule: Path, logical: datetime | None = None) -> Interval:
         console.say(f"interval {config.name} {earlier:{STAMP}}: resumed, it was left unfinished")
         try:
             _once(config, earlier)
-        except ForeseqError as error:  # must not stop this interval
-            console.say(f"interval {config.name} {earlier:{STAMP}}: {error}")
+        except Exception as error:  # an expected failure must not stop this interval
+            known = error if isinstance(error, ForeseqError) else failures.expected(error)
+            if known is None:
+                raise
+            console.say(f"interval {config.name} {earlier:{STAMP}}: {known}")
     return _once(config, due)
 
 
@@ -72,13 +76,12 @@ def _once(config: ScheduleConfig, due: datetime) -> Interval:
         if done is not None:
             console.say(f"interval {config.name} {stamp}: done before")
             return done
-        unfinished.mkdir(exist_ok=True)  # stays if this process is killed, or has to wait
+        unfinished.mkdir(exist_ok=True)  # stays if this process is killed
         try:
             done = _run(config, due, environment.data() / "forecasts" / config.name / stamp)
-        except NotYet:  # the next interval runs this one first
-            raise
-        except Exception:
-            unfinished.rmdir()  # it would fail again
+        except Exception as error:
+            if not failures.may_pass(error):  # else the next interval runs this one first
+                unfinished.rmdir()
             raise
         with files.new_file(record) as temporary:
             temporary.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")

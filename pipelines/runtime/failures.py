@@ -4,13 +4,14 @@ import errno
 import os
 from collections.abc import Iterator
 
-from foreseq.errors import ConfigError, ForeseqError, Unavailable
+from foreseq.errors import ConfigError, ForeseqError, NotYet, Unavailable
 from foreseq.pipelines.runtime import server
 
 ELSEWHERE = "name another with --output, FORESEQ_DATA or MLFLOW_TRACKING_URI"
 REMEDIES = {
     errno.EACCES: f"change its permissions, or {ELSEWHERE}",
     errno.EDQUOT: f"free some space, or {ELSEWHERE}",
+    errno.EFBIG: f"raise the limit on the size of files (ulimit -f), or {ELSEWHERE}",
     errno.EEXIST: f"a folder is needed there; remove the file, or {ELSEWHERE}",
     errno.EIO: f"check the disk, or {ELSEWHERE}",
     errno.EISDIR: f"a file is needed there; remove the folder, or {ELSEWHERE}",
@@ -34,6 +35,11 @@ def expected(error: BaseException) -> ForeseqError | None:
     kinds = (_of_server, _of_store, _of_disk, _of_memory)
     found = (kind(cause) for cause in _causes(error) for kind in kinds)
     return next((known for known in found if known), None)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether a failure may be gone the next time, without any change of config or data."""
+    return isinstance(error, NotYet | Unavailable) or expected(error) is not None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

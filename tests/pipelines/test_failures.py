@@ -13,7 +13,7 @@ import httpx
 import pytest
 import requests
 
-from foreseq.errors import Unavailable
+from foreseq.errors import ConfigError, Unavailable
 from foreseq.pipelines.runtime import console, failures, server
 
 
@@ -124,6 +124,13 @@ def test_a_store_on_a_full_or_locked_disk_is_no_defect(tmp_path):
             first.execute("INSERT INTO t VALUES (zeroblob(100000))")
     assert isinstance(failures.expected(locked.value), Unavailable)
     assert "free some space" in str(failures.expected(full.value))
+
+
+def test_what_may_pass_is_what_is_not_of_config_or_data():
+    assert failures.may_pass(OSError(errno.EFBIG, "File too large", "data/a.npz"))
+    assert failures.may_pass(Unavailable("a worker was killed"))
+    assert not failures.may_pass(ConfigError("no such field"))
+    assert not failures.may_pass(ZeroDivisionError())
 
 
 def test_a_defect_says_where_its_traceback_is(capfd):

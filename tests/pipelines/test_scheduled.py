@@ -1,5 +1,7 @@
 """An interval has one result, whenever and however often it is requested."""
 
+import errno
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -127,3 +129,18 @@ def test_an_interval_whose_process_was_killed_is_taken_over_by_the_next(home, ov
     done = sorted(file.stem for file in (home / "data" / "schedules" / "monitor").glob("*-0[78]T*"))
     assert done == ["2000-05-07T03-00-00", "2000-05-08T03-00-00"]
     assert not left.exists()
+
+
+def test_an_interval_that_found_the_disk_full_is_taken_over_by_the_next(
+    home, overlapping, monkeypatch
+):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/forecasts")
+
+    with monkeypatch.context() as full:
+        full.setattr("foreseq.pipelines.flows.scheduled._run", fail)
+        with pytest.raises(OSError, match="No space left"):
+            scheduled(home / "monitor.yaml", AFTERWARDS.replace(day=9))
+    scheduled(home / "monitor.yaml", AFTERWARDS.replace(day=10))
+    done = sorted(file.stem for file in (home / "data/schedules/monitor").glob("*-05-*"))
+    assert done[-2:] == ["2000-05-09T03-00-00", "2000-05-10T03-00-00"]
