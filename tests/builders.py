@@ -19,6 +19,8 @@ CLOSED = {
     "network.calendar": False,
     "network.covariates": (),
     "network.cold_start": (),
+    "network.scale": "mean",
+    "network.fixed_scale": (),
     "training.start": "random",
     "training.learning_rate": 1e-3,
     "training.loss": "mase",

@@ -173,6 +173,31 @@ def test_forecasts_are_in_the_unit_of_the_data_for_every_scale(scale):
     np.testing.assert_allclose(predict.predict(model, larger, chosen), expected, rtol=1e-4)
 
 
+def test_with_a_fixed_scale_in_the_unit_of_the_data_forecasts_are_in_it():
+    model, of_larger = (
+        make_network(scale="fixed", fixed_scale=(25.0 * unit, 4.0 * unit)) for unit in (1, 1000)
+    )
+    of_larger.set_weights(shaken(model).get_weights())
+    panel, larger = make_panel(), make_panel(scale=1000)
+    chosen = windows.newest(panel)
+    expected = 1000 * predict.predict(model, panel, chosen)
+    np.testing.assert_allclose(predict.predict(of_larger, larger, chosen), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"fixed_scale": (20.0,)}, "a median and a spread"),
+        ({"fixed_scale": (20.0, 0.0)}, "above zero"),
+        ({"fixed_scale": ()}, "only a single series has"),
+        ({"fixed_scale": (20.0, 1.0), "log": True}, "does not go with log"),
+    ],
+)
+def test_a_fixed_scale_needs_its_numbers_and_no_logarithm(fields, reason):
+    with pytest.raises(ValidationError, match=reason):
+        make_network(scale="fixed", **fields)
+
+
 def test_forecasts_are_in_the_unit_of_the_data(shaken_network):
     panel, larger = make_panel(), make_panel(scale=1000)
     chosen = windows.newest(panel)

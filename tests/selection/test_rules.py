@@ -151,7 +151,8 @@ def test_what_the_user_said_stays(air):
         "network.cells.units": [7], "network.level_adjustment": False, "training.batch_size": 9,
         "training.cutoffs_per_window": 1, "training.workers": 2, "training.sign_flip": True,
         "network.output_domain": "nonnegative",
-        "network.shrunken_trend": True, "training.jit": True,
+        "network.shrunken_trend": True, "training.jit": True, "network.scale": "last",
+        "network.fixed_scale": [],
     }  # fmt: skip
     given = [f"{field}={value}" for field, value in said.items()]
     before = build_experiment({"dataset": {"source": "memory", "horizon": 12}}, given)
@@ -460,6 +461,20 @@ def test_a_random_start_leaves_nothing_of_the_pretrained_network(air):
         "training.start",
         "training.synthetic",
     ]
+
+
+def test_a_single_series_has_a_scale_of_its_training_span_and_several_have_none(air):
+    network = resolve_alone(air).experiment.network
+    assert network.scale == "mean"
+    known = air.values[: len(air.values) // 2]
+    assert known.min() < network.fixed_scale[0] < air.values.max()
+    assert resolve(make_panel(120, series=2)).experiment.network.fixed_scale == ()
+
+
+def test_a_fixed_scale_needs_no_logarithm(air):
+    experiment, _ = resolve(air, "network.scale=fixed")
+    assert experiment.network.log is False
+    assert (experiment.training.start, experiment.training.synthetic) == ("random", 0.0)
 
 
 @pytest.mark.parametrize(("hours", "half_life"), [(6000, 1473), (3000, 0)])

@@ -95,9 +95,14 @@ class NetworkConfig(Config):
     """`direct`: one dense layer gives the whole horizon. `segment`: the cells run on over the
     horizon, a patch at a time. `recursive`: as `segment`, and each forecast patch is read as if it
     had been observed. None: chosen from the data."""
-    scale: Literal["mean", "last", "robust"] = "mean"
+    scale: Literal["mean", "last", "robust", "fixed"] | None = None
     """How each window is scaled: by the mean of its newest season, its last value, or the median of
-    that season (`robust`, which also takes a median for the spread)."""
+    that season (`robust`, which also takes a median for the spread); `fixed`: all alike, by
+    `fixed_scale`, and far values are compressed. None: chosen from the data."""
+    fixed_scale: tuple[float, ...] | None = None
+    """Of a single series, the median of y in the training span and the mean distance from it: what
+    covariates add to y may not depend on how much it varied lately. Empty: there are several.
+    None: chosen from the data."""
     log: bool | None = None
     """Forecast the logarithm; needs positive values. None: chosen from the data."""
     naive_lags: tuple[PositiveInt, ...] | None = None
@@ -161,6 +166,18 @@ class NetworkConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _fixed_scale_goes_with_scale(self) -> Self:
+        if (numbers := self.fixed_scale) and (len(numbers) != len(("median", "spread"))):
+            raise ValueError(f"fixed_scale must be a median and a spread: {numbers}")
+        if self.fixed_scale and self.fixed_scale[1] <= 0:
+            raise ValueError(f"the spread of fixed_scale must be above zero: {self.fixed_scale}")
+        if self.scale == "fixed" and self.fixed_scale == ():
+            raise ValueError("scale fixed needs fixed_scale, which only a single series has")
+        if self.scale == "fixed" and self.log:
+            raise ValueError("scale fixed does not go with log: it compresses values by itself")
+        return self
+
+    @model_validator(mode="after")
     def _quantiles_ascend_around_the_median(self) -> Self:
         if self.quantiles:
             ascending(self.quantiles, "quantiles")
@@ -171,6 +188,8 @@ class ResolvedNetwork(NetworkConfig):
     """The same with nothing left open."""
 
     cells: ResolvedCells
+    scale: Literal["mean", "last", "robust", "fixed"] = "mean"
+    fixed_scale: tuple[float, ...] = ()
     context: PositiveInt
     patch: PositiveInt
     decoder: Literal["direct", "segment", "recursive"]

@@ -16,7 +16,7 @@ from foreseq.network import covariates, decoders
 from foreseq.network.cells import recurrent_stack
 from foreseq.network.naive_lags import naive_forecast
 from foreseq.network.outputs import channels, outputs
-from foreseq.network.scaling import CLIP, scale_as_first_cutoff, scale_of, scaled
+from foreseq.network.scaling import CLIP, scale_as_first_cutoff, scale_of, scaled, unscaled
 from foreseq.series.windows import cutoff_starts
 
 
@@ -95,7 +95,7 @@ def forecaster(  # noqa: PLR0913 - what to build, for which data, and from which
         z_hat += covariates.by_horizon(config, head, future, seed + 500)
     if dates or beside:
         z_hat += decoders.by_step_ahead(config, head, future, seed + 100)
-    y_hat = ops.cast(z_hat, "float64") * scale.spread + scale.location  # (rows, horizon, outputs)
+    y_hat = unscaled(z_hat, scale)  # (rows, horizon, outputs)
     y_hat = ops.reshape(y_hat, (-1, cutoffs, n, horizon, outputs(config)))
     return keras.Model(inputs, ops.exp(y_hat) if config.log else y_hat, name="forecaster")
 

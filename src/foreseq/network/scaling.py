@@ -30,6 +30,8 @@ class WindowScale(NamedTuple):
     """Subtracted, shape (rows, 1, 1)."""
     spread: KerasTensor
     """Divided by, shape (rows, 1, 1); zero if nothing varies, so that the forecast does not."""
+    compresses: bool = False
+    """Whether values far from the location are compressed."""
 
 
 def scale_of(
@@ -46,6 +48,10 @@ def scale_of(
         observed: One where a value counts, the same shape.
         season: Steps.
     """
+    if config.scale == "fixed":
+        median, distance = config.fixed_scale
+        every = ops.zeros_like(values[:, :1])  # (rows, 1, 1)
+        return WindowScale(every + median, every + distance, compresses=True)
     wide = max(7 * season, config.recent_inputs)
     scale = window_scale(config.scale, values, observed, season, wide)
     if not config.starts_cold:
@@ -100,7 +106,31 @@ def scaled(values: KerasTensor, scale: WindowScale) -> KerasTensor:
     """Return values in units of a scale, as the float32 that the layers compute with."""
     spread = ops.where(scale.spread > 0, scale.spread, 1.0)  # where nothing varies, all is zero
     z = ops.clip((values - scale.location) / spread, -FARTHEST, FARTHEST)
-    return ops.cast(z, "float32")
+    return ops.cast(_compressed(z) if scale.compresses else z, "float32")
+
+
+def unscaled(z: KerasTensor, scale: WindowScale) -> KerasTensor:
+    """Return the values that `scaled` maps to these, as float64."""
+    z = ops.cast(z, "float64")
+    return (_expanded(z) if scale.compresses else z) * scale.spread + scale.location
+
+
+def _compressed(z: KerasTensor) -> KerasTensor:
+    """Return arcsinh of scaled values up to `CLIP`, and beyond its tangent.
+
+    So a network trained on the errors of what it expanded has no gradient that explodes. Where
+    prices have spikes, arcsinh is the usual transformation (Uniejewski et al. 2018, IEEE
+    Transactions on Power Systems 33(2), 2219-2229).
+    """
+    near = ops.clip(z, -CLIP, CLIP)
+    return ops.arcsinh(near) + (z - near) / np.hypot(1.0, CLIP)
+
+
+def _expanded(z: KerasTensor) -> KerasTensor:
+    """Return the values that `_compressed` maps to these."""
+    most = float(np.arcsinh(CLIP))
+    near = ops.clip(z, -most, most)
+    return ops.sinh(near) + (z - near) * np.hypot(1.0, CLIP)
 
 
 def _median(values: KerasTensor) -> KerasTensor:
@@ -128,7 +158,8 @@ def scale_as_first_cutoff(
     nothing = 1.0 - ops.max(observes, axis=1, keepdims=True)  # (batch, 1, channels)
     first = ops.concatenate([first[:, :1] + nothing, first[:, 1:]], axis=1)
     location, spread = (
-        ops.sum(first * ops.reshape(part, shape), axis=1, keepdims=True) for part in scale
+        ops.sum(first * ops.reshape(part, shape), axis=1, keepdims=True)
+        for part in (scale.location, scale.spread)
     )  # (batch, 1, channels)
-    z = scaled(values, WindowScale(location, spread))
+    z = scaled(values, WindowScale(location, spread, scale.compresses))
     return ops.clip(z * ops.cast(observed, z.dtype), -CLIP, CLIP)

@@ -210,6 +210,8 @@ def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
     reason = synthetic_disallowed(fields["network"]["multivariate"], training["max_steps"])
     if reason:
         return 0.0, reason
+    if fields["network"]["scale"] == "fixed":
+        return 0.0, "synthetic series are on scales of their own"
     if facts.teach_enough:
         kind = "of long series" if facts.are_long else f"at over {data.MONTHLY} steps a year"
         return 0.0, f"{count} observations {kind} are enough to learn from"
@@ -240,6 +242,15 @@ def _cold_start(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
     if not low < high or (network["log"] and low <= 0):
         return (), "values do not vary"
     return (low, middle, high), "quartiles of y, for series without any"
+
+
+def _fixed_scale(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
+    if facts.is_trained_on.sum() != 1 or fields["network"]["multivariate"]:
+        return (), "series are on scales of their own"
+    median, spread = data.location_and_spread(facts)
+    if not spread:
+        return (), "values do not vary"
+    return (median, spread), "median of y, and the mean distance from it"
 
 
 def _half_life(facts: Facts, fields: Fields) -> tuple[int, str]:
@@ -353,7 +364,9 @@ def _reach(facts: Facts, fields: Fields, far: int, reason: str, room: int) -> tu
     return whole_patches(wanted, patch), reason
 
 
-def _log(facts: Facts, _: Fields) -> tuple[bool, str]:
+def _log(facts: Facts, fields: Fields) -> tuple[bool, str]:
+    if fields["network"]["scale"] == "fixed":
+        return False, "a fixed scale compresses values already"
     if not data.are_positive(facts):
         return False, "some values are not positive"
     exponent = data.growth_of_swings(facts)
@@ -494,6 +507,8 @@ RULES: dict[str, tuple[Rule, Rule]] = {
     "network.log": _both(_log),
     "network.output_domain": _both(_output_domain),
     "network.cold_start": _both(_cold_start),
+    "network.fixed_scale": _both(_fixed_scale),
+    "network.scale": _both(_always("mean", "each window by the mean of its newest season")),
     "network.naive_lags": _both(_naive_lags),
     "network.level_adjustment": (
         _always("learned", "the data tell how far levels move on"),

@@ -282,11 +282,13 @@ def _vary(
 
 
 def _follows(state: _State, field: str, value: Any) -> dict[str, Any]:
-    """Return what else is changed with a field: without covariates no window counts less."""
-    half_life = "training.half_life"
-    return (
-        {half_life: 0} if field == COVARIATES and not value and half_life in state.choices else {}
-    )
+    """Return what else is changed with a field, if that is open too."""
+    follows: dict[str, Any] = {}
+    if field == COVARIATES and not value:
+        follows = {"training.half_life": 0}  # it is for what covariates tell
+    elif value == "fixed":
+        follows = {"network.log": False}  # values are compressed already
+    return {name: then for name, then in follows.items() if name in state.choices}
 
 
 def _to_beat(error: float, min_gain: float) -> float:
@@ -321,6 +323,8 @@ def _naive_lags(facts: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[
 
 
 def _logs(facts: Facts, experiment: ResolvedExperiment) -> Iterator[bool]:
+    if experiment.network.scale == "fixed":
+        return
     if experiment.network.log or data.are_positive(facts):
         yield not experiment.network.log
 
@@ -356,6 +360,12 @@ def _covariates(facts: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[
         yield tuple(column for column in reads if column.role != role)
 
 
+def _scales(facts: Facts, experiment: ResolvedExperiment) -> Iterator[str]:
+    network = experiment.network
+    if network.covariates and network.fixed_scale and facts.are_long:
+        yield "fixed"
+
+
 def _half_lives(_: Facts, experiment: ResolvedExperiment) -> Iterator[int]:
     if experiment.training.half_life:
         yield 0
@@ -368,6 +378,7 @@ def _needs_covariates(facts: Facts, experiment: ResolvedExperiment) -> bool:
 
 ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = {
     COVARIATES: _covariates,
+    "network.scale": _scales,
     "training.half_life": _half_lives,
     "training.synthetic": _synthetic_shares,
     "training.sign_flip": _sign_flips,
@@ -377,6 +388,6 @@ ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = 
     "network.context": _contexts,
 }
 """By field, the values to try beside the one an experiment has."""
-KEPT = ("network.naive_lags", "network.context")
+KEPT = ("network.naive_lags", "network.context", "network.scale")
 """Fields not varied with synthetic series: these learn from all lags and as long a past as there
 is, and a few windows cannot tell better. A pretrained network determines them."""
