@@ -66,6 +66,7 @@ def legend(page):
 
 
 def test_the_pointer_tells_time_forecast_and_intervals(page):
+    page.get_by_label("next series").click()
     point(page, 0.999)
     assert "1970-03-05" in legend(page)  # the sixth day after sixty from 1969-12-30 on
     assert page.locator(".u-legend .u-value", has_text=" to ").count() == 2
@@ -95,11 +96,30 @@ def test_a_series_is_found_by_a_part_of_its_name_and_by_its_rank(page):
     page.keyboard.press("Enter")
     assert page.get_by_label("Series", exact=True).input_value() == "c"
     page.get_by_label("Order").select_option("name")
-    assert "1 of 3" in page.locator("#place").inner_text()
+    assert "1 of 4" in page.locator("#place").inner_text()
     page.get_by_label("next series").click()
-    assert page.get_by_label("Series", exact=True).input_value() == "b"
+    assert page.get_by_label("Series", exact=True).input_value() == "a"
     page.get_by_text("Values of this forecast").click()
     assert page.locator("#values tbody tr").count() == 6
+
+
+def test_the_page_opens_with_the_total_and_why_it_has_no_interval(page):
+    assert page.get_by_label("Series", exact=True).input_value() == "total of 3 series"
+    assert "has no interval" in page.locator("#note").inner_text()
+    point(page, 0.999)
+    assert " to " not in legend(page)
+
+
+def test_the_parts_of_the_forecast_that_is_shown_add_up_to_it(page):
+    page.get_by_text("Values of this forecast").click()
+    for _ in range(4):  # the total and three series
+        for row in page.locator("#values tbody tr").all():
+            _, forecast, *_, level, season, rest = row.locator("td").all_text_contents()
+            assert float(level) + float(season) + float(rest) == pytest.approx(
+                float(forecast), abs=0.01
+            )
+        assert f"= level {level} " in page.locator("#sum").inner_text()
+        page.get_by_label("next series").click()
 
 
 def test_without_scripts_a_picture_shows_the_forecast(browser, file):

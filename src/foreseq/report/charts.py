@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from foreseq.config import MEDIAN
 from foreseq.evaluation.backtest import FORESEQ, Backtest
 from foreseq.metrics import mean_known
+from foreseq.network.outputs import median_output
+from foreseq.report.parts import Parts, split
+from foreseq.report.total import Total, total
 from foreseq.series import windows
 from foreseq.series.panel import Panel
 from foreseq.series.windows import Windows
@@ -20,6 +23,8 @@ NUMBERS = 400_000
 HORIZONS, STEPS = 20, 120
 """Past that is shown of each series: so many horizons, and at least so many steps."""
 DIGITS = 6
+MOST_TOTAL = 20_000
+"""Series that are all forecast for their total."""
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +40,10 @@ class Future(NamedTuple):
     """How large each series was lately, shape (series,)."""
     past: int
     """Steps of the past to show."""
+    parts: Parts | None = None
+    """Of the medians, shape (series, horizon)."""
+    total: Total | None = None
+    """Over all series, if they can be added."""
 
     @property
     def first(self) -> int:
@@ -55,7 +64,7 @@ def future(
         backtest: Of the same forecaster.
     """
     newest = windows.newest(panel)
-    horizon, columns = backtest.actual.shape[1], len(_shown_levels(backtest.levels)) + 1
+    horizon, columns = backtest.actual.shape[1], len(_shown_levels(backtest.levels)) + 3
     past = min(int(panel.lengths.max()), max(HORIZONS * horizon, STEPS))
     past = max(min(past, NUMBERS // panel.n_series - columns * horizon), 2 * horizon)
     most = max(1, NUMBERS // (past + columns * horizon))
@@ -64,7 +73,19 @@ def future(
     orders = [np.argsort(-sizes), np.argsort(-errors), np.argsort(errors)]  # NaN comes last
     mixed = np.stack(orders, axis=1).ravel().tolist()
     series = np.sort(np.array([*dict.fromkeys(mixed)][:most]))
-    return Future(series, forecaster(panel, newest.take(series)), sizes[series], past)
+
+    def median(panel: Panel, chosen: Windows) -> Floats:
+        return median_output(forecaster(panel, chosen), backtest.levels)
+
+    whole = panel.n_series <= MOST_TOTAL
+    chosen = newest if whole else newest.take(series)
+    shown = series if whole else slice(None)
+    quantiles = forecaster(panel, chosen)
+    forecast = median_output(quantiles, backtest.levels)
+    parts = split(median, panel, chosen, forecast)
+    added = total(panel, forecast, parts, backtest, past) if whole else None
+    its_own = Parts(*(part[shown] for part in parts))
+    return Future(series, quantiles[shown], sizes[series], past, its_own, added)
 
 
 def outlook(found: Future, panel: Panel, backtest: Backtest) -> dict[str, Any]:
@@ -95,16 +116,41 @@ def outlook(found: Future, panel: Panel, backtest: Backtest) -> dict[str, Any]:
                 "future": [rounded(found.quantiles[place, :, output]) for output in outputs],
                 "size": rounded(found.sizes[[place]])[0],
                 "error": rounded(errors[[position]])[0],
+                **({"parts": _parts(found.parts, place)} if found.parts else {}),
                 **test,
             }
         )
     return {
+        "total": _total(found.total, panel) if found.total else None,
         "axes": [*axes],
         "series": rows,
         "levels": levels,
         "horizon": horizon,
         "dated": panel.starts.dtype.kind == "M",
         "measure": backtest.measure,
+    }
+
+
+def _parts(parts: Parts, place: int) -> list[Any]:
+    """Return the level, then season and what covariates moved by step; empty if they are zero."""
+    (level, *moving) = (part[place] for part in parts)
+    return [rounded(level[:1])[0], *(rounded(one) if one.any() else [] for one in moving)]
+
+
+def _total(added: Total, panel: Panel) -> dict[str, Any]:
+    """Return the total as a series of the chart."""
+    shown, horizon = len(added.past), len(added.forecast)
+    longest = int(added.series[panel.lengths[added.series].argmax()])
+    times = panel.times(longest, int(panel.lengths[longest]) - shown, shown + horizon)
+    test = rounded(added.tested)
+    return {
+        "name": f"total of {len(added.series):,} series",
+        "times": seconds(times),
+        "past": rounded(added.past),
+        "future": [rounded(added.forecast)],
+        "parts": _parts(added.parts, 0),
+        "note": added.note,
+        **({"at": added.at, "test": test} if test else {}),
     }
 
 

@@ -49,6 +49,8 @@ def report_page(findings: Findings, pictures: Mapping[str, Figure]) -> str:
         run=findings.run,
         charts=charts.script({"outlook": outlook, "plots": errors}),
         plots=errors,
+        season=panel.season,
+        covariates=bool(findings.future.parts and findings.future.parts.covariates.any()),
         shown=len(findings.future.series),
         all=panel.n_series,
         summary=summarize(backtest, comparison),

@@ -83,9 +83,11 @@
     one.addEventListener("toggle", () => dispatchEvent(new Event("resize")));
 
   // The forecast of one series at a time.
-  const { axes, series, levels, horizon, dated, measure } = charts.outlook;
-  const bounds = levels.slice(0, levels.indexOf(0.5)).map((level, i) => [i, levels.length - 1 - i, level]);
-  const middle = Math.max(0, levels.indexOf(0.5));
+  const { axes, series, total, levels, horizon, dated, measure } = charts.outlook;
+  const intervals = levels.slice(0, levels.indexOf(0.5)).map((level, i) => [i, levels.length - 1 - i, level]);
+  const bounds = one => one === total ? [] : intervals;
+  const median = one => one.future[one === total ? 0 : Math.max(0, levels.indexOf(0.5))];
+  const timesOf = one => one.times || axes[one.axis];
   const orders = {
     name: () => 0,
     largest: (a, b) => b.size - a.size,
@@ -99,17 +101,17 @@
   const interval = level => `${number(100 * (1 - 2 * level))}% interval`;
 
   function lines() {
-    const one = order[place], times = axes[one.axis], known = one.past.length;
+    const one = order[place], times = timesOf(one), known = one.past.length;
     const ahead = values => [...Array(known - 1).fill(null), one.past[known - 1], ...values];
     const later = text => (plot, at, _, index) => (index == null || index < known ? "–" : text(index, at));
     const test = times.map((_, i) => one.test?.[i - one.at] ?? null);
     const rows = [
       { label: "observed", stroke: colour("--ink"), values: [...one.past, ...Array(horizon).fill(null)] },
       ...(one.test ? [{ label: "forecast of the test", stroke: colour("--orange"), dash: [5, 4], values: test }] : []),
-      { label: "forecast", stroke: colour("--blue"), width: 2.4, values: ahead(one.future[middle]), value: later((_, at) => number(at)) },
+      { label: "forecast", stroke: colour("--blue"), width: 2.4, values: ahead(median(one)), value: later((_, at) => number(at)) },
     ];
     const bands = [];
-    for (const [low, high, level] of bounds) {
+    for (const [low, high, level] of bounds(one)) {
       const value = later(i => `${number(one.future[low][i - known])} to ${number(one.future[high][i - known])}`);
       bands.push({ series: [rows.length + 1, rows.length + 2], fill: colour("--band") });
       rows.push({ label: interval(level), class: "band", values: ahead(one.future[high]), value });
@@ -118,15 +120,42 @@
     return { data: [times, ...rows.map(row => row.values)], lines: rows.map(({ values, ...row }) => row), bands, dated, x: dated ? "time" : "step", view };
   }
 
+  // Season, covariates and rest by step, of one series or of the total; the level is in the text.
+  const PARTS = ["season", "covariates", "rest"];
+  function parts(one) {
+    const [level, season, moved] = one.parts;
+    const at = (values, i) => values.length ? values[i] : 0;
+    const rest = median(one).map((value, i) => value == null ? null : value - level - at(season, i) - at(moved, i));
+    return [season, moved, rest].map((values, i) => [PARTS[i], values]).filter(([, values]) => values.length);
+  }
+
+  function explain(one) {
+    const figure = document.querySelector('[data-chart="parts"]'), known = one.parts?.[0] != null && median(one)[0] != null;
+    find("parts").hidden = !known;
+    if (!known) return [];
+    const found = parts(one), mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const signed = value => `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
+    find("sum").textContent = `Forecast of ${one.name}, mean of ${horizon} steps: ${number(mean(median(one)))} = level ${number(one.parts[0])}`
+      + found.map(([name, values]) => ` ${signed(mean(values))} ${name}`).join("") + ".";
+    draw(figure, () => ({
+      data: [timesOf(one).slice(-horizon), ...found.map(([, values]) => values)],
+      lines: found.map(([name], i) => ({ label: name, stroke: colour({ season: "--blue", covariates: "--orange", rest: "--muted" }[name]), width: i ? 1.6 : 2.4 })),
+      dated, x: dated ? "time" : "step", zero: true, height: 240,
+    }));
+    return found;
+  }
+
   function show(next) {
     place = (next + order.length) % order.length;
-    const one = order[place], times = axes[one.axis].slice(-horizon);
+    const one = order[place], times = timesOf(one).slice(-horizon);
     const label = `Forecast of ${one.name}, ${horizon} steps, with its history; the values are in the table below`;
     figure.dataset.label = label;
     draw(figure, lines);
     find("series").value = one.name;
     find("place").value = `${place + 1} of ${order.length}` + (one.error == null ? "" : ` · test ${measure} ${number(Number(one.error.toPrecision(3)))}`);
-    const heads = [dated ? "time" : "step", "forecast", ...bounds.map(([, , level]) => interval(level))];
+    find("note").textContent = one.note || "";
+    const found = explain(one), ahead = found.map(([name]) => name);
+    const heads = [dated ? "time" : "step", "forecast", ...bounds(one).map(([, , level]) => interval(level)), ...(found.length ? ["level", ...ahead] : [])];
     const table = document.createElement("table");
     table.createCaption().textContent = `Forecast of ${one.name}`;
     const head = table.createTHead().insertRow();
@@ -134,20 +163,21 @@
     const body = table.createTBody();
     times.forEach((time, i) => {
       const row = body.insertRow();
-      const cells = [dated ? stamp(time) : time, number(one.future[middle][i]),
-        ...bounds.map(([low, high]) => `${number(one.future[low][i])} to ${number(one.future[high][i])}`)];
+      const cells = [dated ? stamp(time) : time, number(median(one)[i]),
+        ...bounds(one).map(([low, high]) => `${number(one.future[low][i])} to ${number(one.future[high][i])}`),
+        ...(found.length ? [one.parts[0], ...found.map(([, values]) => values[i])] : []).map(number)];
       for (const cell of cells) row.insertCell().textContent = cell;
     });
     find("values").replaceChildren(table);
   }
 
   function sort(by) {
-    order = [...series].sort(orders[by]);
+    order = [...(total ? [total] : []), ...[...series].sort(orders[by])];
     show(0);
   }
 
   const search = find("series");
-  find("names").append(...series.map(one => Object.assign(document.createElement("option"), { value: one.name })));
+  find("names").append(...[total, ...series].filter(Boolean).map(one => Object.assign(document.createElement("option"), { value: one.name })));
   search.addEventListener("focus", () => search.select());
   search.addEventListener("change", () => {
     const text = search.value.toLowerCase();
