@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -222,6 +223,15 @@ def test_content_made_to_do_harm_is_refused_even_when_vouched_for(saved, name, c
     vouch(saved)
     with pytest.raises(BundleRefused):
         bundle.load(saved)
+
+
+def test_edited_arrays_that_are_vouched_for_are_read_or_refused(saved, rng):
+    whole = (saved / "final.npz").read_bytes()
+    for cut in rng.integers(len(whole), size=60):
+        (saved / "final.npz").write_bytes(whole[:cut] + whole[cut + rng.integers(1, 9) :])
+        vouch(saved)
+        with suppress(BundleRefused):
+            bundle.load(saved)
 
 
 def test_exchanged_weights_and_links_to_other_files_are_refused(saved, tmp_path):

@@ -6,6 +6,7 @@ JSON nor plain arrays can carry code.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
@@ -113,15 +114,16 @@ def _verify(folder: Path, names: Sequence[str], *, holds: str, form: int) -> Non
 
 
 def _read_part(file: Path) -> Any:
+    content = file.read_bytes()  # seeking before its start is a ValueError, in a file an OSError
     if file.suffix != ARRAYS:
-        return json.loads(file.read_bytes())
-    with ZipFile(file) as archive:
+        return json.loads(content)
+    with ZipFile(BytesIO(content)) as archive:
         entries = archive.infolist()
-    if sum(entry.file_size for entry in entries) > file.stat().st_size or any(
+    if sum(entry.file_size for entry in entries) > len(content) or any(
         entry.compress_type != ZIP_STORED for entry in entries
     ):
         raise ValueError("arrays are larger than their file")
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+    with np.load(BytesIO(content), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
