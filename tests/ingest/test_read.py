@@ -212,6 +212,11 @@ def test_a_damaged_file_is_read_or_refused_without_a_library_s_sentence(tmp_path
             assert "Error" not in str(error)  # noqa: PT017 most of them are refused
 
 
+def test_a_row_of_too_many_cells_is_told_in_our_words(tmp_path):
+    message = refusal(write(tmp_path / "a.csv", "unique_id,ds,y\na,1,1\na,2,2,2\n"))
+    assert "as many cells as the header, found 4 instead of 3; quote" in message
+
+
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path):
     message = refusal(write(tmp_path / "a.xls", "x"))
     assert "must end in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .pq" in message

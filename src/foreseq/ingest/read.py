@@ -204,12 +204,12 @@ def _refusing_unreadable_files(file: str) -> Iterator[None]:
             "a header and rows are needed", found="an empty file", file=file, remedy="fill it"
         ) from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        line = re.search(r"in line (\d+)", str(error))
+        cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
         raise DataRefused(
             "every row must have as many cells as the header",
-            found=str(error).strip(),
+            found=f"{cells[3]} instead of {cells[1]}" if cells else "",
             file=file,
-            row=int(line[1]) if line else None,
+            row=int(cells[2]) if cells else None,
             remedy="quote cells that hold a separator, or set dataset.csv.separator",
         ) from None
     except UNREADABLE as error:

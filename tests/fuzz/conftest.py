@@ -1,0 +1,3 @@
+"""Fuzzing is a command: nothing in this folder is collected."""
+
+collect_ignore_glob = ["*.py"]
