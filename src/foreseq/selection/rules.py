@@ -11,21 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foreseq.config import (
-    Covariate,
-    DatasetConfig,
     ExperimentConfig,
     OutputDomain,
     ResolvedExperiment,
     whole_patches,
 )
 from foreseq.config.fields import get, put
-from foreseq.errors import ConfigError
 from foreseq.network.cells import has_gpu
+from foreseq.selection import covariate_rules, start
 from foreseq.selection import facts as data
-from foreseq.selection import start
 from foreseq.selection.facts import Facts
+from foreseq.selection.start import Fields
 from foreseq.series import calendar, covariates, multivariate, windows
-from foreseq.series.panel import Panel
 from foreseq.training import workers
 
 LONGEST_PATCH = 48
@@ -63,10 +60,6 @@ LEAST_SYNTHETIC_STEPS = 250
 """With fewer steps, synthetic series teach less than the data (competitions.py, 20 s)."""
 EPOCHS = 10
 """Times that training may meet an observation before it memorises it (competitions.py)."""
-CHANGING, HALF_LIVES = 5_000, 4
-"""Steps of a typical history in which what covariates tell may change, and half-lives in it
-(covariates.py, validation: errors fall by 5% in Germany, 4% in Belgium, rise by 2% in the North).
-"""
 WITH_COVARIATES = 0.5
 """Share of synthetic series, which have none, where there are covariates to learn from."""
 LEAST_SHARE, LARGEST_SHARE = 0.8, 0.99
@@ -81,8 +74,6 @@ MOST_COPIED = 20_000_000
 """Most steps of the data of which each worker gets a copy (memory.py)."""
 
 COVARIATES = "network.covariates"
-Fields = dict[str, Any]
-"""An experiment as nested dictionaries, some values still None."""
 Rule = Callable[[Facts, Fields], tuple[Any, str]]
 """Returns a value and the reason."""
 
@@ -113,7 +104,7 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
     fields = experiment.model_dump()
     panel = facts.panel
     fields["dataset"]["freq"] = panel.freq
-    _check_covariates(experiment.dataset, panel)
+    covariate_rules.check(experiment.dataset, panel)
     fields["dataset"]["covariates"] = covariates.roles(panel.covariates)
     if panel.covariates is None:  # nothing to choose from
         fields["network"]["covariates"] = ()
@@ -129,18 +120,6 @@ def resolve(experiment: ExperimentConfig, facts: Facts) -> Resolved:
             put(fields, name, value)
             choices.append(Choice(name, shown(name, value), reason))
     return Resolved(ResolvedExperiment.model_validate(fields), choices)
-
-
-def _check_covariates(dataset: DatasetConfig, panel: Panel) -> None:
-    """Check that all columns that the dataset names are there."""
-    if isinstance(dataset.covariates, str):
-        return
-    there = {column.name for column in panel.covariates.columns} if panel.covariates else set()
-    if absent := [name for name in dataset.covariates.names if name not in there]:
-        raise ConfigError(
-            f"dataset.covariates names {absent[0]}, which the data lack or leave empty; they have"
-            f" {', '.join(sorted(there)) or 'none that can be used'}"
-        )
 
 
 def shown(field: str, value: Any) -> Any:
@@ -220,43 +199,6 @@ def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
     windows_read = SYNTHETIC_STEPS * (training["batch_size"] or SYNTHETIC_BATCH)
     share = min(max(1 - EPOCHS * count / windows_read, LEAST_SHARE), LARGEST_SHARE)
     return round(share, 2), f"{count} observations are too few to learn from alone"
-
-
-def _covariates(facts: Facts, _: Fields) -> tuple[tuple[Covariate, ...], str]:
-    beside = facts.panel.covariates
-    reads = covariates.describe(beside, facts.split.train_ends) if beside else ()
-    if beside and len(reads) < len(beside.columns):
-        constant = {column.name for column in beside.columns} - {one.name for one in reads}
-        return reads, f"{', '.join(sorted(constant))} never vary in the training span"
-    return reads, "all that the data have"
-
-
-def _cold_start(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
-    network = fields["network"]
-    reads = [Covariate.model_validate(one) for one in network["covariates"]]
-    if all(one.role == "past" for one in reads):
-        return (), "nothing is known of a series without y"
-    if facts.is_trained_on.sum() == 1 or network["multivariate"]:
-        return (), "there are no other series to go by"
-    low, middle, high = data.quartiles(facts)
-    if not low < high or (network["log"] and low <= 0):
-        return (), "values do not vary"
-    return (low, middle, high), "quartiles of y, for series without any"
-
-
-def _fixed_scale(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
-    if facts.is_trained_on.sum() != 1 or fields["network"]["multivariate"]:
-        return (), "series are on scales of their own"
-    median, spread = data.location_and_spread(facts)
-    if not spread:
-        return (), "values do not vary"
-    return (median, spread), "median of y, and the mean distance from it"
-
-
-def _half_life(facts: Facts, fields: Fields) -> tuple[int, str]:
-    if fields["network"]["covariates"] and facts.typical >= CHANGING:
-        return facts.typical // HALF_LIVES, "what covariates tell may change over so long a time"
-    return 0, "old windows teach as much as new ones"
 
 
 def _sign_flip(facts: Facts, fields: Fields) -> tuple[bool, str]:
@@ -477,7 +419,7 @@ def _both(rule: Rule) -> tuple[Rule, Rule]:
 
 
 RULES: dict[str, tuple[Rule, Rule]] = {
-    COVARIATES: _both(_covariates),
+    COVARIATES: _both(covariate_rules.reads),
     "training.synthetic": _both(_synthetic),
     "network.cells.units": (
         _always((128, 128), "enough for long series"),
@@ -492,7 +434,7 @@ RULES: dict[str, tuple[Rule, Rule]] = {
         _cutoffs,
         _always(1, "synthetic windows are never scarce"),
     ),
-    "training.half_life": _both(_half_life),
+    "training.half_life": _both(covariate_rules.half_life),
     "training.sign_flip": (_sign_flip, _always(False, "synthetic series resemble the data")),
     "training.learning_rate": (
         _learning_rate,
@@ -506,8 +448,8 @@ RULES: dict[str, tuple[Rule, Rule]] = {
     "network.context": (_context, _longer_context),
     "network.log": _both(_log),
     "network.output_domain": _both(_output_domain),
-    "network.cold_start": _both(_cold_start),
-    "network.fixed_scale": _both(_fixed_scale),
+    "network.cold_start": _both(covariate_rules.cold_start),
+    "network.fixed_scale": _both(covariate_rules.fixed_scale),
     "network.scale": _both(_always("mean", "each window by the mean of its newest season")),
     "network.naive_lags": _both(_naive_lags),
     "network.level_adjustment": (
