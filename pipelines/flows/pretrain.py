@@ -30,7 +30,7 @@ class Pretrained:
 def learn(recipe: Recipe, output: Path) -> Pretrained:
     """Train one network from where an earlier process stopped, and write it."""
     name = recipe.family.name
-    key = resume.cache_key(pretraining.experiment(recipe), f"made up {recipe.without}")
+    key = resume.cache_key(pretraining.experiment(recipe), f"without {recipe.without}")
     with (
         resume.claim(environment.data() / "unfinished", key) as folder,
         tracking.begin(recipe) as run,

@@ -414,7 +414,7 @@ def test_a_season_with_a_pretrained_network_begins_with_its_weights(air):
     assert choices[0] == (
         "training.start",
         "pretrained",
-        "it has learned from made-up series of this season",
+        "it has learned from synthetic series of this season",
     )
     assert experiment.training.start == "pretrained"
     assert network.output_domain == "nonnegative"

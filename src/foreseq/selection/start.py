@@ -42,7 +42,7 @@ def _weights(fields: Fields, season: int) -> Chosen:
     value, reason = "random", "no network of this season is in the package"
     if found:
         others = [name for name, _ in _differing(fields, found)]
-        value, reason = "pretrained", "it has learned from made-up series of this season"
+        value, reason = "pretrained", "it has learned from synthetic series of this season"
         if others:
             value, reason = "random", f"no pretrained network has this {others[0]}"
     put(fields, START, value)
