@@ -31,7 +31,8 @@ MIN_GAIN_ONE_STEP = 5.0
 """The same, divided by the root of a short training's steps: what synthetic series teach comes
 later, and counts for more in a whole training."""
 GIVE_UP_FACTOR = 1.25
-"""Times the error to beat from which no variation without synthetic series is tried any more."""
+"""Times the error to beat from which no variation of a rival is tried: without synthetic series, or
+with other first weights."""
 UNCOMPILED = {"training.jit": False}
 """What a short training changes: compiling takes longer than its steps gain."""
 
@@ -133,14 +134,20 @@ def search(
             if not _needs_covariates(facts, first.experiment):
                 second = rules.without_covariates(resolved, facts)
         state = _search(context, first, limit / 2, is_compared=True)
-        state = _better(context, state, _search(context, second, limit))
+        rival = _search(context, second, limit, worth=GIVE_UP_FACTOR * state.error)
+        state = _better(context, state, rival)
     else:
         state = _search(context, resolved, limit)
     return _within_time(context, state), context.candidates
 
 
 def _search(
-    context: _Context, resolved: Resolved, limit: float, *, is_compared: bool = False
+    context: _Context,
+    resolved: Resolved,
+    limit: float,
+    *,
+    is_compared: bool = False,
+    worth: float = np.inf,
 ) -> _State:
     """Vary what the rules chose, with and without synthetic series if they chose any.
 
@@ -149,6 +156,7 @@ def _search(
         resolved: Where variation begins.
         limit: Seconds from which no further short training begins.
         is_compared: Whether the result is needed even if nothing can be varied.
+        worth: Largest error of the unvaried candidate from which anything is varied.
     """
     facts, seconds = context.facts, resolved.experiment.auto.time_budget
     synthetic = any(choice.field == "training.synthetic" and choice.value for choice in resolved[1])
@@ -162,8 +170,8 @@ def _search(
     state = _begin(resolved, pace)
     can_vary = is_compared or synthetic or _can_vary(context, state)
     if can_vary and _has_time_for_two(context, state, limit):
-        state = _vary(context, state, Choice("", None, ""), limit)
-        if synthetic:
+        state = _vary(context, state, Choice("", None, ""), limit, worth=worth)
+        if synthetic and state.error <= worth:
             other = rules.without_synthetic(resolved, facts)
             state = _compare_without_synthetic(context, state, other, limit)
     return state
