@@ -120,12 +120,18 @@
     return { data: [times, ...rows.map(row => row.values)], lines: rows.map(({ values, ...row }) => row), bands, dated, x: dated ? "time" : "step", view };
   }
 
+  // Rounds a part of a whole to digits of the whole.
+  function near(value, whole, digits) {
+    const unit = 10 ** (Math.floor(Math.log10(Math.abs(whole) || 1)) - digits);
+    return Number((Math.round(value / unit) * unit).toPrecision(12));
+  }
+
   // Season, covariates and rest by step, of one series or of the total; the level is in the text.
   const PARTS = ["season", "covariates", "rest"];
   function parts(one) {
     const [level, season, moved] = one.parts;
     const at = (values, i) => values.length ? values[i] : 0;
-    const rest = median(one).map((value, i) => value == null ? null : value - level - at(season, i) - at(moved, i));
+    const rest = median(one).map((value, i) => value == null ? null : near(value - level - at(season, i) - at(moved, i), value, 4));
     return [season, moved, rest].map((values, i) => [PARTS[i], values]).filter(([, values]) => values.length);
   }
 
@@ -134,8 +140,12 @@
     find("parts").hidden = !known;
     if (!known) return [];
     const found = parts(one), mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const signed = value => `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
-    find("sum").textContent = `Forecast of ${one.name}, mean of ${horizon} steps: ${number(mean(median(one)))} = level ${number(one.parts[0])}`
+    const whole = mean(median(one));
+    const signed = value => {
+      const size = near(Math.abs(value), whole, 3);
+      return `${value < 0 && size ? "−" : "+"} ${number(size)}`;
+    };
+    find("sum").textContent = `${one.name}, mean of ${horizon} steps: ${number(whole)} = level ${number(one.parts[0])}`
       + found.map(([name, values]) => ` ${signed(mean(values))} ${name}`).join("") + ".";
     draw(figure, () => ({
       data: [timesOf(one).slice(-horizon), ...found.map(([, values]) => values)],
