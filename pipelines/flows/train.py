@@ -68,14 +68,15 @@ def _learn(experiment: ExperimentConfig, ingested: Ingested, key: str, folder: P
         forecaster.begin(resolved, panel, cache_key=key) as run,
         progress.shown() as show,
     ):
+        show("fit", "preparing the network")
+        show = artifacts.tracked(show)  # noqa: PLW2901 the same, on Prefect's pages as well
         after = REFIT_SHARE if resolved.training.refit else 0.0
-        show_training = progress.training(artifacts.tracked(show), after)
+        show_training = progress.training(show, after)
 
         def track(stage: str, point: Progress) -> None:
             show_training(stage, point)
             forecaster.log_progress(run, stage, point)
 
-        show("fit", "preparing the network")
         forecaster.log_choices(run, chosen.choices, ingested.repairs, chosen.candidates)
         outcome = step(
             "fit",

@@ -43,16 +43,20 @@ def training(run_id: str) -> None:
 
 
 def tracked(show: Show) -> Show:
-    """Return what shows where a training is, on Prefect's pages as well."""
+    """Return what shows where a training is, on Prefect's pages as well.
+
+    What comes without a share comes after the training.
+    """
     artifact = cast("UUID", create_progress_artifact(progress=0.0, description="Training"))
     written = time.monotonic()
 
     def track(stage: str, text: str, share: float | None = None, left: float | None = None) -> None:
         nonlocal written
         show(stage, text, share, left)
-        if share is not None and time.monotonic() - written > EVERY:
+        if share is None or time.monotonic() - written > EVERY:
             written = time.monotonic()
-            update_progress_artifact(artifact, 100 * share, f"{stage}: {text}")
+            done = 100.0 if share is None else 100 * share
+            update_progress_artifact(artifact, done, f"{stage}: {text}")
 
     return track
 
