@@ -173,9 +173,11 @@ def test_forecasts_are_in_the_unit_of_the_data_for_every_scale(scale):
     np.testing.assert_allclose(predict.predict(model, larger, chosen), expected, rtol=1e-4)
 
 
-def test_with_a_fixed_scale_in_the_unit_of_the_data_forecasts_are_in_it():
+@pytest.mark.parametrize("log", [False, True])
+def test_with_a_fixed_scale_in_the_unit_of_the_data_forecasts_are_in_it(log):
     model, of_larger = (
-        make_network(scale="fixed", fixed_scale=(25.0 * unit, 4.0 * unit)) for unit in (1, 1000)
+        make_network(scale="fixed", log=log, fixed_scale=(25.0 * unit, 28.0 * unit, 31.0 * unit))
+        for unit in (1, 1000)
     )
     of_larger.set_weights(shaken(model).get_weights())
     panel, larger = make_panel(), make_panel(scale=1000)
@@ -187,13 +189,13 @@ def test_with_a_fixed_scale_in_the_unit_of_the_data_forecasts_are_in_it():
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"fixed_scale": (20.0,)}, "a median and a spread"),
-        ({"fixed_scale": (20.0, 0.0)}, "above zero"),
+        ({"fixed_scale": (20.0,)}, "three quartiles"),
+        ({"fixed_scale": (20.0, 20.0, 20.0)}, "ascending"),
         ({"fixed_scale": ()}, "only a single series has"),
-        ({"fixed_scale": (20.0, 1.0), "log": True}, "does not go with log"),
+        ({"fixed_scale": (0.0, 1.0, 2.0), "log": True}, "must be above zero with network.log"),
     ],
 )
-def test_a_fixed_scale_needs_its_numbers_and_no_logarithm(fields, reason):
+def test_a_fixed_scale_needs_quartiles_that_differ(fields, reason):
     with pytest.raises(ValidationError, match=reason):
         make_network(scale="fixed", **fields)
 

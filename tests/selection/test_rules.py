@@ -467,13 +467,12 @@ def test_a_single_series_has_a_scale_of_its_training_span_and_several_have_none(
     network = resolve_alone(air).experiment.network
     assert network.scale == "mean"
     known = air.values[: len(air.values) // 2]
-    assert known.min() < network.fixed_scale[0] < air.values.max()
+    assert known.min() < network.fixed_scale[1] < air.values.max()
     assert resolve(make_panel(120, series=2)).experiment.network.fixed_scale == ()
 
 
-def test_a_fixed_scale_needs_no_logarithm(air):
+def test_beside_a_fixed_scale_there_are_no_synthetic_series(air):
     experiment, _ = resolve(air, "network.scale=fixed")
-    assert experiment.network.log is False
     assert (experiment.training.start, experiment.training.synthetic) == ("random", 0.0)
 
 

@@ -98,11 +98,11 @@ class NetworkConfig(Config):
     scale: Literal["mean", "last", "robust", "fixed"] | None = None
     """How each window is scaled: by the mean of its newest season, its last value, or the median of
     that season (`robust`, which also takes a median for the spread); `fixed`: all alike, by
-    `fixed_scale`, and far values are compressed. None: chosen from the data."""
+    `fixed_scale`, and without `log` far values are compressed. None: chosen from the data."""
     fixed_scale: tuple[float, ...] | None = None
-    """Of a single series, the median of y in the training span and the mean distance from it: what
-    covariates add to y may not depend on how much it varied lately. Empty: there are several.
-    None: chosen from the data."""
+    """Three quartiles of y in the training span, of a single series: what covariates add to y may
+    not depend on how much it varied lately. Empty: there are several. None: chosen from the
+    data."""
     log: bool | None = None
     """Forecast the logarithm; needs positive values. None: chosen from the data."""
     naive_lags: tuple[PositiveInt, ...] | None = None
@@ -157,24 +157,21 @@ class NetworkConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _cold_start_has_a_spread(self) -> Self:
-        if quartiles := self.cold_start:
+    def _quartiles_have_a_spread(self) -> Self:
+        for name in ("fixed_scale", "cold_start"):
+            quartiles = getattr(self, name) or ()
+            if not quartiles:
+                continue
             if len(quartiles) != len(("low", "middle", "high")) or quartiles[0] >= quartiles[-1]:
-                raise ValueError(f"cold_start must be three quartiles, ascending: {quartiles}")
+                raise ValueError(f"{name} must be three quartiles, ascending: {quartiles}")
             if self.log and quartiles[0] <= 0:
-                raise ValueError("cold_start must be above zero with network.log")
+                raise ValueError(f"{name} must be above zero with network.log")
         return self
 
     @model_validator(mode="after")
-    def _fixed_scale_goes_with_scale(self) -> Self:
-        if (numbers := self.fixed_scale) and (len(numbers) != len(("median", "spread"))):
-            raise ValueError(f"fixed_scale must be a median and a spread: {numbers}")
-        if self.fixed_scale and self.fixed_scale[1] <= 0:
-            raise ValueError(f"the spread of fixed_scale must be above zero: {self.fixed_scale}")
+    def _fixed_has_a_scale(self) -> Self:
         if self.scale == "fixed" and self.fixed_scale == ():
             raise ValueError("scale fixed needs fixed_scale, which only a single series has")
-        if self.scale == "fixed" and self.log:
-            raise ValueError("scale fixed does not go with log: it compresses values by itself")
         return self
 
     @model_validator(mode="after")

@@ -124,7 +124,8 @@ class Ensemble:
             values = np.log(np.where(past > 0, past, np.nan)) if log else past
             units[rows] = calibration.unit(values, self.experiment.dataset.season)
         if self.experiment.network.starts_cold:
-            _, spread = scaling.typical(self.experiment.network)
+            network = self.experiment.network
+            _, spread = scaling.by_quartiles(network, network.cold_start)
             units[self._observations(panel, chosen) < windows.MIN_PAST] = spread
         return units
 

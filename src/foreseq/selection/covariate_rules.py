@@ -51,20 +51,14 @@ def cold_start(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
         return (), "nothing is known of a series without y"
     if facts.is_trained_on.sum() == 1 or network["multivariate"]:
         return (), "there are no other series to go by"
-    low, middle, high = data.quartiles(facts)
-    if not low < high or (network["log"] and low <= 0):
-        return (), "values do not vary"
-    return (low, middle, high), "quartiles of y, for series without any"
+    return _quartiles(facts, fields, "quartiles of y, for series without any")
 
 
 def fixed_scale(facts: Facts, fields: Fields) -> tuple[tuple[float, ...], str]:
-    """Return median and spread of y where there is a single series."""
+    """Return the quartiles of y where there is a single series."""
     if facts.is_trained_on.sum() != 1 or fields["network"]["multivariate"]:
         return (), "series are on scales of their own"
-    median, spread = data.location_and_spread(facts)
-    if not spread:
-        return (), "values do not vary"
-    return (median, spread), "median of y, and the mean distance from it"
+    return _quartiles(facts, fields, "quartiles of y")
 
 
 def half_life(facts: Facts, fields: Fields) -> tuple[int, str]:
@@ -72,3 +66,10 @@ def half_life(facts: Facts, fields: Fields) -> tuple[int, str]:
     if fields["network"]["covariates"] and facts.typical >= CHANGING:
         return facts.typical // HALF_LIVES, "what covariates tell may change over so long a time"
     return 0, "old windows teach as much as new ones"
+
+
+def _quartiles(facts: Facts, fields: Fields, reason: str) -> tuple[tuple[float, ...], str]:
+    low, middle, high = data.quartiles(facts)
+    if not low < high or (fields["network"]["log"] and low <= 0):
+        return (), "values do not vary"
+    return (low, middle, high), reason

@@ -76,13 +76,6 @@ def quartiles(facts: Facts) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def location_and_spread(facts: Facts) -> tuple[float, float]:
-    """Return the median of all observations that are trained on, and the mean distance from it."""
-    values = np.concatenate(facts.sample())
-    median = float(np.median(values))
-    return median, float(np.abs(values - median).mean())
-
-
 def some_are_empty(facts: Facts) -> bool:
     """Tell whether some series have no observation at all."""
     return any(not facts.panel.seen(series).any() for series in range(facts.panel.n_series))

@@ -306,9 +306,7 @@ def _reach(facts: Facts, fields: Fields, far: int, reason: str, room: int) -> tu
     return whole_patches(wanted, patch), reason
 
 
-def _log(facts: Facts, fields: Fields) -> tuple[bool, str]:
-    if fields["network"]["scale"] == "fixed":
-        return False, "a fixed scale compresses values already"
+def _log(facts: Facts, _: Fields) -> tuple[bool, str]:
     if not data.are_positive(facts):
         return False, "some values are not positive"
     exponent = data.growth_of_swings(facts)

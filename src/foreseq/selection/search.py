@@ -290,13 +290,11 @@ def _vary(
 
 
 def _follows(state: _State, field: str, value: Any) -> dict[str, Any]:
-    """Return what else is changed with a field, if that is open too."""
-    follows: dict[str, Any] = {}
-    if field == COVARIATES and not value:
-        follows = {"training.half_life": 0}  # it is for what covariates tell
-    elif value == "fixed":
-        follows = {"network.log": False}  # values are compressed already
-    return {name: then for name, then in follows.items() if name in state.choices}
+    """Return what else is changed with a field: without covariates no window counts less."""
+    half_life = "training.half_life"
+    return (
+        {half_life: 0} if field == COVARIATES and not value and half_life in state.choices else {}
+    )
 
 
 def _to_beat(error: float, min_gain: float) -> float:
@@ -331,8 +329,6 @@ def _naive_lags(facts: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[
 
 
 def _logs(facts: Facts, experiment: ResolvedExperiment) -> Iterator[bool]:
-    if experiment.network.scale == "fixed":
-        return
     if experiment.network.log or data.are_positive(facts):
         yield not experiment.network.log
 
