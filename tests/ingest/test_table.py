@@ -432,6 +432,13 @@ def test_a_weekend_is_no_gap_in_business_days():
     assert (repairs.steps, repairs.gaps) == (15, 1)
 
 
+def test_a_year_of_53_weeks_is_no_gap_in_weeks():
+    ds = pd.date_range("2019-12-30", "2021-01-18", freq="W-MON")  # 2020 has a week 53
+    panel, repairs = to_panel(table([("a", day, float(i)) for i, day in enumerate(ds)]), dataset())
+    assert (panel.freq, repairs.gaps) == ("W", 0)
+    assert numbers(panel) == list(range(len(ds)))
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 def test_hours_of_a_zone_have_no_gap_where_clocks_change(as_text):
     ds = pd.date_range("2024-03-31 00:00", periods=5, freq="h", tz="Europe/Berlin")
