@@ -283,7 +283,7 @@ class Resident:
 
 def serve(line: Connection, other: Connection) -> None:
     other.close()  # so that the line ends with whoever asks
-    while asked := line.recv():
+    while (asked := line.recv()) is not None:
         try:
             for one in asked:
                 ask(*one)
