@@ -123,6 +123,20 @@ def test_an_ensemble_of_two_is_the_mean_of_its_members(forecaster):
     np.testing.assert_array_equal(forecaster(panel, chosen), np.mean(members, axis=0, dtype="f8"))
 
 
+def test_members_that_alternate_forecast_by_either_scale():
+    sets, panel = ("network.fixed_scale=[6,9,12]",), make_panel()
+    chosen = windows.newest(panel)
+    alternating, fixed, mean = (
+        make_forecaster(*sets, f"network.scale={scale}")
+        for scale in ("alternating", "fixed", "mean")
+    )
+    either = [
+        model_cache.forecast(one.experiment, weights, panel, chosen)
+        for one, weights in zip((fixed, mean), alternating.members, strict=True)
+    ]
+    np.testing.assert_array_equal(alternating(panel, chosen), np.mean(either, axis=0, dtype="f8"))
+
+
 def test_quantiles_ascend_and_the_point_is_the_median():
     forecaster = make_forecaster("network.quantiles=[0.1,0.5,0.8,0.9]", members=3)
     panel = make_panel()

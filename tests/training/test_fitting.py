@@ -103,6 +103,16 @@ def test_members_differ(fitted):
     assert all(first != second for first, second in zip(one, other, strict=True))
 
 
+def test_alternating_members_are_those_of_either_scale(fitted):
+    _, task, _ = fitted
+    sets = "training.members=2", "network.fixed_scale=[20,25,30]"
+    alternating, fixed, mean = (
+        bits(fitting.fit(task, make_experiment(*sets, f"network.scale={scale}")))
+        for scale in ("alternating", "fixed", "mean")
+    )
+    assert alternating == [fixed[0], mean[1]]
+
+
 def test_other_seed_other_weights(fitted):
     _, task, members = fitted
     other = fitting.fit(task, make_experiment("training.seed=2"))

@@ -81,6 +81,9 @@ class Covariate(Config):
     """That the network tells apart, others are unknown; empty: it reads numbers."""
 
 
+Scale = Literal["mean", "last", "robust", "fixed", "alternating"]
+
+
 class NetworkConfig(Config):
     """What the network reads, and how it forecasts."""
 
@@ -95,10 +98,12 @@ class NetworkConfig(Config):
     """`direct`: one dense layer gives the whole horizon. `segment`: the cells run on over the
     horizon, a patch at a time. `recursive`: as `segment`, and each forecast patch is read as if it
     had been observed. None: chosen from the data."""
-    scale: Literal["mean", "last", "robust", "fixed"] | None = None
+    scale: Scale | None = None
     """How each window is scaled: by the mean of its newest season, its last value, or the median of
     that season (`robust`, which also takes a median for the spread); `fixed`: all alike, by
-    `fixed_scale`, and without `log` far values are compressed. None: chosen from the data."""
+    `fixed_scale`, and without `log` far values are compressed; `alternating`: `fixed` for the first
+    member and every other one, `mean` for the rest, which follow new levels. None: chosen from the
+    data."""
     fixed_scale: tuple[float, ...] | None = None
     """Three quartiles of y in the training span, of a single series: what covariates add to y may
     not depend on how much it varied lately. Empty: there are several. None: chosen from the
@@ -170,8 +175,10 @@ class NetworkConfig(Config):
 
     @model_validator(mode="after")
     def _fixed_has_a_scale(self) -> Self:
-        if self.scale == "fixed" and self.fixed_scale == ():
-            raise ValueError("scale fixed needs fixed_scale, which only a single series has")
+        if self.scale in ("fixed", "alternating") and self.fixed_scale == ():
+            raise ValueError(
+                f"scale {self.scale} needs fixed_scale, which only a single series has"
+            )
         return self
 
     @model_validator(mode="after")
@@ -185,7 +192,7 @@ class ResolvedNetwork(NetworkConfig):
     """The same with nothing left open."""
 
     cells: ResolvedCells
-    scale: Literal["mean", "last", "robust", "fixed"] = "mean"
+    scale: Scale = "mean"
     fixed_scale: tuple[float, ...] = ()
     context: PositiveInt
     patch: PositiveInt

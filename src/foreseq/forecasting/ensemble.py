@@ -38,7 +38,7 @@ class Ensemble:
         self.experiment = experiment
         self.members = fitted.members
         self.calibration = fitted.calibration
-        with model_cache.borrow_network(experiment) as network:
+        with model_cache.borrow_network(model_cache.of_member(experiment, 0)) as network:
             network_weights.set_weights(network, fitted.members[0])
 
     def __call__(self, panel: Panel, chosen: Windows) -> NDArray[np.float64]:
@@ -72,7 +72,8 @@ class Ensemble:
         names = self.experiment.network.multivariate
         inputs, rows = multivariate.restrict(panel, chosen, names) if names else (panel, chosen)
         members = [
-            model_cache.forecast(self.experiment, weights, inputs, rows) for weights in self.members
+            model_cache.forecast(model_cache.of_member(self.experiment, at), weights, inputs, rows)
+            for at, weights in enumerate(self.members)
         ]
         forecast = np.asarray(np.median(members, axis=0))
         if self.calibration is not None:

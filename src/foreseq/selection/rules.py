@@ -189,7 +189,7 @@ def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
     reason = synthetic_disallowed(fields["network"]["multivariate"], training["max_steps"])
     if reason:
         return 0.0, reason
-    if fields["network"]["scale"] == "fixed":
+    if fields["network"]["scale"] in ("fixed", "alternating"):
         return 0.0, "synthetic series are on scales of their own"
     if facts.teach_enough:
         kind = "of long series" if facts.are_long else f"at over {data.MONTHLY} steps a year"

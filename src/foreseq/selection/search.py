@@ -367,7 +367,7 @@ def _covariates(facts: Facts, experiment: ResolvedExperiment) -> Iterator[tuple[
 def _scales(facts: Facts, experiment: ResolvedExperiment) -> Iterator[str]:
     network = experiment.network
     if network.covariates and network.fixed_scale and facts.are_long:
-        yield "fixed"
+        yield "alternating"
 
 
 def _half_lives(_: Facts, experiment: ResolvedExperiment) -> Iterator[int]:

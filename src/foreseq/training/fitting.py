@@ -93,11 +93,12 @@ def fit(
     positions = range(experiment.training.members) if members is None else members
     if not task.steps and task.start:
         return [Fitted(task.start[member], 0, ()) for member in positions]
-    with _learner(task, experiment, _pools(task, experiment)) as learner:
-        return [
-            _fit_member(learner, member, checkpoint and checkpoint / f"member-{member}.npz", report)
-            for member in positions
-        ]
+    pools, fitted = _pools(task, experiment), list[Fitted]()
+    for member in positions:
+        with _learner(task, model_cache.of_member(experiment, member), pools) as learner:
+            file = checkpoint and checkpoint / f"member-{member}.npz"
+            fitted.append(_fit_member(learner, member, file, report))
+    return fitted
 
 
 def pace(task: Task, experiment: ResolvedExperiment) -> Pace:
@@ -105,7 +106,7 @@ def pace(task: Task, experiment: ResolvedExperiment) -> Pace:
     begin = time.perf_counter()
     pools = _pools(task, experiment)
     again = time.perf_counter() - begin
-    with _learner(task, experiment, pools) as learner:
+    with _learner(task, model_cache.of_member(experiment, 0), pools) as learner:
         learner.start(0)
         learner.learn(range(1))
         start, seconds = time.perf_counter() - begin, []

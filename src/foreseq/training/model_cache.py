@@ -12,7 +12,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from foreseq.config import ResolvedDataset, ResolvedExperiment, ResolvedNetwork, ResolvedSplit
+from foreseq.config import (
+    ResolvedDataset,
+    ResolvedExperiment,
+    ResolvedNetwork,
+    ResolvedSplit,
+)
 from foreseq.network import build as networks
 from foreseq.network import memory, predict
 from foreseq.network.cells import has_gpu
@@ -38,6 +43,14 @@ SHARED = {
     "refit": False,
 }
 """Fields of `training` that the compiled step does not depend on, with neutral values."""
+
+
+def of_member(experiment: ResolvedExperiment, member: int) -> ResolvedExperiment:
+    """Return the experiment of one member, where members alternate."""
+    if experiment.network.scale != "alternating":
+        return experiment
+    scale = {"scale": "mean" if member % 2 else "fixed"}
+    return experiment.model_copy(update={"network": experiment.network.model_copy(update=scale)})
 
 
 def build(
@@ -109,8 +122,9 @@ _idle: list[CompiledModel] = []
 """The last that was borrowed, unless an error ended its training; at most one."""
 _idle_networks: dict[tuple[ResolvedNetwork, int, int, str], keras.Model] = {}
 """Networks that have forecast, the latest last."""
-MOST_IDLE = 2
-"""Networks kept for further forecasts: those of a champion and its challenger."""
+MOST_IDLE = 4
+"""Networks kept for further forecasts: those of a champion and its challenger, two kinds of members
+each."""
 
 
 @contextmanager
