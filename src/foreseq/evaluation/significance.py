@@ -25,7 +25,7 @@ MOST_PERIODS, MOST_WAVES = 10, 5
 SHARED = 0.224
 """Correlation of gains one period apart: that of |a - b| and |b - c| of normal a, b and c."""
 MOST_TIMES = 500
-"""Times that are told apart."""
+"""Most times that are distinguished; beyond, neighbours count as one."""
 FEW_SERIES = 5
 """Fewer are not compared with one another: the result holds for them alone."""
 SURE, SURE_OF_FEW = 0.999, 0.99
