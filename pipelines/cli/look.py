@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foreseq.errors import ConfigError
+from foreseq.forecasting.output import PRETRAINED
 from foreseq.pipelines.cli.command import begin
 from foreseq.pipelines.runtime import environment
 
@@ -69,7 +70,7 @@ def open_report(
     from foreseq.tracking import registry, store
 
     wanted = _manifest(Path(what))["model_version"] if (Path(what) / MANIFEST).is_file() else what
-    if wanted.startswith("pretrained/"):
+    if wanted.startswith(f"{PRETRAINED}/"):
         raise ConfigError(f"{wanted}: no report; `foreseq show` shows the forecast itself")
     is_run = len(wanted) == RUN_ID and wanted.isalnum()
     run_id = wanted if is_run else registry.resolve(wanted).run_id

@@ -34,6 +34,7 @@ from foreseq.config.loading import (
     read_yaml,
 )
 from foreseq.config.network import (
+    FIXED_SCALES,
     CellsConfig,
     Covariate,
     NetworkConfig,
@@ -53,6 +54,7 @@ from foreseq.config.training import (
 )
 
 __all__ = [
+    "FIXED_SCALES",
     "MEDIAN",
     "AutoConfig",
     "CellsConfig",

@@ -82,6 +82,8 @@ class Covariate(Config):
 
 
 Scale = Literal["mean", "last", "robust", "fixed", "alternating"]
+FIXED_SCALES = ("fixed", "alternating")
+"""Those that need `fixed_scale`."""
 
 
 class NetworkConfig(Config):
@@ -175,7 +177,7 @@ class NetworkConfig(Config):
 
     @model_validator(mode="after")
     def _fixed_has_a_scale(self) -> Self:
-        if self.scale in ("fixed", "alternating") and self.fixed_scale == ():
+        if self.scale in FIXED_SCALES and self.fixed_scale == ():
             raise ValueError(
                 f"scale {self.scale} needs fixed_scale, which only a single series has"
             )

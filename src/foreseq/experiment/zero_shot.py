@@ -12,7 +12,7 @@ from foreseq.experiment import recipe
 from foreseq.forecasting import bundle, writer
 from foreseq.forecasting.bundle import Bundle, Origin
 from foreseq.forecasting.ensemble import Ensemble, calibrate
-from foreseq.forecasting.output import Output
+from foreseq.forecasting.output import PRETRAINED, Output
 from foreseq.forecasting.writer import ForecastSource, Manifest
 from foreseq.ingest.read import read_table
 from foreseq.ingest.repairs import Repairs
@@ -62,7 +62,7 @@ def write(experiment: ExperimentConfig, folder: Path, output: Output | None = No
     network = pretrained.needed(panel.season)
     source = ForecastSource(
         Ensemble(fitted.experiment, fitted.final),
-        f"pretrained/{network.name}",
+        f"{PRETRAINED}/{network.name}",
         pretrained.digest(network),
         output.sample_paths,
         by=output.by,

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from foreseq.durable import files
 from foreseq.errors import ConfigError, Unavailable
-from foreseq.forecasting.output import EXCEL, Output
+from foreseq.forecasting.output import EXCEL, PRETRAINED, Output
 from foreseq.ingest import database
 from foreseq.ingest.fetch import expand
 
@@ -29,8 +29,6 @@ KEY = ("cutoff", "unique_id", "ds")
 """Of the table: no step of a series is there twice for one cutoff."""
 MOST_ROWS = 1_048_575
 """Of an Excel sheet, below its header."""
-PRETRAINED = "pretrained"
-"""Model that forecasts any data, so that its other series may be those of other data."""
 ID, TIME = 250, 40
 """Letters of an id or version, and of a time with its zone as text."""
 
@@ -225,7 +223,7 @@ def _drop_others(
 ) -> None:
     """Delete rows of the same model and cutoff as the row `last`, but not of series in `kept`."""
     model, _, number = str(last["model_version"]).rpartition("/")
-    if not number or model == PRETRAINED:
+    if not number or model == PRETRAINED:  # its other series may be those of other data
         return
     same = (table.c.cutoff == last["cutoff"]) & table.c.model_version.startswith(
         f"{model}/", autoescape=True

@@ -15,6 +15,8 @@ from foreseq.errors import ConfigError
 
 By = Literal["", "unique_id", "hash"]
 CSV, EXCEL = ".csv", ".xlsx"
+PRETRAINED = "pretrained"
+"""Stands for a model's name in the versions of networks that forecast without training."""
 URL = re.compile(r"\w+(\+\w+)?://|\$\{\w+\}")
 """Start of what is no folder of this machine; `${NAME}` may hold the whole URL."""
 NO_DATABASE = re.compile(r"(file|local|s3|gs|gcs|az|abfss?|hdfs|https?|s?ftp)://")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foreseq.config import (
+    FIXED_SCALES,
     ExperimentConfig,
     OutputDomain,
     ResolvedExperiment,
@@ -189,7 +190,7 @@ def _synthetic(facts: Facts, fields: Fields) -> tuple[float, str]:
     reason = synthetic_disallowed(fields["network"]["multivariate"], training["max_steps"])
     if reason:
         return 0.0, reason
-    if fields["network"]["scale"] in ("fixed", "alternating"):
+    if fields["network"]["scale"] in FIXED_SCALES:
         return 0.0, "synthetic series are on scales of their own"
     if facts.teach_enough:
         kind = "of long series" if facts.are_long else f"at over {data.MONTHLY} steps a year"

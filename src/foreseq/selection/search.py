@@ -394,4 +394,5 @@ ALTERNATIVES: dict[str, Callable[[Facts, ResolvedExperiment], Iterator[Any]]] = 
 """By field, the values to try beside the one an experiment has."""
 KEPT = ("network.naive_lags", "network.context", "network.scale")
 """Fields not varied with synthetic series: these learn from all lags and as long a past as there
-is, and a few windows cannot tell better. A pretrained network determines them."""
+is, and a few windows cannot tell better; each has a scale of its own. A pretrained network
+determines them."""

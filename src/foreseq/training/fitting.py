@@ -93,12 +93,14 @@ def fit(
     positions = range(experiment.training.members) if members is None else members
     if not task.steps and task.start:
         return [Fitted(task.start[member], 0, ()) for member in positions]
-    pools, fitted = _pools(task, experiment), list[Fitted]()
-    for member in positions:
-        with _learner(task, model_cache.of_member(experiment, member), pools) as learner:
-            file = checkpoint and checkpoint / f"member-{member}.npz"
-            fitted.append(_fit_member(learner, member, file, report))
-    return fitted
+    pools, fitted = _pools(task, experiment), dict[int, Fitted]()
+    kinds = [model_cache.of_member(experiment, member) for member in positions]
+    for kind in dict.fromkeys(kinds):  # one after the other, so that each is compiled once
+        with _learner(task, kind, pools) as learner:
+            for member in (one for one, its in zip(positions, kinds, strict=True) if its == kind):
+                file = checkpoint and checkpoint / f"member-{member}.npz"
+                fitted[member] = _fit_member(learner, member, file, report)
+    return [fitted[member] for member in positions]
 
 
 def pace(task: Task, experiment: ResolvedExperiment) -> Pace:

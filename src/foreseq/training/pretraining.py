@@ -107,7 +107,7 @@ def by_path(recipe: Recipe, weights: Weights) -> dict[str, Any]:
 def card(recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
     """Return what is worth knowing about a network: how it was made, and what it cannot do."""
     return {
-        "data": "made-up series of foreseq.series.prior alone",
+        "data": "synthetic series of foreseq.series.prior alone",
         "without": list(recipe.without),
         "steps": fitted.best_step,
         "batch": BATCH,
